@@ -1,0 +1,31 @@
+/* base/file.h - whole files in, atomic files out. "-" is stdin or stdout. */
+#ifndef WEFT_BASE_FILE_H
+#define WEFT_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "weft/status.h"
+
+/* A file over this many bytes, or a line over WEFT_I_LINE_MAX, is refused before allocating. */
+#define WEFT_I_FILE_MAX ((size_t)512 << 20)
+#define WEFT_I_LINE_MAX ((size_t)16 << 20)
+
+/* Read a file into heap memory with a NUL after it. IO where it cannot be read ("name: reason"),
+ * BAD_INPUT where it is too large. Caller frees *out_text. */
+weft_status weft_i_file_read(const char *name, weft_error *error, char **out_text, size_t *out_n);
+
+/* A file that appears under its name only when complete. */
+typedef struct weft_i_file_out {
+    FILE *stream;
+    char *name;      /* final name; NULL for stdout */
+    char *temporary; /* name while it is written, in the same folder */
+} weft_i_file_out;
+
+weft_status weft_i_file_create(const char *name, weft_error *error, weft_i_file_out *out);
+/* Flush, sync and rename; on failure the temporary is removed and the old file stays. */
+weft_status weft_i_file_commit(weft_i_file_out *file, weft_error *error);
+/* Remove the temporary; nothing is left. Safe after commit and on a zeroed struct. */
+void weft_i_file_abort(weft_i_file_out *file);
+
+#endif
