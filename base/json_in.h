@@ -62,8 +62,8 @@ typedef struct weft_i_json_field {
 
 /* Read an object by a table; fields that are absent keep what `out` holds. `out` may be NULL when
  * every field is OTHER. Keys "format", "version", "revision" and "meta" of the root are known. */
-weft_status weft_i_json_read(const weft_i_json *in, const weft_i_json_field *fields, size_t n_fields,
-                             weft_i_arena *arena, weft_error *error, void *out);
+weft_status weft_i_json_read(const weft_i_json *in, const weft_i_json_field *fields,
+                             size_t n_fields, weft_i_arena *arena, weft_error *error, void *out);
 
 /* Member of an object: false where absent (or null, when null_is_absent). */
 bool weft_i_json_get(const weft_i_json *in, const char *key, weft_i_json *out);

@@ -21,7 +21,7 @@ typedef struct weft_i_json_out {
     bool first[72];    /* nothing written yet at this depth */
     bool failed;
     bool after_key;
-    size_t n;        /* bytes waiting in the buffer */
+    size_t n; /* bytes waiting in the buffer */
     char buffer[1 << 14];
 } weft_i_json_out;
 

@@ -11,8 +11,8 @@ typedef struct weft_i_team weft_i_team;
 weft_i_team *weft_i_team_create(int n);
 /* Run job(context, i, worker) for i in 0..n_jobs-1, worker in 0..n-1, and return when all are done.
  * Which worker runs which job is not fixed: results must not depend on it. */
-void weft_i_team_run(weft_i_team *team, void (*job)(void *context, int i, int worker), void *context,
-                     int n_jobs);
+void weft_i_team_run(weft_i_team *team, void (*job)(void *context, int i, int worker),
+                     void *context, int n_jobs);
 void weft_i_team_free(weft_i_team *team);
 
 /* Monotonic time in ns. */

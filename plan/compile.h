@@ -6,8 +6,8 @@
 #include "plan/graph.h"
 #include "weft/plan.h"
 
-/* Fill pipeline->ranks, pipeline_ns, span_ns and peak_bytes from graph->problem (costs in `now`) and
- * an order. `reduce`: gradients are reduced over replicas, chunks with reduce_bytes > 0 in the
+/* Fill pipeline->ranks, pipeline_ns, span_ns and peak_bytes from graph->problem (costs in `now`)
+ * and an order. `reduce`: gradients are reduced over replicas, chunks with reduce_bytes > 0 in the
  * sequence of `reduce_sequence` (n_reduce chunk numbers). FAILED when the order deadlocks. Memory
  * over a limit is not an error here: the caller compares peak_bytes. */
 weft_status weft_i_compile(const weft_i_graph *graph, const weft_order *order,

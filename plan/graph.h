@@ -1,5 +1,6 @@
-/* plan/graph.h - the edges of a problem by stage, and sums by rank: what timeline, compile and search
- * walk over. Built once a problem; the problem must outlive it. Not: costs, which may change. */
+/* plan/graph.h - the edges of a problem by stage, and sums by rank: what timeline, compile and
+ * search walk over. Built once a problem; the problem must outlive it. Not: costs, which may
+ * change. */
 #ifndef WEFT_PLAN_GRAPH_H
 #define WEFT_PLAN_GRAPH_H
 

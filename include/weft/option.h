@@ -39,9 +39,9 @@ typedef struct weft_option {
 /* Find `name` in a table of n options; NULL where it is not there. */
 WEFT_API const weft_option *weft_option_find(const weft_option *table, size_t n, const char *name);
 
-/* Parse `text` strictly (no blanks, no trailing characters, in range) and set the field of `options`.
- * For a bool, text is "true" or "false". Returns USAGE with a line that says the value found and
- * what was expected: "--time-limit: 'abc' is not a number from 0.001 to 86400". */
+/* Parse `text` strictly (no blanks, no trailing characters, in range) and set the field of
+ * `options`. For a bool, text is "true" or "false". Returns USAGE with a line that says the value
+ * found and what was expected: "--time-limit: 'abc' is not a number from 0.001 to 86400". */
 WEFT_API weft_status weft_option_set(const weft_option *option, const char *text, weft_error *error,
                                      void *options);
 

@@ -36,7 +36,7 @@ typedef enum weft_action_kind {
 #define WEFT_ACTION_ENUM(name, text, operand) WEFT_ACTION_##name,
     WEFT_ACTION_LIST(WEFT_ACTION_ENUM)
 #undef WEFT_ACTION_ENUM
-    WEFT_N_ACTIONS
+        WEFT_N_ACTIONS
 } weft_action_kind;
 
 /* What an action's operand numbers. */
@@ -99,7 +99,7 @@ typedef struct weft_plan {
     weft_input model, cluster, recipe, layout, batch;
     int32_t n_samples; /* of the batch */
     uint64_t seed;
-    int objective; /* 0 step, 1 makespan, 2 span */
+    int objective;      /* 0 step, 1 makespan, 2 span */
     const char *method; /* "default", "paper", or the baseline's name */
     weft_parallel parallel;
     int32_t n_chunks, n_shared, n_pipelines;
@@ -141,10 +141,10 @@ typedef struct weft_violation {
                          "deadlock-mpi", "deadlock-nccl", "form" */
 } weft_violation;
 
-/* Decide whether a plan keeps every rule of docs/formats.md, without trusting how it was made: passes,
- * ranks, edges, messages, memory at every moment, times, collectives, and no deadlock under the mpi
- * and the nccl transport. OK, or VIOLATION with the first one in `error` and *out_where (may be
- * NULL). O(actions log actions). Thread-safe. */
+/* Decide whether a plan keeps every rule of docs/formats.md, without trusting how it was made:
+ * passes, ranks, edges, messages, memory at every moment, times, collectives, and no deadlock under
+ * the mpi and the nccl transport. OK, or VIOLATION with the first one in `error` and *out_where
+ * (may be NULL). O(actions log actions). Thread-safe. */
 WEFT_API weft_status weft_plan_check(const weft_plan *plan, weft_error *error,
                                      weft_violation *out_where);
 

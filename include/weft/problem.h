@@ -18,7 +18,8 @@
 extern "C" {
 #endif
 
-/* Largest size and time: 2^53 - 1, so that every reader of JSON has it exactly. As a limit: none. */
+/* Largest size and time: 2^53 - 1, so that every reader of JSON has it exactly. As a limit: none.
+ */
 #define WEFT_INT_MAX INT64_C(9007199254740991)
 
 /* What the backward of a stage computes. NONE: frozen, there is no backward pass and saved_bytes is
@@ -110,7 +111,7 @@ typedef struct weft_stage {
     int32_t chunk;
     int32_t submicrobatch;
     weft_backward backward;
-    weft_candidate now; /* the choice in force */
+    weft_candidate now;         /* the choice in force */
     weft_candidate *candidates; /* n_candidates choices; 0 = only `now` */
     int32_t n_candidates;
     int32_t label;    /* stages of the same label share a priority in level 1; -1 = none */
@@ -118,8 +119,8 @@ typedef struct weft_stage {
 } weft_stage;
 
 /* A data dependency beyond "a stage's backward follows its forward". pass FW: the forward of `to`
- * needs that of `from`; pass BW: the backward (BW or BWI) of `to` needs that of `from`. Between ranks
- * it is a message. */
+ * needs that of `from`; pass BW: the backward (BW or BWI) of `to` needs that of `from`. Between
+ * ranks it is a message. */
 typedef struct weft_edge {
     weft_pass pass; /* FW or BW */
     weft_edge_kind kind;
@@ -163,8 +164,8 @@ WEFT_API weft_status weft_problem_synthetic(const char *text, weft_error *error,
                                             weft_problem **out_problem);
 
 /* Check the rules a problem must keep: indices in range, one chunk one rank, edges between stages
- * that have the pass, no cycle, sizes and times in 0..WEFT_INT_MAX and their sums too. BAD_INPUT names the first
- * that is broken by its JSON path. The readers call it. O(stages + edges). */
+ * that have the pass, no cycle, sizes and times in 0..WEFT_INT_MAX and their sums too. BAD_INPUT
+ * names the first that is broken by its JSON path. The readers call it. O(stages + edges). */
 WEFT_API weft_status weft_problem_check(const weft_problem *problem, weft_error *error);
 
 WEFT_API void weft_problem_free(weft_problem *problem);

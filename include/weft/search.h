@@ -29,10 +29,10 @@ typedef bool (*weft_progress_fn)(void *context, const weft_progress *progress);
 typedef struct weft_search_options {
     size_t struct_size;
     weft_objective objective;
-    double time_limit_s;  /* wall clock; 0 = 1 s, unless iterations are given */
-    int64_t iterations;   /* 0 = no limit; a run limited by these alone is reproducible */
-    uint64_t seed;        /* 0 = 1 */
-    int32_t threads;      /* 0 = 1 */
+    double time_limit_s; /* wall clock; 0 = 1 s, unless iterations are given */
+    int64_t iterations;  /* 0 = no limit; a run limited by these alone is reproducible */
+    uint64_t seed;       /* 0 = 1 */
+    int32_t threads;     /* 0 = 1 */
     weft_progress_fn progress;
     void *progress_context;
 } weft_search_options;
@@ -44,7 +44,7 @@ typedef struct weft_solution {
     weft_order *order;
     int32_t *choices; /* candidate of each stage; -1 = `now` */
     weft_schedule_time time;
-    const char *method;   /* of the start it came from: "dual-queue", "1f1b", ... static storage */
+    const char *method; /* of the start it came from: "dual-queue", "1f1b", ... static storage */
     int64_t iterations;
     bool stopped; /* by the progress callback */
 } weft_solution;

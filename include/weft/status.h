@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define WEFT_API __attribute__((visibility("default")))
+#define WEFT_API               __attribute__((visibility("default")))
 #define WEFT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define WEFT_API
@@ -57,7 +57,8 @@ WEFT_API const char *weft_status_name(weft_status status);
 /* One-line meaning of a status, "bad input"; "?" for an unknown value. Static storage. */
 WEFT_API const char *weft_status_text(weft_status status);
 
-/* Exit code of the command line for a status (DESIGN: 0 ok, 1 failure, 2 usage, 3 bad input, ...). */
+/* Exit code of the command line for a status (DESIGN: 0 ok, 1 failure, 2 usage, 3 bad input, ...).
+ */
 WEFT_API int weft_status_exit_code(weft_status status);
 
 #ifdef __cplusplus
