@@ -1,0 +1,96 @@
+/* emu/emu.h - what a stage costs: times, bytes and flop of layers under a parallel layout.
+ *
+ * An emulator is bound to one model, cluster, recipe and parallel sizes. It answers for any run of
+ * layers on any work. Results are kept and shared by all equal layers, ranks, replicas and
+ * sub-microbatches (subgraph reuse); on or off, every number is identical. Not: schedules.
+ * Thread-safe once created.
+ */
+#ifndef WEFT_EMU_EMU_H
+#define WEFT_EMU_EMU_H
+
+#include <stdbool.h>
+
+#include "weft/cluster.h"
+#include "weft/model.h"
+#include "weft/problem.h"
+#include "weft/recipe.h"
+
+typedef struct weft_i_emu weft_i_emu;
+
+/* One sequence of a stage's work: attention is over its tokens alone. */
+typedef struct weft_i_span {
+    int64_t tokens;  /* at the module's input */
+    int64_t context; /* tokens of the condition it reads by cross-attention; 0 = none */
+} weft_i_span;
+
+/* What a stage works on: tokens at the module's input, before any projector merges them. */
+typedef struct weft_i_work {
+    int64_t tokens; /* sum over the spans */
+    const weft_i_span *spans;
+    int32_t n_spans;
+} weft_i_work;
+
+/* Uniform memory strategies, leanest last: index = place among a stage's candidates where all three
+ * are allowed. */
+typedef enum weft_i_strategy {
+    WEFT_I_STRATEGY_NONE,
+    WEFT_I_STRATEGY_SELECTIVE,
+    WEFT_I_STRATEGY_FULL,
+    WEFT_I_N_STRATEGIES
+} weft_i_strategy;
+const char *weft_i_strategy_name(weft_i_strategy strategy);
+
+typedef struct weft_i_stage_cost {
+    weft_cost cost;    /* per device */
+    double model_flop; /* of forward and backward, all devices of the rank, no recomputation */
+    double recompute_flop;
+} weft_i_stage_cost;
+
+/* The model, cluster and recipe are borrowed and outlive the emulator. INFEASIBLE where the
+ * parallel sizes do not divide heads or do not fit the cluster, with what is wrong. */
+weft_status weft_i_emu_create(const weft_model *model, const weft_cluster *cluster,
+                              const weft_recipe *recipe, const weft_parallel *parallel, bool reuse,
+                              weft_error *error, weft_i_emu **out_emu);
+void weft_i_emu_free(weft_i_emu *emu);
+
+/* Backward that a stage of these layers needs: FULL where a layer in it trains, INPUT where only
+ * something before it does, NONE where nothing needs its gradient. */
+weft_backward weft_i_emu_backward(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n);
+
+/* Cost of layers first..first+n-1 of a module on `work` under a strategy. */
+weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
+                             const weft_i_work *work, weft_i_strategy strategy, weft_error *error,
+                             weft_i_stage_cost *out_cost);
+
+/* Bytes per device of parameters, gradients and optimizer state, and of the gradients to reduce. */
+int64_t weft_i_emu_state_bytes(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n);
+int64_t weft_i_emu_reduce_bytes(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n);
+
+/* Bytes per device of a layer's output on `work`, as it is sent or kept. */
+int64_t weft_i_emu_output_bytes(const weft_i_emu *emu, int32_t module, int32_t layer,
+                                const weft_i_work *work);
+
+/* Time of a message of so many bytes a device between two pipeline ranks of one replica. */
+int64_t weft_i_emu_transfer_ns(const weft_i_emu *emu, int64_t bytes, int32_t from_rank,
+                               int32_t to_rank);
+
+/* All-reduce of so many bytes a device over the replicas of a rank; 0 with one replica. */
+int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int64_t bytes, int32_t rank);
+
+/* Optimizer step of a rank whose chunks hold so many bytes of state. */
+int64_t weft_i_emu_optimizer_ns(const weft_i_emu *emu, int64_t state_bytes);
+
+/* Device memory less the reserve, per rank. */
+int64_t weft_i_emu_limit_bytes(const weft_i_emu *emu, int32_t rank);
+
+/* Peak flop a second of all devices of the job, for MFU. */
+double weft_i_emu_peak_flops(const weft_i_emu *emu);
+
+/* How often a subgraph was asked for and how often it was there already. */
+typedef struct weft_i_emu_stats {
+    int64_t asked, reused;
+    int64_t entries, bytes;
+} weft_i_emu_stats;
+weft_i_emu_stats weft_i_emu_get_stats(weft_i_emu *emu);
+
+#endif

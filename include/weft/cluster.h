@@ -1,0 +1,99 @@
+/* weft/cluster.h - what it is trained on: devices, nodes, links, and the software's constants.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEFT_CLUSTER_H
+#define WEFT_CLUSTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "weft/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A point of a table of efficiencies; between points interpolation is linear in log(x). */
+typedef struct weft_point {
+    double x, y;
+} weft_point;
+
+typedef struct weft_table {
+    weft_point *points; /* n_points, x ascending */
+    int32_t n_points;
+} weft_table;
+
+/* Attention efficiency of one head size: fraction of the peak by sequence length. */
+typedef struct weft_attention_row {
+    int32_t head_size;
+    weft_table forward, backward;
+} weft_attention_row;
+
+typedef struct weft_device {
+    const char *name;
+    double bf16_tflops, fp8_tflops; /* dense peaks; fp8 0 = none */
+    int64_t memory_bytes, reserved_bytes;
+    double memory_gbs; /* 1e9 bytes a second */
+    double memory_efficiency;
+    weft_table gemm;               /* fraction of the peak by flop of one device's GEMM */
+    weft_attention_row *attention; /* n_attention, head_size ascending */
+    int32_t n_attention;
+    int64_t launch_ns; /* least time of one kernel */
+} weft_device;
+
+/* A level of the network, innermost first: groups of `devices` devices reach each other at
+ * `gbs` (1e9 bytes a second, one direction, per device; on levels over a node the node's NICs
+ * are shared by its devices). */
+typedef struct weft_level {
+    const char *name;
+    int32_t devices;
+    double gbs;
+    int64_t latency_ns;
+    double oversubscription; /* 1 = none */
+    weft_table collective;   /* fraction of gbs that a collective reaches, by bytes */
+} weft_level;
+
+/* Constants of the software. */
+typedef struct weft_stack {
+    const char *name;
+    double elementwise; /* multiplies elementwise traffic: 1 = unfused, less = fused */
+    double tp_overlap;  /* part of the backward's TP communication hidden under weight gradients */
+    double dp_overlap;  /* part of the gradient reduction that can hide under backward passes */
+    double slowdown;    /* of compute while communication overlaps it, 1 = none */
+} weft_stack;
+
+/* Several node types may be mixed; shipped clusters have one. Ranks fill nodes in order. */
+typedef struct weft_node_type {
+    weft_device device;
+    int32_t devices; /* in a node */
+    int32_t nodes;
+    double host_gbs; /* host link of a device */
+    int64_t host_bytes;
+} weft_node_type;
+
+typedef struct weft_cluster {
+    const char *name;
+    const char *sha256; /* of the file's bytes and the overrides */
+    weft_node_type *node_types;
+    int32_t n_node_types;
+    weft_level *levels;
+    int32_t n_levels;
+    weft_stack stack;
+    void *owner;
+} weft_cluster;
+
+/* Load a shipped cluster ("h800"), or a weft.cluster file, with overrides after a colon:
+ * "h800:nodes=4,nics=8". A name that is also a file means the file. Free *out_cluster. */
+WEFT_API weft_status weft_cluster_load(const char *name, weft_error *error,
+                                       weft_cluster **out_cluster);
+WEFT_API void weft_cluster_free(weft_cluster *cluster);
+WEFT_API const char *weft_cluster_shipped(size_t index);
+
+/* Devices in all. */
+WEFT_API int32_t weft_cluster_devices(const weft_cluster *cluster);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,88 @@
+/* weft/recipe.h - what a training run fixes besides model and cluster.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEFT_RECIPE_H
+#define WEFT_RECIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "weft/model.h"
+#include "weft/problem.h"
+#include "weft/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum weft_packing {
+    WEFT_PACKING_FIRST_FIT, /* first microbatch that has room, in the order of the batch */
+    WEFT_PACKING_NEXT_FIT,  /* only the last microbatch is open, as a streaming loader does */
+    WEFT_PACKING_NONE       /* one sample a microbatch */
+} weft_packing;
+
+typedef enum weft_tp_mode {
+    WEFT_TP_MODE_TP,      /* tensors are cut over the TP group */
+    WEFT_TP_MODE_DP_IN_TP /* the module is replicated over the TP group, its instances spread */
+} weft_tp_mode;
+
+/* What a recipe says of one module; the defaults where it says nothing. */
+typedef struct weft_recipe_module {
+    const char *module;
+    weft_tp_mode tp_mode;
+    int frozen;                   /* -1 = as the model says, 0 = trained, 1 = frozen */
+    int32_t segments;             /* K; 0 = by the rule */
+    int64_t submicrobatch_tokens; /* B; 0 = by the rule */
+} weft_recipe_module;
+
+typedef struct weft_recipe {
+    const char *name;
+    const char *sha256; /* of the file's bytes */
+    /* packing of a microbatch */
+    int64_t sequence; /* tokens of the backbone */
+    int32_t max_images, max_clips;
+    double max_seconds; /* of clips together; 0 = no limit */
+    weft_packing packing;
+    /* sizes that a sample leaves null */
+    int32_t default_width, default_height;
+    double default_seconds;
+    int64_t default_text_tokens;
+    /* training */
+    int32_t parameter_bytes, gradient_bytes, optimizer_bytes; /* a parameter: 2, 4, 12 */
+    int32_t zero; /* ZeRO stage 0 or 1 (optimizer state cut over replicas) */
+    bool sequence_parallel;
+    bool flash_attention;
+    bool allow_none, allow_selective, allow_full; /* memory strategies */
+    bool overlap_dp, overlap_tp;
+    int objective; /* weft_objective */
+    int64_t post_ns;
+    weft_parallel parallel; /* 0 = not said */
+    int32_t microbatches;   /* of one replica; 0 = as the batch gives */
+    weft_recipe_module *modules;
+    int32_t n_modules;
+    void *owner;
+} weft_recipe;
+
+/* The defaults: bfloat16 with float32 master weights, Adam (18 bytes a parameter), sequence 8192,
+ * 48 images, first fit, flash attention, sequence parallel, all memory strategies. The name of a
+ * set-up's recipe is that of its model. NULL name: the recipe of defaults. Free *out_recipe. */
+WEFT_API weft_status weft_recipe_load(const char *name, weft_error *error,
+                                      weft_recipe **out_recipe);
+WEFT_API void weft_recipe_free(weft_recipe *recipe);
+WEFT_API const char *weft_recipe_shipped(size_t index);
+
+/* A changed copy is made by loading, then changing fields; strings stay the caller's. `overrides`
+ * is "key=value,key=value" with the JSON keys ("sequence=4096,tp=4,vision.frozen=true"). USAGE
+ * names the word that is wrong. */
+WEFT_API weft_status weft_recipe_override(weft_recipe *recipe, const char *overrides,
+                                          weft_error *error);
+
+/* What the recipe says of the module, the defaults where it says nothing. */
+WEFT_API weft_recipe_module weft_recipe_of_module(const weft_recipe *recipe, const char *module);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

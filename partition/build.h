@@ -1,0 +1,25 @@
+/* partition/build.h - a replica's weft_problem out of layout, microbatches and emulator. */
+#ifndef WEFT_PARTITION_BUILD_H
+#define WEFT_PARTITION_BUILD_H
+
+#include "emu/emu.h"
+#include "partition/pack.h"
+#include "weft/layout.h"
+
+/* Sums over the whole problem that the schedule does not change. */
+typedef struct weft_i_problem_sums {
+    double model_flop;      /* forward and backward, all devices of the replica */
+    double *recompute_flop; /* of each stage and strategy: [stage * WEFT_I_N_STRATEGIES + k], may be
+                               NULL before the build; owned by the problem */
+    int64_t work_bound_ns;  /* all work at the fastest strategies / ranks: bounds every layout */
+} weft_i_problem_sums;
+
+/* Build the problem of replica `r`: sub-microbatches of at most B tokens (instances spread evenly,
+ * one that is larger alone), stages with the allowed memory strategies as candidates (now = the
+ * first), edges with bytes and times, static bytes and limits. Free with weft_problem_free. */
+weft_status weft_i_problem_build(const weft_model *model, const weft_recipe *recipe,
+                                 weft_i_emu *emu, const weft_layout *layout,
+                                 const weft_i_packed *packed, int32_t r, weft_error *error,
+                                 weft_problem **out_problem, weft_i_problem_sums *out_sums);
+
+#endif
