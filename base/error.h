@@ -15,4 +15,7 @@ weft_status weft_i_fail(weft_error *error, weft_status status, const char *fmt, 
 weft_status weft_i_fail_at(weft_error *error, weft_status status, const char *file, int line,
                            const char *path, const char *fmt, ...) WEFT_PRINTF(6, 7);
 
+/* weft_i_fail with NO_MEMORY. */
+weft_status weft_i_no_memory(weft_error *error);
+
 #endif

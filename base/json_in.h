@@ -55,17 +55,20 @@ typedef struct weft_i_json_field {
     const char *key;
     weft_i_json_type type;
     size_t offset;
-    double min, max; /* of numbers, inclusive; both 0 = from 0 to the largest (2^53 for INT64) */
+    double min,
+        max; /* of numbers, inclusive; both 0 or max < min = up to the largest (2^53 for INT64) */
     const char *choices;
     bool required;
 } weft_i_json_field;
 
-/* Read an object by a table; fields that are absent keep what `out` holds. `out` may be NULL when
- * every field is OTHER. Keys "format", "version", "revision" and "meta" of the root are known. */
+/* Read an object by a table of at most 64 fields; fields that are absent keep what `out` holds, and
+ * on failure those before the wrong one are written. `out` may be NULL when every field is OTHER,
+ * `arena` when none is a STRING. Keys "format", "version", "revision" and "meta" of the root are
+ * known. */
 weft_status weft_i_json_read(const weft_i_json *in, const weft_i_json_field *fields,
                              size_t n_fields, weft_i_arena *arena, weft_error *error, void *out);
 
-/* Member of an object: false where absent (or null, when null_is_absent). */
+/* Member of an object: false where absent, or where `in` is no object. */
 bool weft_i_json_get(const weft_i_json *in, const char *key, weft_i_json *out);
 bool weft_i_json_is_null(const weft_i_json *in);
 bool weft_i_json_is_array(const weft_i_json *in);
@@ -78,7 +81,9 @@ weft_status weft_i_json_array(const weft_i_json *in, size_t min, size_t max, wef
                               size_t *out_n);
 weft_i_json weft_i_json_item(const weft_i_json *array, size_t index);
 
-/* i-th member of an object in the order of the file, for maps with free keys; false at the end. */
+/* i-th member of an object in the order of the file, for maps with free keys; false at the end.
+ * Goes on from the last call on the same object, so that one thread at a time may use a document.
+ */
 bool weft_i_json_member(const weft_i_json *object, size_t index, weft_i_json *out);
 
 /* Single values with checks. */
@@ -96,6 +101,9 @@ weft_status weft_i_json_ints(const weft_i_json *array, size_t n, int64_t min, in
 
 /* BAD_INPUT at this value's file, line and path; for checks that a table cannot express. */
 weft_status weft_i_json_fail(const weft_i_json *at, weft_error *error, const char *fmt, ...)
+    WEFT_PRINTF(3, 4);
+/* The same at the key in front of the value, for keys that are wrong themselves. */
+weft_status weft_i_json_fail_key(const weft_i_json *at, weft_error *error, const char *fmt, ...)
     WEFT_PRINTF(3, 4);
 
 #endif

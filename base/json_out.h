@@ -1,8 +1,9 @@
 /* base/json_out.h - writing JSON as a stream: nothing is built in memory first.
  *
  * Objects and arrays are indented by two spaces; from `compact` on, a value and all below it stand
- * on one line. Errors are kept and reported once, at the end. Doubles are written with the fewest
- * digits that read back as the same value.
+ * on one line (broken only where a reader would refuse its length). Errors are kept and reported
+ * once, at the end. Doubles are written with the fewest digits that read back as the same value. In
+ * strings, bytes that are not valid UTF-8 become U+FFFD.
  */
 #ifndef WEFT_BASE_JSON_OUT_H
 #define WEFT_BASE_JSON_OUT_H
@@ -19,9 +20,10 @@ typedef struct weft_i_json_out {
     int depth;
     int compact_depth; /* depth from which all is on one line; 0 = none */
     bool first[72];    /* nothing written yet at this depth */
-    bool failed;
+    int failed;        /* errno of the first write that failed; 0 = none */
     bool after_key;
-    size_t n; /* bytes waiting in the buffer */
+    size_t n_line; /* bytes of the line so far */
+    size_t n;      /* bytes waiting in the buffer */
     char buffer[1 << 14];
 } weft_i_json_out;
 
@@ -34,7 +36,7 @@ void weft_i_json_open_object(weft_i_json_out *out);
 void weft_i_json_close_object(weft_i_json_out *out);
 void weft_i_json_open_array(weft_i_json_out *out);
 void weft_i_json_close_array(weft_i_json_out *out);
-/* The next object or array is written on one line. */
+/* The next object or array opened in this one is written on one line. */
 void weft_i_json_compact(weft_i_json_out *out);
 void weft_i_json_put_int(weft_i_json_out *out, int64_t value);
 void weft_i_json_put_double(weft_i_json_out *out, double value);

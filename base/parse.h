@@ -12,5 +12,7 @@ bool weft_i_parse_int(const char *text, int64_t min, int64_t max, int64_t *out);
 bool weft_i_parse_double(const char *text, double min, double max, double *out);
 /* Place of `word` in "a|b|c", or -1. */
 int weft_i_parse_choice(const char *choices, const char *word);
+/* A bound that a table holds as a double, as the nearest int64. */
+int64_t weft_i_parse_bound(double bound);
 
 #endif

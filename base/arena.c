@@ -1,0 +1,137 @@
+/* base/arena.c - blocks that grow geometrically, and the only callers of calloc and realloc. */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_BLOCK_BYTES = 4096, LARGEST_STEP_BYTES = 16 << 20 };
+
+typedef struct weft_i_arena_block {
+    struct weft_i_arena_block *next;
+    size_t n_used;
+    size_t n_bytes;
+    _Alignas(max_align_t) unsigned char bytes[];
+} weft_i_arena_block;
+
+/* The one variable of the library that outlives a call: tests count allocations down with it. */
+static atomic_long allocations_left;
+
+void weft_i_alloc_fail_after(long k)
+{
+    atomic_store(&allocations_left, k);
+}
+
+/* Reading first keeps the shared counter's cache line unwritten outside tests. */
+static int fails_now(void)
+{
+    return atomic_load_explicit(&allocations_left, memory_order_relaxed) > 0 &&
+           atomic_fetch_sub(&allocations_left, 1) == 1;
+}
+
+void *weft_i_alloc(size_t n, size_t size)
+{
+    if (fails_now()) return NULL;
+    if (n == 0 || size == 0) return calloc(1, 1);
+    return calloc(n, size);
+}
+
+void *weft_i_realloc(void *p, size_t n, size_t size)
+{
+    size_t n_bytes;
+    if (fails_now() || __builtin_mul_overflow(n, size, &n_bytes)) return NULL;
+    return realloc(p, n_bytes > 0 ? n_bytes : 1);
+}
+
+int weft_i_grow(void *items, size_t *cap, size_t n, size_t size)
+{
+    if (n <= *cap) return 0;
+    size_t new_cap = *cap < SIZE_MAX / 2 ? *cap * 2 : n;
+    if (new_cap < 8) new_cap = 8;
+    if (new_cap < n) new_cap = n;
+
+    /* `items` points to a pointer of any object type: copied, since void ** would alias it. */
+    void *old;
+    memcpy(&old, items, sizeof(old));
+    void *grown = weft_i_realloc(old, new_cap, size);
+    if (!grown) return -1;
+    memcpy(items, &grown, sizeof(grown));
+    *cap = new_cap;
+    return 0;
+}
+
+/* A block with room for n bytes. One made for a large array goes behind the head, so that the rest
+ * of the head stays in use. */
+static weft_i_arena_block *add_block(weft_i_arena *arena, size_t n)
+{
+    weft_i_arena_block *head = arena->head;
+    size_t n_bytes = head ? head->n_bytes : FIRST_BLOCK_BYTES / 2;
+    n_bytes = n_bytes < LARGEST_STEP_BYTES / 2 ? n_bytes * 2 : LARGEST_STEP_BYTES;
+    bool apart = head && n > n_bytes / 2;
+    if (apart || n_bytes < n) n_bytes = n;
+    if (n_bytes > SIZE_MAX - sizeof(weft_i_arena_block)) return NULL;
+
+    weft_i_arena_block *block = weft_i_alloc(1, sizeof(*block) + n_bytes);
+    if (!block) return NULL;
+    block->n_bytes = n_bytes;
+    weft_i_arena_block **link = apart ? &head->next : &arena->head;
+    block->next = *link;
+    *link = block;
+    return block;
+}
+
+/* Memory is handed out once, so that what calloc zeroed is still zero. */
+void *weft_i_arena_alloc(weft_i_arena *arena, size_t n, size_t size)
+{
+    const size_t align = _Alignof(max_align_t);
+    size_t n_bytes;
+    if (__builtin_mul_overflow(n, size, &n_bytes) || n_bytes > SIZE_MAX - align) return NULL;
+    n_bytes = n_bytes > 0 ? (n_bytes + align - 1) / align * align : align;
+
+    weft_i_arena_block *block = arena->head;
+    if (!block || block->n_bytes - block->n_used < n_bytes) block = add_block(arena, n_bytes);
+    if (!block) return NULL;
+    void *p = block->bytes + block->n_used;
+    block->n_used += n_bytes;
+    return p;
+}
+
+void *weft_i_arena_copy(weft_i_arena *arena, const void *bytes, size_t n)
+{
+    void *copy = weft_i_arena_alloc(arena, n, 1);
+    if (copy && n > 0) memcpy(copy, bytes, n);
+    return copy;
+}
+
+char *weft_i_arena_string(weft_i_arena *arena, const char *text)
+{
+    return weft_i_arena_copy(arena, text, strlen(text) + 1);
+}
+
+char *weft_i_arena_printf(weft_i_arena *arena, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    char *text = n < 0 ? NULL : weft_i_arena_alloc(arena, (size_t)n + 1, 1);
+    if (text) vsnprintf(text, (size_t)n + 1, fmt, again);
+    va_end(again);
+    return text;
+}
+
+void weft_i_arena_free(weft_i_arena *arena)
+{
+    if (!arena) return;
+    for (weft_i_arena_block *block = arena->head, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    arena->head = NULL;
+}
