@@ -1,0 +1,56 @@
+#!/bin/sh
+# tests/installed.sh - does an installed weft work? Headers, pkg-config, both libraries, command.
+#
+# usage: installed.sh PREFIX
+set -eu
+
+prefix=$1
+top=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+pkgconfig=$(dirname "$(find "$prefix" -name weft.pc)")
+library=$(dirname "$pkgconfig")
+export PKG_CONFIG_PATH="$pkgconfig"
+export LD_LIBRARY_PATH="$library"
+
+# Every public header was installed.
+for header in "$top"/include/weft/*.h; do
+    [ -f "$prefix/include/weft/${header##*/}" ] || {
+        echo "not installed: weft/${header##*/}"
+        exit 1
+    }
+done
+
+cat >"$work/smallest.c" <<'EOF'
+/* The smallest program that uses the library. */
+#include <stdio.h>
+#include <weft/status.h>
+
+int main(void)
+{
+    return puts(weft_status_text(WEFT_STATUS_OK)) < 0;
+}
+EOF
+
+# compile SOURCE: one program with each of the two libraries.
+compile()
+{
+    name=$(basename "$1" .c)
+    # shellcheck disable=SC2046
+    cc -std=c11 -Wall -Wextra -Werror "$1" -o "$work/$name-shared" \
+        $(pkg-config --cflags --libs weft)
+    # shellcheck disable=SC2046
+    cc -std=c11 "$1" -o "$work/$name-static" $(pkg-config --cflags weft) "$library/libweft.a" \
+        $(pkg-config --static --libs weft | sed 's/-lweft\( \|$\)//')
+}
+
+compile "$work/smallest.c"
+[ "$("$work/smallest-shared")" = ok ]
+[ "$("$work/smallest-static")" = ok ]
+for source in "$top"/examples/*.c; do
+    if [ -f "$source" ]; then compile "$source"; fi
+done
+
+if [ -x "$prefix/bin/weft" ]; then "$prefix/bin/weft" version; fi
+echo "installed weft works"
