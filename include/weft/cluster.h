@@ -14,44 +14,65 @@
 extern "C" {
 #endif
 
-/* A point of a table of efficiencies; between points interpolation is linear in log(x). */
+/* A point of a table of efficiencies. */
 typedef struct weft_point {
     double x, y;
 } weft_point;
 
+/* Between points interpolation is linear in log(x). */
 typedef struct weft_table {
-    weft_point *points; /* n_points, x ascending */
+    weft_point *points; /* n_points, x > 0 and ascending, y > 0 */
     int32_t n_points;
 } weft_table;
 
-/* Attention efficiency of one head size: fraction of the peak by sequence length. */
+/* Value of a table at x: the first point's below it, the last point's above it. The table has at
+ * least one point. */
+WEFT_API double weft_table_at(const weft_table *table, double x);
+
+/* Attention efficiency of one head size: fraction of the bf16 peak by sequence length, of a fused
+ * kernel. Flop are counted 4 length^2 head_size a head forward, 2.5 times that backward, and half
+ * of both under a causal mask. A causal table without points: the one of full attention. */
 typedef struct weft_attention_row {
     int32_t head_size;
-    weft_table forward, backward;
+    weft_table forward, backward, forward_causal, backward_causal;
 } weft_attention_row;
 
 typedef struct weft_device {
     const char *name;
     double bf16_tflops, fp8_tflops; /* dense peaks; fp8 0 = none */
     int64_t memory_bytes, reserved_bytes;
-    double memory_gbs; /* 1e9 bytes a second */
-    double memory_efficiency;
-    weft_table gemm;               /* fraction of the peak by flop of one device's GEMM */
+    double memory_gbs;             /* 1e9 bytes a second */
+    double memory_efficiency;      /* part of memory_gbs that elementwise kernels reach */
+    int32_t multiprocessors;       /* SMs or CUs: what the tiles of a GEMM are spread over */
+    weft_table gemm;               /* best fraction of the peak by flop of one device's GEMM,
+                                      launch and idle multiprocessors not counted */
     weft_attention_row *attention; /* n_attention, head_size ascending */
     int32_t n_attention;
-    int64_t launch_ns; /* least time of one kernel */
+    int64_t launch_ns; /* least time of one kernel on the device */
 } weft_device;
+
+/* All-reduce in a group of so many devices: bus bandwidth as a fraction of the level's gbs, by
+ * bytes of the whole buffer. Time = 2 (n - 1) / n * bytes / (fraction * gbs), the NCCL tests'
+ * definition. Below the first point the time, above the last the fraction is constant. */
+typedef struct weft_collective_row {
+    int32_t devices;
+    weft_table fraction;
+} weft_collective_row;
 
 /* A level of the network, innermost first: groups of `devices` devices reach each other at
  * `gbs` (1e9 bytes a second, one direction, per device; on levels over a node the node's NICs
- * are shared by its devices). */
+ * are shared by its devices: gbs = nics * nic_gbs / devices of a node). The last level spans the
+ * cluster. */
 typedef struct weft_level {
     const char *name;
     int32_t devices;
     double gbs;
+    int32_t nics;   /* of a node; 0 = a level inside a node */
+    double nic_gbs; /* of one NIC, one direction */
     int64_t latency_ns;
-    double oversubscription; /* 1 = none */
-    weft_table collective;   /* fraction of gbs that a collective reaches, by bytes */
+    double oversubscription;          /* 1 = none; what all use at once is gbs / oversubscription */
+    weft_collective_row *collectives; /* n_collectives >= 1, group size ascending */
+    int32_t n_collectives;
 } weft_level;
 
 /* Constants of the software. */
@@ -61,6 +82,7 @@ typedef struct weft_stack {
     double tp_overlap;  /* part of the backward's TP communication hidden under weight gradients */
     double dp_overlap;  /* part of the gradient reduction that can hide under backward passes */
     double slowdown;    /* of compute while communication overlaps it, 1 = none */
+    int64_t host_kernel_ns; /* time of the host for issuing one kernel; 0 = hidden */
 } weft_stack;
 
 /* Several node types may be mixed; shipped clusters have one. Ranks fill nodes in order. */

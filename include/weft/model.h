@@ -16,7 +16,15 @@
 extern "C" {
 #endif
 
-/* Kinds of layers: enum value, name in JSON. */
+/* Kinds of layers: enum value, name in JSON. What each is made of:
+ * transformer: norm, query key value, attention, output map; norm, MLP. gelu: two maps hidden x
+ * ffn; swiglu: three. With experts a router, experts_per_token of them and the shared ones. dit:
+ * self-attention, then cross-attention to the condition (cross_hidden > 0), then the MLP, each with
+ * its norm; the first and the last modulated by the time step (adaLN). embedding: a table of vocab
+ * rows, text only. head: a last norm and a map to vocab outputs. patch_embedding: a map from
+ * in_features to hidden. projector: `merge` tokens side by side, a norm, a map in_features x
+ * hidden, GELU, a map hidden x hidden; merge 1: a change of width. mamba: a norm and a Mamba-2
+ * block. measured: a table of times and bytes by tokens. */
 #define WEFT_LAYER_LIST(X)                                                                         \
     X(TRANSFORMER, "transformer")                                                                  \
     X(DIT, "dit")                                                                                  \
@@ -38,6 +46,11 @@ WEFT_API const char *weft_layer_name(weft_layer_kind kind);
 
 typedef enum weft_mlp { WEFT_MLP_GELU, WEFT_MLP_SWIGLU } weft_mlp;
 typedef enum weft_norm { WEFT_NORM_LAYERNORM, WEFT_NORM_RMSNORM } weft_norm;
+typedef enum weft_bias {
+    WEFT_BIAS_NONE,
+    WEFT_BIAS_QKV, /* of query, key and value only */
+    WEFT_BIAS_ALL  /* of every linear map */
+} weft_bias;
 typedef enum weft_attention {
     WEFT_ATTENTION_FULL,
     WEFT_ATTENTION_CAUSAL,
@@ -61,6 +74,7 @@ typedef struct weft_layer {
     int32_t ffn, heads, kv_heads, head_size;
     weft_mlp mlp;
     weft_norm norm;
+    weft_bias bias;
     weft_attention attention;
     int32_t window;
     /* transformer with experts: `ffn` is of one expert; experts = 0: dense */
@@ -140,6 +154,7 @@ typedef struct weft_model {
     int32_t n_modules, n_edges;
     weft_module *modules;
     weft_model_edge *edges;
+    int64_t sequence; /* tokens of the backbone that it is usually trained at; 0 = not said */
     void *owner;
 } weft_model;
 

@@ -23,6 +23,11 @@ typedef enum weft_packing {
     WEFT_PACKING_NONE       /* one sample a microbatch */
 } weft_packing;
 
+typedef enum weft_precision {
+    WEFT_PRECISION_BF16,
+    WEFT_PRECISION_FP8 /* linear maps in fp8, all else in bf16 */
+} weft_precision;
+
 typedef enum weft_tp_mode {
     WEFT_TP_MODE_TP,      /* tensors are cut over the TP group */
     WEFT_TP_MODE_DP_IN_TP /* the module is replicated over the TP group, its instances spread */
@@ -50,6 +55,7 @@ typedef struct weft_recipe {
     double default_seconds;
     int64_t default_text_tokens;
     /* training */
+    weft_precision precision;
     int32_t parameter_bytes, gradient_bytes, optimizer_bytes; /* a parameter: 2, 4, 12 */
     int32_t zero; /* ZeRO stage 0 or 1 (optimizer state cut over replicas) */
     bool sequence_parallel;
