@@ -16,10 +16,10 @@ trap 'exit 130' INT TERM
 
 case $mode in
 sanitizers)
-    log="log_path=$reports/report"
+    log="log_path='$reports/report'"
     ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=1:$log"
     UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}halt_on_error=1:print_stacktrace=1:$log"
-    LSAN_OPTIONS="${LSAN_OPTIONS:+$LSAN_OPTIONS:}suppressions=$top/tests/lsan.supp"
+    LSAN_OPTIONS="${LSAN_OPTIONS:+$LSAN_OPTIONS:}suppressions='$top/tests/lsan.supp'"
     LSAN_OPTIONS="$LSAN_OPTIONS:print_suppressions=0"
     export ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
     "$@"

@@ -13,7 +13,8 @@ Builds weft and runs its tests, from any folder. Missing Debian packages are ins
 apt-get can be used as root or through sudo. Without arguments only the stage gcc runs.
 
   gcc        build with gcc and -Werror, all tests
-  install    install into a staging folder; compile and run an example against it by pkg-config
+  install    release build, installed into a staging folder; examples compile against it by
+             pkg-config
   clang      build with clang and -Werror, all tests but the rules of the tree
   sanitizers the same with gcc's address, leak and undefined-behaviour sanitizers
   valgrind   the unit tests under memcheck, but for those of suite 'slow'
@@ -126,15 +127,9 @@ run_tests()
     fi
 }
 
-# Three stages use this build; a second call finds nothing to do.
-build_gcc()
-{
-    build gcc gcc --prefix "$root/stage"
-}
-
 stage_gcc()
 {
-    build_gcc && run_tests gcc
+    build gcc gcc && run_tests gcc
 }
 
 stage_clang()
@@ -151,7 +146,7 @@ stage_sanitizers()
 
 stage_valgrind()
 {
-    build_gcc &&
+    build gcc gcc &&
         run_tests gcc --suite unit --no-suite slow --timeout-multiplier 20 \
             --wrapper "sh '$top/tests/memcheck.sh' valgrind"
 }
@@ -183,10 +178,10 @@ stage_format()
 # The library and its command as a user finds them: nothing of the build folder is in the way.
 stage_install()
 {
-    build_gcc || return
+    build release gcc --buildtype release -Dtests=false --prefix "$root/stage" || return
     rm -rf "$root/stage"
-    log=$root/gcc/install.log
-    if meson install -C "$root/gcc" --no-rebuild >"$log" 2>&1 &&
+    log=$root/release/install.log
+    if meson install -C "$root/release" --no-rebuild >"$log" 2>&1 &&
         sh "$top/tests/installed.sh" "$root/stage" >>"$log" 2>&1; then
         n_passed=$((n_passed + 1))
     else
