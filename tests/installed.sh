@@ -33,16 +33,16 @@ int main(void)
 }
 EOF
 
-# compile SOURCE: one program with each of the two libraries.
+# compile SOURCE: one program with each of the two libraries. What pkg-config prints is quoted for a
+# shell, so a shell has to read it.
 compile()
 {
     name=$(basename "$1" .c)
-    # shellcheck disable=SC2046
-    cc -std=c11 -Wall -Wextra -Werror "$1" -o "$work/$name-shared" \
-        $(pkg-config --cflags --libs weft)
-    # shellcheck disable=SC2046
-    cc -std=c11 "$1" -o "$work/$name-static" $(pkg-config --cflags weft) "$library/libweft.a" \
-        $(pkg-config --static --libs weft | sed 's/-lweft\( \|$\)//')
+    shared=$(pkg-config --cflags --libs weft)
+    static=$(pkg-config --static --libs weft | sed 's/-lweft\( \|$\)//')
+    eval "cc -std=c11 -Wall -Wextra -Werror \"\$1\" -o \"\$work/\$name-shared\" $shared"
+    eval "cc -std=c11 \"\$1\" -o \"\$work/\$name-static\" \"\$library/libweft.a\"" \
+        "$(pkg-config --cflags weft)" "$static"
 }
 
 compile "$work/smallest.c"
