@@ -37,11 +37,12 @@ EOF
 # shell, so a shell has to read it.
 compile()
 {
-    name=$(basename "$1" .c)
+    # shellcheck disable=SC2034 # used inside eval
+    out=$work/$(basename "$1" .c)
     shared=$(pkg-config --cflags --libs weft)
     static=$(pkg-config --static --libs weft | sed 's/-lweft\( \|$\)//')
-    eval "cc -std=c11 -Wall -Wextra -Werror \"\$1\" -o \"\$work/\$name-shared\" $shared"
-    eval "cc -std=c11 \"\$1\" -o \"\$work/\$name-static\" \"\$library/libweft.a\"" \
+    eval "cc -std=c11 -Wall -Wextra -Werror \"\$1\" -o \"\$out-shared\" $shared"
+    eval "cc -std=c11 \"\$1\" -o \"\$out-static\" \"\$library/libweft.a\"" \
         "$(pkg-config --cflags weft)" "$static"
 }
 
