@@ -84,16 +84,16 @@ run_case()
 compare()
 {
     same=0
-    for name in stdout stderr exit; do
+    for part in stdout stderr exit; do
         expected=$work/expected
-        if [ -f "$1/$name" ]; then
-            expected=$1/$name
-        elif [ "$name" = exit ]; then
+        if [ -f "$1/$part" ]; then
+            expected=$1/$part
+        elif [ "$part" = exit ]; then
             echo 0 >"$expected"
         else
             : >"$expected"
         fi
-        diff -u --label "expected $name" --label "$name" "$expected" "$work/got/$name" || same=1
+        diff -u --label "expected $part" --label "$part" "$expected" "$work/got/$part" || same=1
     done
     if [ -d "$1/expect" ]; then diff -ruN "$1/expect" "$work/got/expect" || same=1; fi
     return $same
@@ -102,9 +102,9 @@ compare()
 # record FOLDER: what was printed becomes what is expected; a file that says nothing is left out.
 record()
 {
-    for name in stdout stderr; do
-        rm -f "$1/$name"
-        if [ -s "$work/got/$name" ]; then cp "$work/got/$name" "$1/$name"; fi
+    for part in stdout stderr; do
+        rm -f "$1/$part"
+        if [ -s "$work/got/$part" ]; then cp "$work/got/$part" "$1/$part"; fi
     done
     rm -f "$1/exit"
     if [ "$(cat "$work/got/exit")" != 0 ]; then cp "$work/got/exit" "$1/exit"; fi

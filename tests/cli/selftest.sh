@@ -59,6 +59,10 @@ for file in stdout stderr exit expect/made.txt; do
     fresh "another $file"
     echo 9 >"$work/cases/one/$file"
     golden 1
+    if ! grep -q '^one: FAILED' "$work/log"; then
+        echo "the failed case is not named: $what"
+        n_wrong=$((n_wrong + 1))
+    fi
     golden 0 --refresh one
     golden 0
     fresh "no $file"

@@ -4,7 +4,8 @@
 # usage: names.sh SHARED_LIBRARY STATIC_LIBRARY
 #
 # The shared library exports weft_ names that are not internal; the static one has no other global
-# names. The library neither prints, nor ends the process, nor changes or keeps global state.
+# names. The library neither prints, nor ends the process, nor changes or keeps global state, and it
+# does without MPI and CUDA.
 
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/house/lib.sh
@@ -46,6 +47,7 @@ report "$({
         }
         NF == 1 && /:$/ { object = substr($1, 1, length($1) - 1) }
         $1 == "U" && $2 in bad { print object " calls or uses " $2 }
+        $1 == "U" && $2 ~ /^(MPI_|ompi_|cuda|cublas)/ { print object " uses the runtime: " $2 }
         $1 == "U" && $2 == "stdout" && index(object, home) == 0 { print object " uses stdout" }'
     nm -f sysv "$static" 2>/dev/null | awk -F '|' -v foreign="$foreign" -v state="$state" '
         { gsub(/ /, "") }

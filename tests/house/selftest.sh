@@ -192,6 +192,8 @@ echo "$io { fprintf(stderr, \"%d\", n); }" | names 'calls or uses stderr'
 echo "$io { fprintf(stdout, \"%d\", n); }" | names 'uses stdout'
 echo "$io { exit(n); }" | names 'calls or uses exit'
 echo "$io { if (n) abort(); }" | names 'calls or uses abort'
+echo "int MPI_Init(void *, void *); int weft_i_x(void) { return MPI_Init(0, 0); }" |
+    names 'uses the runtime: MPI_Init'
 echo "int weft_i_x(void) { static int n; return ++n; }" | names 'global state: n'
 echo "int weft_i_x(void) { static _Thread_local int n; return ++n; }" | names 'global state: n'
 echo "#define _FORTIFY_SOURCE 2
