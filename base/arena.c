@@ -1,6 +1,7 @@
 /* base/arena.c - blocks that grow geometrically, and the only callers of calloc and realloc. */
 #include "base/arena.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,10 +29,12 @@ void weft_i_alloc_fail_after(long k)
 }
 
 /* Reading first keeps the shared counter's cache line unwritten outside tests. */
-static int fails_now(void)
+static bool fails_now(void)
 {
-    return atomic_load_explicit(&allocations_left, memory_order_relaxed) > 0 &&
-           atomic_fetch_sub(&allocations_left, 1) == 1;
+    if (atomic_load_explicit(&allocations_left, memory_order_relaxed) <= 0) return false;
+    if (atomic_fetch_sub(&allocations_left, 1) != 1) return false;
+    errno = ENOMEM; /* as calloc does */
+    return true;
 }
 
 void *weft_i_alloc(size_t n, size_t size)

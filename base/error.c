@@ -1,6 +1,7 @@
 /* base/error.c - statuses as text, and filling a weft_error. */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,4 +110,14 @@ weft_status weft_i_fail_at(weft_error *error, weft_status status, const char *fi
 weft_status weft_i_no_memory(weft_error *error)
 {
     return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+}
+
+weft_status weft_i_fail_io(weft_error *error, const char *file, const char *what, int number)
+{
+    if (number == ENOMEM) return weft_i_no_memory(error);
+    char reason[128];
+    snprintf(reason, sizeof(reason), "%s", strerror(number));
+    bool is_word = reason[0] >= 'A' && reason[0] <= 'Z' && reason[1] >= 'a' && reason[1] <= 'z';
+    if (is_word) reason[0] = (char)(reason[0] - 'A' + 'a');
+    return weft_i_fail_at(error, WEFT_STATUS_IO, file, 0, NULL, "cannot %s: %s", what, reason);
 }

@@ -18,4 +18,8 @@ weft_status weft_i_fail_at(weft_error *error, weft_status status, const char *fi
 /* weft_i_fail with NO_MEMORY. */
 weft_status weft_i_no_memory(weft_error *error);
 
+/* IO with the words of errno `number`, "cannot read: no such file or directory", where `what` is
+ * "read"; ENOMEM gives NO_MEMORY. file may be NULL. */
+weft_status weft_i_fail_io(weft_error *error, const char *file, const char *what, int number);
+
 #endif

@@ -15,18 +15,6 @@
 #include "base/error.h"
 #include "base/threads.h"
 
-/* IO with errno's words: "cannot read: no such file or directory". */
-static weft_status fail_io(const char *name, const char *what, int number, weft_error *error)
-{
-    const char *reason = strerror(number);
-    char first = reason[0];
-    if (first >= 'A' && first <= 'Z' && !(reason[1] >= 'A' && reason[1] <= 'Z')) {
-        first = (char)(first - 'A' + 'a');
-    }
-    return weft_i_fail_at(error, WEFT_STATUS_IO, name, 0, NULL, "cannot %s: %c%s", what, first,
-                          first ? reason + 1 : "");
-}
-
 static weft_status fail_too_large(const char *name, weft_error *error)
 {
     return weft_i_fail_at(error, WEFT_STATUS_BAD_INPUT, name, 0, NULL,
@@ -52,7 +40,7 @@ static weft_status read_all(int fd, const char *name, size_t n_expected, weft_er
         size_t n_wanted = n > 0 ? n + 2 : n_expected + 2;
         if (weft_i_grow(text, &cap, n_wanted, 1) < 0) return weft_i_no_memory(error);
         ssize_t got = read_some(fd, *text + n, cap - n - 1);
-        if (got < 0) return fail_io(name, "read", errno, error);
+        if (got < 0) return weft_i_fail_io(error, name, "read", errno);
         if (got == 0) break;
         n += (size_t)got;
         if (n > WEFT_I_FILE_MAX) return fail_too_large(name, error);
@@ -66,8 +54,8 @@ static weft_status read_open(int fd, const char *name, weft_error *error, char *
                              size_t *out_n)
 {
     struct stat info;
-    if (fstat(fd, &info) != 0) return fail_io(name, "read", errno, error);
-    if (S_ISDIR(info.st_mode)) return fail_io(name, "read", EISDIR, error);
+    if (fstat(fd, &info) != 0) return weft_i_fail_io(error, name, "read", errno);
+    if (S_ISDIR(info.st_mode)) return weft_i_fail_io(error, name, "read", EISDIR);
     bool is_sized = S_ISREG(info.st_mode) && info.st_size > 0;
     if (is_sized && (uintmax_t)info.st_size > WEFT_I_FILE_MAX) return fail_too_large(name, error);
 
@@ -86,7 +74,7 @@ weft_status weft_i_file_read(const char *name, weft_error *error, char **out_tex
 {
     if (strcmp(name, "-") == 0) return read_open(STDIN_FILENO, "stdin", error, out_text, out_n);
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) return fail_io(name, "read", errno, error);
+    if (fd < 0) return weft_i_fail_io(error, name, "read", errno);
     weft_status status = read_open(fd, name, error, out_text, out_n);
     close(fd);
     return status;
@@ -127,10 +115,7 @@ static int open_temporary(const char *name, char **out_temporary)
     int n_folder = slash ? (int)(slash - name) + 1 : 0;
     size_t size = (size_t)n_folder + 64;
     char *temporary = weft_i_alloc(size, 1);
-    if (!temporary) {
-        errno = ENOMEM;
-        return -1;
-    }
+    if (!temporary) return -1;
     int fd = -1;
     for (int attempt = 0; attempt < 100; attempt++) {
         unsigned long mark = (unsigned long)weft_i_now_ns() + (unsigned long)attempt;
@@ -176,7 +161,7 @@ weft_status weft_i_file_create(const char *name, weft_error *error, weft_i_file_
         int number = errno;
         if (fd >= 0) close(fd);
         weft_i_file_abort(&file);
-        return fail_io(name, "write", number, error);
+        return weft_i_fail_io(error, name, "write", number);
     }
     *out = file;
     return WEFT_STATUS_OK;
@@ -190,24 +175,26 @@ static bool flush(weft_i_file_out *file)
     return fsync(fileno(file->stream)) == 0 || errno == EINVAL || errno == EROFS;
 }
 
+/* 0, or the errno of the first step that failed. */
+static int finish(weft_i_file_out *file)
+{
+    errno = EIO; /* for a stream that failed earlier */
+    int number = flush(file) ? 0 : errno;
+    if (file->stream != stdout && fclose(file->stream) != 0 && number == 0) number = errno;
+    file->stream = NULL;
+    bool renames = number == 0 && file->temporary;
+    if (renames && rename(file->temporary, file->name) != 0) number = errno;
+    return number;
+}
+
 weft_status weft_i_file_commit(weft_i_file_out *file, weft_error *error)
 {
-    errno = EIO;
-    bool ok = flush(file);
-    int number = errno;
-    if (file->stream != stdout && fclose(file->stream) != 0 && ok) {
-        ok = false;
-        number = errno;
-    }
-    file->stream = NULL;
-    if (ok && file->temporary && rename(file->temporary, file->name) != 0) {
-        ok = false;
-        number = errno;
-    }
-    weft_status status =
-        ok ? WEFT_STATUS_OK : fail_io(file->name ? file->name : "stdout", "write", number, error);
-    if (ok) {
-        free(file->temporary);
+    weft_status status = WEFT_STATUS_OK;
+    int number = finish(file);
+    if (number != 0) {
+        status = weft_i_fail_io(error, file->name ? file->name : "stdout", "write", number);
+    } else {
+        free(file->temporary); /* it is the file now: not to be removed */
         file->temporary = NULL;
     }
     weft_i_file_abort(file);

@@ -12,7 +12,7 @@
 
 enum { CHAIN_MAX = WEFT_I_JSON_DEPTH_MAX + 2 };
 
-/* Where weft_i_json_member stopped, so that walking a large object takes one pass. */
+/* Where weft_i_json_member stopped at a depth, so that walking a large object takes one pass. */
 typedef struct member_place {
     const json_t *object;
     size_t index;
@@ -25,8 +25,8 @@ struct weft_i_json_doc {
     size_t n;
     int first_line;
     char name[sizeof(((weft_error *)0)->file)];
-    member_place *last; /* by pointer, since cursors see the document as const */
-    member_place last_place;
+    member_place *last; /* of each depth; by pointer, since cursors see the document as const */
+    member_place last_places[CHAIN_MAX];
 };
 
 /* jansson's message in clearer words; NULL where its own are clear. */
@@ -76,7 +76,7 @@ weft_status weft_i_json_parse(const char *name, const char *text, size_t n, int 
     doc->text = text;
     doc->n = n;
     doc->first_line = first_line;
-    doc->last = &doc->last_place;
+    doc->last = doc->last_places;
     snprintf(doc->name, sizeof(doc->name), "%s", name);
 
     json_error_t parsed;
@@ -156,7 +156,10 @@ bool weft_i_json_get(const weft_i_json *in, const char *key, weft_i_json *out)
 bool weft_i_json_member(const weft_i_json *object, size_t index, weft_i_json *out)
 {
     json_t *value = writable(object);
-    member_place *last = object->doc->last;
+    size_t depth = 0;
+    for (const weft_i_json *p = object->parent; p && depth < CHAIN_MAX - 1; p = p->parent)
+        depth++;
+    member_place *last = &object->doc->last[depth];
     if (last->object != value || last->index > index || !last->iter) {
         *last = (member_place){value, 0, json_object_iter(value)};
     }

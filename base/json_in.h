@@ -55,8 +55,8 @@ typedef struct weft_i_json_field {
     const char *key;
     weft_i_json_type type;
     size_t offset;
-    double min,
-        max; /* of numbers, inclusive; both 0 or max < min = up to the largest (2^53 for INT64) */
+    /* Of numbers, inclusive; max < min or both 0 = up to the largest (2^53 for INT64). */
+    double min, max;
     const char *choices;
     bool required;
 } weft_i_json_field;
@@ -82,7 +82,7 @@ weft_status weft_i_json_array(const weft_i_json *in, size_t min, size_t max, wef
 weft_i_json weft_i_json_item(const weft_i_json *array, size_t index);
 
 /* i-th member of an object in the order of the file, for maps with free keys; false at the end.
- * Goes on from the last call on the same object, so that one thread at a time may use a document.
+ * Goes on from the call before (loops may nest), so that one thread at a time may use a document.
  */
 bool weft_i_json_member(const weft_i_json *object, size_t index, weft_i_json *out);
 

@@ -87,7 +87,7 @@ weft_status weft_i_json_out_end(weft_i_json_out *out, weft_error *error)
     flush(out);
     if (fflush(out->stream) != 0 && out->failed == 0) out->failed = errno;
     if (out->failed == 0) return WEFT_STATUS_OK;
-    return weft_i_fail(error, WEFT_STATUS_IO, "cannot write: %s", strerror(out->failed));
+    return weft_i_fail_io(error, NULL, "write", out->failed);
 }
 
 static void open_container(weft_i_json_out *out, const char *bracket)

@@ -56,7 +56,9 @@ weft_status weft_i_json_int(const weft_i_json *in, int64_t min, int64_t max, wef
     if (!json_is_integer(value)) return fail_type(in, "an integer", error);
     if (number < min || number > max) {
         char range[WEFT_I_RANGE_SIZE];
-        return fail_type(in, weft_i_words_int_range(min, max, range), error);
+        /* The bound of what a double holds is told only to who broke it. */
+        int64_t told = number < min && max >= (int64_t)LARGEST_INT ? INT64_MAX : max;
+        return fail_type(in, weft_i_words_int_range(min, told, range), error);
     }
     *out = number;
     return WEFT_STATUS_OK;
@@ -112,13 +114,10 @@ static weft_status read_bool(const weft_i_json *in, weft_error *error, bool *out
 static weft_status fail_count(const weft_i_json *in, size_t n, size_t min, size_t max,
                               weft_error *error)
 {
-    if (min == max) {
-        return weft_i_json_fail(in, error, "expected %zu item%s, found %zu", min,
-                                min == 1 ? "" : "s", n);
-    }
-    if (n < min)
-        return weft_i_json_fail(in, error, "expected at least %zu items, found %zu", min, n);
-    return weft_i_json_fail(in, error, "expected at most %zu items, found %zu", max, n);
+    const char *bound = min == max ? "" : n < min ? "at least " : "at most ";
+    size_t expected = n < min ? min : max;
+    return weft_i_json_fail(in, error, "expected %s%zu item%s, found %zu", bound, expected,
+                            expected == 1 ? "" : "s", n);
 }
 
 weft_status weft_i_json_array(const weft_i_json *in, size_t min, size_t max, weft_error *error,

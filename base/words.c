@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t LARGEST_EXACT = (int64_t)1 << 53;
-
 /* The locale's decimal point, one or more bytes, becomes '.'. */
 static void make_point(char *text)
 {
@@ -45,10 +43,9 @@ const char *weft_i_words_quote(const char *text, char out[WEFT_I_QUOTE_SIZE])
 
 const char *weft_i_words_int_range(int64_t min, int64_t max, char out[WEFT_I_RANGE_SIZE])
 {
-    bool is_open = max >= LARGEST_EXACT;
-    if (is_open && min <= -LARGEST_EXACT) {
+    if (max == INT64_MAX && min == INT64_MIN) {
         snprintf(out, WEFT_I_RANGE_SIZE, "an integer");
-    } else if (is_open) {
+    } else if (max == INT64_MAX) {
         snprintf(out, WEFT_I_RANGE_SIZE, "an integer of at least %lld", (long long)min);
     } else {
         snprintf(out, WEFT_I_RANGE_SIZE, "an integer from %lld to %lld", (long long)min,

@@ -15,8 +15,8 @@ const char *weft_i_words_double(double value, char out[WEFT_I_NUMBER_SIZE]);
 /* 'text', cut with "..." where it is long. */
 const char *weft_i_words_quote(const char *text, char out[WEFT_I_QUOTE_SIZE]);
 
-/* "an integer from 0 to 8", "a number of at least 0.5", "a number". 2^53 and above (a double:
- * DBL_MAX) counts as no bound. */
+/* "an integer from 0 to 8", "a number of at least 0.5", "a number". INT64_MIN, INT64_MAX, -DBL_MAX
+ * and DBL_MAX count as no bound. */
 const char *weft_i_words_int_range(int64_t min, int64_t max, char out[WEFT_I_RANGE_SIZE]);
 const char *weft_i_words_double_range(double min, double max, char out[WEFT_I_RANGE_SIZE]);
 
