@@ -9,6 +9,7 @@
 #ifndef WEFT_PROBLEM_H
 #define WEFT_PROBLEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -93,6 +94,18 @@ typedef struct weft_cost {
     int64_t work_bytes[4]; /* while a pass runs, by weft_pass */
 } weft_cost;
 
+/* Whether the backward can be split into BWI and BWW. */
+static inline bool weft_cost_can_split(const weft_cost *cost)
+{
+    return cost->bwi_ns > 0 || cost->bww_ns > 0;
+}
+
+static inline int64_t weft_cost_pass_ns(const weft_cost *cost, weft_pass pass)
+{
+    const int64_t ns[4] = {cost->fw_ns, cost->bw_ns, cost->bwi_ns, cost->bww_ns};
+    return ns[pass];
+}
+
 /* A run of layers of a stage, from the chunk's first, with one memory strategy: "none",
  * "selective", "full" or a named set of operators. */
 typedef struct weft_memory_run {
@@ -163,9 +176,11 @@ WEFT_API weft_status weft_problem_write(const weft_problem *problem, const char 
 WEFT_API weft_status weft_problem_synthetic(const char *text, weft_error *error,
                                             weft_problem **out_problem);
 
-/* Check the rules a problem must keep: indices in range, one chunk one rank, edges between stages
- * that have the pass, no cycle, sizes and times in 0..WEFT_INT_MAX and their sums too. BAD_INPUT
- * names the first that is broken by its JSON path. The readers call it. O(stages + edges). */
+/* Check the rules a problem must keep (docs/formats.md lists them): indices in range, one chunk of
+ * a module's segment a rank, edges between stages that have the pass, no cycle, sizes and times in
+ * 0..WEFT_INT_MAX and their sums too, so that later sums need no check. BAD_INPUT names the first
+ * that is broken by its JSON path. The readers call it; all that takes a problem relies on it.
+ * O(stages + edges). */
 WEFT_API weft_status weft_problem_check(const weft_problem *problem, weft_error *error);
 
 WEFT_API void weft_problem_free(weft_problem *problem);

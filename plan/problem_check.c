@@ -1,0 +1,215 @@
+/* plan/problem_check.c - the rules of a problem's ranks, chunks and sub-microbatches, and the gate
+ * as a whole. */
+#include "plan/problem_check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "plan/problem_own.h"
+
+enum { STAGES_MAX = INT32_MAX / 4 }; /* so that a weft_task holds it */
+
+/* BAD_INPUT at item `index` of an array of the problem, and there at `field` (".rank" or ""). */
+weft_status weft_i_check_fail(const weft_i_checker *check, const char *array, int32_t index,
+                              const char *field, const char *fmt, ...)
+{
+    char path[sizeof(check->error->path)], text[sizeof(check->error->text)];
+    bool is_shared = strcmp(array, "chunks") == 0; /* by all replicas of a plan */
+    snprintf(path, sizeof(path), "%s.%s[%d]%s", is_shared ? "$" : check->path, array, (int)index,
+             field);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    return weft_i_fail_at(check->error, WEFT_STATUS_BAD_INPUT, NULL, 0, path, "%s", text);
+}
+
+weft_status weft_i_check_numbers(const weft_i_checker *check, const char *array, int32_t index,
+                                 const char *prefix, const weft_i_number *numbers, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (numbers[i].value >= 0 && numbers[i].value <= numbers[i].max) continue;
+        char field[64];
+        snprintf(field, sizeof(field), "%s%s", prefix, numbers[i].field);
+        if (numbers[i].max < 0) {
+            return weft_i_check_fail(check, array, index, field, "found %lld, but there are none",
+                                     (long long)numbers[i].value);
+        }
+        return weft_i_check_fail(check, array, index, field, "found %lld, expected 0 to %lld",
+                                 (long long)numbers[i].value, (long long)numbers[i].max);
+    }
+    return WEFT_STATUS_OK;
+}
+
+bool weft_i_check_is_empty(const char *text)
+{
+    return !text || text[0] == '\0';
+}
+
+static weft_status check_counts(const weft_i_checker *check)
+{
+    const weft_problem *problem = check->problem;
+    const struct {
+        const char *name;
+        int32_t value, min, max;
+    } counts[] = {
+        {"ranks", problem->n_ranks, 1, INT32_MAX - 1},
+        {"chunks", problem->n_chunks, 0, INT32_MAX - 1},
+        {"sub-microbatches", problem->n_submicrobatches, 0, INT32_MAX - 1},
+        {"stages", problem->n_stages, 0, STAGES_MAX},
+        {"edges", problem->n_edges, 0, INT32_MAX - 1},
+    };
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        if (counts[i].value < counts[i].min || counts[i].value > counts[i].max) {
+            return weft_i_fail_at(check->error, WEFT_STATUS_BAD_INPUT, NULL, 0, check->path,
+                                  "found %d %s, expected %d to %d", (int)counts[i].value,
+                                  counts[i].name, (int)counts[i].min, (int)counts[i].max);
+        }
+    }
+    if (problem->post_ns < 0 || problem->post_ns > WEFT_INT_MAX) {
+        return weft_i_fail_at(check->error, WEFT_STATUS_BAD_INPUT, NULL, 0, "$.post_ns",
+                              "found %lld, expected 0 to %lld", (long long)problem->post_ns,
+                              (long long)WEFT_INT_MAX);
+    }
+    return WEFT_STATUS_OK;
+}
+
+static weft_status check_ranks(const weft_i_checker *check)
+{
+    const weft_problem *problem = check->problem;
+    for (int32_t r = 0; r < problem->n_ranks; r++) {
+        const weft_i_number fixed[] = {{"", problem->static_bytes[r], WEFT_INT_MAX}};
+        const weft_i_number limit[] = {{"", problem->limit_bytes[r], WEFT_INT_MAX}};
+        weft_status status = WEFT_I_CHECK_NUMBERS(check, "static_bytes", r, "", fixed);
+        if (status == WEFT_STATUS_OK)
+            status = WEFT_I_CHECK_NUMBERS(check, "limit_bytes", r, "", limit);
+        if (status != WEFT_STATUS_OK) return status;
+    }
+    return WEFT_STATUS_OK;
+}
+
+static weft_status check_chunk(const weft_i_checker *check, int32_t c)
+{
+    const weft_chunk *chunk = &check->problem->chunks[c];
+    if (weft_i_check_is_empty(chunk->module))
+        return weft_i_check_fail(check, "chunks", c, ".module", "found no name");
+    const weft_i_number numbers[] = {
+        {".segment", chunk->segment, INT32_MAX},
+        {".rank", chunk->rank, check->problem->n_ranks - 1},
+        {".first_layer", chunk->first_layer, INT32_MAX},
+        {".layers", chunk->layers, (int64_t)INT32_MAX - chunk->first_layer},
+        {".state_bytes", chunk->state_bytes, WEFT_INT_MAX},
+        {".reduce_bytes", chunk->reduce_bytes, WEFT_INT_MAX},
+        {".reduce_ns", chunk->reduce_ns, WEFT_INT_MAX},
+    };
+    return WEFT_I_CHECK_NUMBERS(check, "chunks", c, "", numbers);
+}
+
+static int compare_chunks(const void *left, const void *right)
+{
+    const weft_chunk *a = *(const weft_chunk *const *)left;
+    const weft_chunk *b = *(const weft_chunk *const *)right;
+    int by_module = strcmp(a->module, b->module);
+    if (by_module != 0) return by_module;
+    if (a->segment != b->segment) return a->segment < b->segment ? -1 : 1;
+    return (a->rank > b->rank) - (a->rank < b->rank);
+}
+
+/* A rank holds at most one chunk of a module's segment. */
+static weft_status check_chunks_differ(weft_i_checker *check)
+{
+    const weft_problem *problem = check->problem;
+    int32_t n = problem->n_chunks;
+    const weft_chunk **sorted = weft_i_new(&check->arena, const weft_chunk *, n);
+    if (!sorted) return weft_i_no_memory(check->error);
+    for (int32_t c = 0; c < n; c++)
+        sorted[c] = &problem->chunks[c];
+    qsort(sorted, (size_t)n, sizeof(*sorted), compare_chunks);
+    for (int32_t i = 1; i < n; i++) {
+        if (compare_chunks(&sorted[i - 1], &sorted[i]) != 0) continue;
+        const weft_chunk *a = sorted[i - 1], *b = sorted[i];
+        if (a > b) { /* qsort is not stable */
+            a = sorted[i];
+            b = sorted[i - 1];
+        }
+        return weft_i_check_fail(check, "chunks", (int32_t)(b - problem->chunks), "",
+                                 "module '%.40s', segment %d on rank %d: already held by chunk %d",
+                                 b->module, (int)b->segment, (int)b->rank,
+                                 (int)(a - problem->chunks));
+    }
+    return WEFT_STATUS_OK;
+}
+
+static weft_status check_items(const weft_i_checker *check, int32_t i)
+{
+    const weft_submicrobatch *sub = &check->problem->submicrobatches[i];
+    for (int32_t k = 0; k < sub->n_items; k++) {
+        const weft_item *item = &sub->items[k];
+        char prefix[32];
+        snprintf(prefix, sizeof(prefix), ".items[%d]", (int)k);
+        const weft_i_number numbers[] = {
+            {".sample", item->sample, INT32_MAX},    {".kind", item->kind, WEFT_ITEM_CAPTION},
+            {".index", item->index, INT32_MAX},      {".grid[0]", item->grid[0], INT32_MAX},
+            {".grid[1]", item->grid[1], INT32_MAX},  {".grid[2]", item->grid[2], INT32_MAX},
+            {".tokens", item->tokens, WEFT_INT_MAX},
+        };
+        weft_status status = WEFT_I_CHECK_NUMBERS(check, "submicrobatches", i, prefix, numbers);
+        if (status != WEFT_STATUS_OK) return status;
+    }
+    return WEFT_STATUS_OK;
+}
+
+static weft_status check_submicrobatch(const weft_i_checker *check, int32_t i)
+{
+    const weft_submicrobatch *sub = &check->problem->submicrobatches[i];
+    if (weft_i_check_is_empty(sub->module)) {
+        return weft_i_check_fail(check, "submicrobatches", i, ".module", "found no name");
+    }
+    const weft_i_number numbers[] = {
+        {".microbatches", sub->n_microbatches, INT32_MAX},
+        {".index", sub->index, INT32_MAX},
+        {".tokens", sub->tokens, WEFT_INT_MAX},
+        {".items", sub->n_items, INT32_MAX},
+    };
+    weft_status status = WEFT_I_CHECK_NUMBERS(check, "submicrobatches", i, "", numbers);
+    for (int32_t k = 0; status == WEFT_STATUS_OK && k < sub->n_microbatches; k++) {
+        if (sub->microbatches[k] < 0) {
+            status = weft_i_check_fail(check, "submicrobatches", i, ".microbatches",
+                                       "found microbatch %d, expected 0 or more",
+                                       (int)sub->microbatches[k]);
+        }
+    }
+    return status == WEFT_STATUS_OK ? check_items(check, i) : status;
+}
+
+/* All that needs no stage. */
+static weft_status check_parts(weft_i_checker *check)
+{
+    const weft_problem *problem = check->problem;
+    weft_status status = check_counts(check);
+    if (status == WEFT_STATUS_OK) status = check_ranks(check);
+    for (int32_t c = 0; status == WEFT_STATUS_OK && c < problem->n_chunks; c++)
+        status = check_chunk(check, c);
+    if (status == WEFT_STATUS_OK) status = check_chunks_differ(check);
+    for (int32_t i = 0; status == WEFT_STATUS_OK && i < problem->n_submicrobatches; i++)
+        status = check_submicrobatch(check, i);
+    return status;
+}
+
+weft_status weft_i_problem_check(const weft_problem *problem, const char *path, weft_error *error)
+{
+    weft_i_checker check = {.problem = problem, .path = path, .error = error};
+    weft_status status = check_parts(&check);
+    if (status == WEFT_STATUS_OK) status = weft_i_check_stages(&check);
+    if (status == WEFT_STATUS_OK) status = weft_i_check_edges(&check);
+    if (status == WEFT_STATUS_OK) status = weft_i_check_sums(&check);
+    weft_i_arena_free(&check.arena);
+    return status;
+}
+
+weft_status weft_problem_check(const weft_problem *problem, weft_error *error)
+{
+    return weft_i_problem_check(problem, "$", error);
+}
