@@ -233,8 +233,7 @@ static weft_status fill_order(const weft_i_graph *graph, weft_i_fixed_kind kind,
     item *items = weft_i_new(arena, item, 3 * (size_t)problem->n_stages);
     int32_t *stages = weft_i_new(arena, int32_t, problem->n_stages);
     int32_t *first = stages ? index_ranks(graph, arena, stages) : NULL;
-    if (!script.fw || !script.bw || !script.bww || !items || !first)
-        return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+    if (!script.fw || !script.bw || !script.bww || !items || !first) return weft_i_no_memory(error);
     for (int32_t r = 0; r < problem->n_ranks; r++) {
         int32_t n = 0;
         write_script(&script, problem, kind, slots, group, r);
@@ -269,7 +268,7 @@ weft_status weft_i_order_fixed(const weft_i_graph *graph, weft_i_fixed_kind kind
     if (status != WEFT_STATUS_OK) return status;
     weft_order *order = create_order(graph, &arena);
     if (!order)
-        status = weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+        status = weft_i_no_memory(error);
     else
         status = fill_order(graph, kind, slots, group, &arena, error, order);
     weft_i_arena_free(&arena);

@@ -95,7 +95,7 @@ weft_status weft_i_flow_build(const weft_i_graph *graph, weft_i_arena *arena, we
     int32_t *all = list_microbatches(problem, arena, &n_all);
     if (!flow.fw_place || !flow.bw_place || !flow.fw_microbatch || !flow.bw_microbatch ||
         !missing || !forwards || !backwards || !all)
-        return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+        return weft_i_no_memory(error);
     if (sort_stages(problem, &graph->fw_in, &graph->fw_out, missing, forwards, flow.fw_place) < n ||
         sort_stages(problem, &graph->bw_in, &graph->bw_out, missing, backwards, flow.bw_place) < n)
         return weft_i_fail(error, WEFT_STATUS_FAILED, "the problem's edges have a cycle");

@@ -79,7 +79,7 @@ weft_status weft_i_slots_derive(const weft_i_graph *graph, weft_i_arena *arena, 
     named_chunk *names = weft_i_new(arena, named_chunk, n_chunks);
     leveled_group *groups = weft_i_new(arena, leveled_group, n_chunks);
     if (!of_chunk || !first_chunk || !level || !number || !names || !groups)
-        return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+        return weft_i_no_memory(error);
     int32_t n = group_chunks(problem, names, of_chunk, first_chunk);
     if (!find_levels(problem, of_chunk, n, level))
         return weft_i_fail(error, WEFT_STATUS_FAILED, "data flows in a circle between segments");
@@ -98,7 +98,7 @@ weft_status weft_i_slots_single(const weft_problem *problem, weft_i_arena *arena
                                 weft_i_slots *out_slots)
 {
     int32_t *of_chunk = weft_i_new(arena, int32_t, problem->n_chunks);
-    if (!of_chunk) return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+    if (!of_chunk) return weft_i_no_memory(error);
     *out_slots = (weft_i_slots){of_chunk, 1};
     return WEFT_STATUS_OK;
 }

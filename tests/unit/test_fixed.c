@@ -4,8 +4,8 @@
 
 #include "base/arena.h"
 #include "plan/graph.h"
-#include "problems.h"
 #include "search/fixed.h"
+#include "tests/unit/problems.h"
 
 typedef struct fixture {
     weft_i_arena arena;
@@ -52,14 +52,14 @@ typedef struct cell {
     double makespan;
 } cell;
 
-static double makespan_of(const cell *cell)
+static double makespan_of(const cell *of)
 {
     char text[160];
     snprintf(text, sizeof text,
              "pp=%d microbatches=%d fw=1000 bw=2000 bww=1000 transfer=%d limit=1000 segments=%d",
-             cell->pp, cell->microbatches, cell->transfer, cell->segments);
+             of->pp, of->microbatches, of->transfer, of->segments);
     fixture f = open_synthetic(text);
-    weft_schedule_time time = time_fixed(&f, cell->kind);
+    weft_schedule_time time = time_fixed(&f, of->kind);
     close_synthetic(&f);
     return (double)time.pipeline_ns / 1e6;
 }
