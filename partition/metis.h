@@ -1,0 +1,12 @@
+/* partition/metis.h - METIS, behind one function. Not: trusting its answer (partition/cut.h). */
+#ifndef WEFT_PARTITION_METIS_H
+#define WEFT_PARTITION_METIS_H
+
+#include "partition/cut.h"
+
+/* Cut the graph into k >= 2 parts of balanced time and state with few bytes between them. FAILED
+ * where METIS gives up. The same graph gives the same parts. Calls wait for each other. */
+weft_status weft_i_metis_parts(const weft_i_layer_graph *graph, int32_t k, weft_error *error,
+                               int32_t *out_part);
+
+#endif
