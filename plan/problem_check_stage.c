@@ -101,7 +101,7 @@ static weft_status check_stage(const weft_i_checker *check, int32_t s)
         {".chunk", stage->chunk, (int64_t)problem->n_chunks - 1},
         {".submicrobatch", stage->submicrobatch, (int64_t)problem->n_submicrobatches - 1},
         {".backward", stage->backward, WEFT_BACKWARD_FULL},
-        {".label", (int64_t)stage->label + 1, (int64_t)INT32_MAX + 1}, /* -1 = none */
+        {".label", stage->label == -1 ? 0 : stage->label, INT32_MAX},
         {".ready_ns", stage->ready_ns, WEFT_INT_MAX},
     };
     weft_status status = WEFT_I_CHECK_NUMBERS(check, "stages", s, "", numbers);
