@@ -37,18 +37,24 @@ static bool fails_now(void)
     return true;
 }
 
+/* n * size, at least 1; 0 where that is more than an object can have. */
+static size_t product(size_t n, size_t size)
+{
+    size_t n_bytes;
+    if (__builtin_mul_overflow(n, size, &n_bytes) || n_bytes > PTRDIFF_MAX) return 0;
+    return n_bytes > 0 ? n_bytes : 1;
+}
+
 void *weft_i_alloc(size_t n, size_t size)
 {
-    if (fails_now()) return NULL;
-    if (n == 0 || size == 0) return calloc(1, 1);
-    return calloc(n, size);
+    size_t n_bytes = product(n, size);
+    return n_bytes == 0 || fails_now() ? NULL : calloc(n_bytes, 1);
 }
 
 void *weft_i_realloc(void *p, size_t n, size_t size)
 {
-    size_t n_bytes;
-    if (fails_now() || __builtin_mul_overflow(n, size, &n_bytes)) return NULL;
-    return realloc(p, n_bytes > 0 ? n_bytes : 1);
+    size_t n_bytes = product(n, size);
+    return n_bytes == 0 || fails_now() ? NULL : realloc(p, n_bytes);
 }
 
 int weft_i_grow(void *items, size_t *cap, size_t n, size_t size)
@@ -77,8 +83,6 @@ static weft_i_arena_block *add_block(weft_i_arena *arena, size_t n)
     n_bytes = n_bytes < LARGEST_STEP_BYTES / 2 ? n_bytes * 2 : LARGEST_STEP_BYTES;
     bool apart = head && n > n_bytes / 2;
     if (apart || n_bytes < n) n_bytes = n;
-    if (n_bytes > SIZE_MAX - sizeof(weft_i_arena_block)) return NULL;
-
     weft_i_arena_block *block = weft_i_alloc(1, sizeof(*block) + n_bytes);
     if (!block) return NULL;
     block->n_bytes = n_bytes;
@@ -92,9 +96,9 @@ static weft_i_arena_block *add_block(weft_i_arena *arena, size_t n)
 void *weft_i_arena_alloc(weft_i_arena *arena, size_t n, size_t size)
 {
     const size_t align = _Alignof(max_align_t);
-    size_t n_bytes;
-    if (__builtin_mul_overflow(n, size, &n_bytes) || n_bytes > SIZE_MAX - align) return NULL;
-    n_bytes = n_bytes > 0 ? (n_bytes + align - 1) / align * align : align;
+    size_t n_bytes = product(n, size);
+    if (n_bytes == 0) return NULL;
+    n_bytes = (n_bytes + align - 1) / align * align;
 
     weft_i_arena_block *block = arena->head;
     if (!block || block->n_bytes - block->n_used < n_bytes) block = add_block(arena, n_bytes);

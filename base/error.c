@@ -71,6 +71,7 @@ static void copy(char *out, size_t size, const char *text)
     clean(out, size, n >= (int)size);
 }
 
+WEFT_PRINTF(3, 0)
 static void fill(weft_error *error, weft_status status, const char *fmt, va_list args)
 {
     error->status = status;

@@ -91,6 +91,7 @@ weft_status weft_i_json_int(const weft_i_json *in, int64_t min, int64_t max, wef
                             int64_t *out);
 weft_status weft_i_json_double(const weft_i_json *in, double min, double max, weft_error *error,
                                double *out);
+weft_status weft_i_json_bool(const weft_i_json *in, weft_error *error, bool *out);
 weft_status weft_i_json_choice(const weft_i_json *in, const char *choices, weft_error *error,
                                int *out);
 weft_status weft_i_json_string(const weft_i_json *in, weft_i_arena *arena, weft_error *error,

@@ -103,7 +103,7 @@ weft_status weft_i_json_string(const weft_i_json *in, weft_i_arena *arena, weft_
     return WEFT_STATUS_OK;
 }
 
-static weft_status read_bool(const weft_i_json *in, weft_error *error, bool *out)
+weft_status weft_i_json_bool(const weft_i_json *in, weft_error *error, bool *out)
 {
     const json_t *value = in->value;
     if (!json_is_boolean(value)) return fail_type(in, "true or false", error);
@@ -219,7 +219,7 @@ static weft_status read_field(const weft_i_json *in, const weft_i_json_field *fi
         size = sizeof(value.real);
         break;
     case WEFT_I_JSON_BOOL:
-        status = read_bool(in, error, &value.boolean);
+        status = weft_i_json_bool(in, error, &value.boolean);
         size = sizeof(value.boolean);
         break;
     case WEFT_I_JSON_STRING:

@@ -115,7 +115,7 @@ Test(json_out, a_scalar_alone)
 static void write_long_array(weft_i_json_out *out, void *context)
 {
     (void)context;
-    enum { N = 2000000 };
+    enum { N = 1000000 };
     int64_t *values = calloc(N, sizeof(*values));
     for (int i = 0; i < N; i++)
         values[i] = (int64_t)1 << 60;
@@ -125,7 +125,7 @@ static void write_long_array(weft_i_json_out *out, void *context)
     free(values);
 }
 
-/* 40 MB of integers in one array: its own reader must take them. */
+/* 20 MB of integers in one array: its own reader must take them. */
 Test(json_out, breaks_a_line_that_a_reader_would_refuse)
 {
     char *text = written(write_long_array, NULL);
