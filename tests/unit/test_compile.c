@@ -1,0 +1,100 @@
+/* tests/unit/test_compile.c - orders compiled to actions: times against weft_order_time, memory
+ * against a slow twin, where posts and waits stand, and plans as a whole. */
+#include <criterion/criterion.h>
+
+#include "base/arena.h"
+#include "plan/compile.h"
+#include "plan/order_time.h"
+#include "plan/peaks.h"
+#include "tests/unit/plan_twins.h"
+#include "tests/unit/random_problem.h"
+
+enum { N_RANDOM = 150 };
+
+/* A random problem and order, its graph, and what compile made of it. */
+typedef struct compiled {
+    weft_problem *problem;
+    weft_order *order;
+    weft_i_arena arena;
+    weft_i_graph graph;
+    weft_pipeline pipeline;
+} compiled;
+
+static void compile_random(weft_i_rng *rng, int64_t post_ns, compiled *c)
+{
+    weft_error error = {0};
+    *c = (compiled){.problem = random_problem(rng)};
+    c->problem->post_ns = post_ns;
+    c->order = random_order(rng, c->problem);
+    c->pipeline.problem = *c->problem;
+    cr_assert_eq(weft_i_graph_build(c->problem, &c->arena, NULL, &c->graph), WEFT_STATUS_OK);
+    cr_assert_eq(weft_i_compile(&c->graph, c->order, NULL, 0, &c->arena, &error, &c->pipeline),
+                 WEFT_STATUS_OK, "%s", error.text);
+}
+
+static void compiled_free(compiled *c)
+{
+    weft_i_arena_free(&c->arena);
+    weft_order_free(c->order);
+    weft_problem_free(c->problem);
+}
+
+static void expect_times(const compiled *c, uint64_t seed)
+{
+    int64_t *start_ns = weft_i_alloc(4 * (size_t)c->problem->n_stages, sizeof(int64_t));
+    int64_t *end_ns = weft_i_alloc(4 * (size_t)c->problem->n_stages, sizeof(int64_t));
+    weft_schedule_time time;
+    cr_assert_eq(weft_i_order_time(&c->graph, c->order, NULL, start_ns, end_ns, &time),
+                 WEFT_STATUS_OK);
+    cr_expect_eq(c->pipeline.pipeline_ns, time.pipeline_ns, "seed %llu", (unsigned long long)seed);
+    cr_expect_eq(c->pipeline.span_ns, time.span_ns, "seed %llu", (unsigned long long)seed);
+    for (int32_t r = 0; r < c->problem->n_ranks; r++) {
+        for (int32_t a = 0; a < c->pipeline.ranks[r].n_actions; a++) {
+            const weft_action *action = &c->pipeline.ranks[r].actions[a];
+            if (action->kind > WEFT_ACTION_BWW) continue;
+            weft_task task = weft_task_make(action->operand, (weft_pass)action->kind);
+            cr_expect_eq(action->start_ns, start_ns[task], "seed %llu", (unsigned long long)seed);
+            cr_expect_eq(action->end_ns, end_ns[task], "seed %llu", (unsigned long long)seed);
+        }
+    }
+    free(start_ns);
+    free(end_ns);
+}
+
+static void expect_peaks(const compiled *c, uint64_t seed)
+{
+    int64_t peaks[RANDOM_RANKS] = {0};
+    cr_assert_eq(weft_i_compile_peaks(&c->graph, c->order, NULL, peaks), WEFT_STATUS_OK);
+    for (int32_t r = 0; r < c->problem->n_ranks; r++) {
+        int64_t slow = twin_peak(&c->pipeline, r);
+        cr_expect_eq(c->pipeline.peak_bytes[r], slow, "seed %llu, rank %d: compile %lld, slow %lld",
+                     (unsigned long long)seed, r, (long long)c->pipeline.peak_bytes[r],
+                     (long long)slow);
+        cr_expect_eq(peaks[r], slow, "seed %llu, rank %d: peaks %lld, slow %lld",
+                     (unsigned long long)seed, r, (long long)peaks[r], (long long)slow);
+    }
+}
+
+Test(compile, random_orders_have_the_times_of_order_time)
+{
+    for (uint64_t seed = 1; seed <= N_RANDOM; seed++) {
+        weft_i_rng rng;
+        weft_i_rng_seed(&rng, seed);
+        compiled c;
+        compile_random(&rng, 0, &c);
+        expect_times(&c, seed);
+        compiled_free(&c);
+    }
+}
+
+Test(compile, random_orders_have_the_peaks_of_the_slow_twin)
+{
+    for (uint64_t seed = 1; seed <= N_RANDOM; seed++) {
+        weft_i_rng rng;
+        weft_i_rng_seed(&rng, seed);
+        compiled c;
+        compile_random(&rng, (int64_t)(seed % 3), &c);
+        expect_peaks(&c, seed);
+        compiled_free(&c);
+    }
+}
