@@ -17,14 +17,16 @@ extern "C" {
 #endif
 
 /* Kinds of layers: enum value, name in JSON. What each is made of:
- * transformer: norm, query key value, attention, output map; norm, MLP. gelu: two maps hidden x
- * ffn; swiglu: three. With experts a router, experts_per_token of them and the shared ones. dit:
- * self-attention, then cross-attention to the condition (cross_hidden > 0), then the MLP, each with
- * its norm; the first and the last modulated by the time step (adaLN). embedding: a table of vocab
- * rows, text only. head: a last norm and a map to vocab outputs. patch_embedding: a map from
- * in_features to hidden. projector: `merge` tokens side by side, a norm, a map in_features x
- * hidden, GELU, a map hidden x hidden; merge 1: a change of width. mamba: a norm and a Mamba-2
- * block. measured: a table of times and bytes by tokens. */
+ * - transformer: norm, query key value, attention, output map; norm, MLP. gelu: two maps hidden x
+ *   ffn, swiglu: three. With experts: a router, experts_per_token of them and the shared ones.
+ * - dit: self-attention, then cross-attention to the condition (cross_hidden > 0), then the MLP,
+ *   each with a norm; self-attention and MLP modulated by the time step (adaLN).
+ * - embedding: a table of vocab rows. head: a last norm and a map to vocab outputs.
+ * - patch_embedding: a map from in_features to hidden.
+ * - projector: a norm, `merge` tokens side by side, a map from in_features to hidden, GELU, a map
+ *   hidden x hidden. With merge 1 it only changes the width.
+ * - mamba: a norm and a Mamba-2 block (Dao and Gu 2024) with one group.
+ * - measured: a table of times and bytes by tokens, for what is not modelled. */
 #define WEFT_LAYER_LIST(X)                                                                         \
     X(TRANSFORMER, "transformer")                                                                  \
     X(DIT, "dit")                                                                                  \
@@ -90,7 +92,8 @@ typedef struct weft_layer {
     int32_t in_features;
     /* projector: so many tokens become one; 1 elsewhere */
     int32_t merge;
-    /* mamba (Mamba-2): state size, expansion, width of the convolution */
+    /* mamba: state size, expansion, width of the convolution; heads = hidden * expand / head_size
+     */
     int32_t state_size, expand, conv_width;
     /* measured */
     const weft_measured_row
@@ -120,7 +123,9 @@ typedef enum weft_input_kind {
 typedef struct weft_input_rule {
     weft_input_kind kind;
     double chars_per_token;
-    int32_t size, patch, merge; /* merge: a square of merge x merge patches becomes one token */
+    int32_t size, patch;
+    int32_t
+        merge; /* a square of merge x merge patches becomes one token; audio: so many in a row */
     int64_t min_pixels, max_pixels;
     int32_t min_tiles, max_tiles;
     bool thumbnail;

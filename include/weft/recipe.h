@@ -37,18 +37,19 @@ typedef enum weft_tp_mode {
 typedef struct weft_recipe_module {
     const char *module;
     weft_tp_mode tp_mode;
-    int frozen;                   /* -1 = as the model says, 0 = trained, 1 = frozen */
+    int frozen; /* all layers of the module: -1 = as the model says, 0 = trained, 1 = frozen */
     int32_t segments;             /* K; 0 = by the rule */
     int64_t submicrobatch_tokens; /* B; 0 = by the rule */
 } weft_recipe_module;
 
 typedef struct weft_recipe {
     const char *name;
-    const char *sha256; /* of the file's bytes */
+    const char
+        *sha256; /* of the file's bytes, or of the old hash and the overrides; "" = defaults */
     /* packing of a microbatch */
-    int64_t sequence; /* tokens of the backbone */
-    int32_t max_images, max_clips;
-    double max_seconds; /* of clips together; 0 = no limit */
+    int64_t sequence;              /* tokens of the backbone */
+    int32_t max_images, max_clips; /* 0 = no limit */
+    double max_seconds;            /* of clips together; 0 = no limit */
     weft_packing packing;
     /* sizes that a sample leaves null */
     int32_t default_width, default_height;
@@ -81,7 +82,7 @@ WEFT_API const char *weft_recipe_shipped(size_t index);
 
 /* A changed copy is made by loading, then changing fields; strings stay the caller's. `overrides`
  * is "key=value,key=value" with the JSON keys ("sequence=4096,tp=4,vision.frozen=true"). USAGE
- * names the word that is wrong. */
+ * names the word that is wrong, and the recipe is unchanged. */
 WEFT_API weft_status weft_recipe_override(weft_recipe *recipe, const char *overrides,
                                           weft_error *error);
 

@@ -1,0 +1,92 @@
+/* profiles/cluster.c - loading a cluster by name with overrides, and freeing it. */
+#include "weft/cluster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "profiles/cluster_own.h"
+#include "profiles/shipped.h"
+
+const char *weft_cluster_shipped(size_t index)
+{
+    return weft_i_shipped_name(WEFT_I_SHIPPED_CLUSTER, index);
+}
+
+int32_t weft_cluster_devices(const weft_cluster *cluster)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < cluster->n_node_types; i++)
+        n += cluster->node_types[i].devices * cluster->node_types[i].nodes;
+    return n;
+}
+
+/* Name and hash of a cluster with overrides. */
+static weft_status rename_overridden(weft_cluster *cluster, const weft_i_text *text,
+                                     const char *overrides, weft_error *error)
+{
+    weft_i_arena *arena = cluster->owner;
+    weft_i_sha256 sha;
+    char hex[65];
+    weft_i_sha256_begin(&sha);
+    weft_i_sha256_add(&sha, text->text, text->n);
+    weft_i_sha256_add(&sha, overrides, strlen(overrides));
+    weft_i_sha256_end(&sha, hex);
+    cluster->name = weft_i_arena_printf(arena, "%s:%s", cluster->name, overrides);
+    cluster->sha256 = weft_i_arena_string(arena, hex);
+    return cluster->name && cluster->sha256 ? WEFT_STATUS_OK : weft_i_no_memory(error);
+}
+
+static weft_status fill(weft_cluster *cluster, const char *name, const char *overrides,
+                        weft_error *error)
+{
+    weft_i_text text;
+    weft_i_arena *arena = cluster->owner;
+    weft_status status = weft_i_text_open(WEFT_I_SHIPPED_CLUSTER, name, error, &text);
+    if (status != WEFT_STATUS_OK) return status;
+    status = weft_i_cluster_read_json(name, text.text, text.n, arena, error, cluster);
+    if (status == WEFT_STATUS_OK) {
+        cluster->sha256 = weft_i_arena_string(arena, text.sha256);
+        if (!cluster->sha256) status = weft_i_no_memory(error);
+    }
+    if (status == WEFT_STATUS_OK && overrides) {
+        status = weft_i_cluster_override(cluster, overrides, error);
+        if (status == WEFT_STATUS_OK) status = rename_overridden(cluster, &text, overrides, error);
+    }
+    if (status == WEFT_STATUS_OK) status = weft_i_cluster_complete(cluster, error);
+    weft_i_text_close(&text);
+    return status;
+}
+
+weft_status weft_cluster_load(const char *name, weft_error *error, weft_cluster **out_cluster)
+{
+    const char *colon = weft_i_text_is_file(name) ? NULL : strrchr(name, ':');
+    weft_cluster *cluster = weft_i_alloc(1, sizeof(*cluster));
+    weft_i_arena *arena = weft_i_alloc(1, sizeof(*arena));
+    char *stem = colon ? weft_i_alloc((size_t)(colon - name) + 1, 1) : NULL;
+    weft_status status = WEFT_STATUS_OK;
+    if (!cluster || !arena || (colon && !stem)) {
+        free(stem);
+        free(arena);
+        free(cluster);
+        return weft_i_no_memory(error);
+    }
+    cluster->owner = arena;
+    if (colon) memcpy(stem, name, (size_t)(colon - name));
+    status = fill(cluster, colon ? stem : name, colon ? colon + 1 : NULL, error);
+    free(stem);
+    if (status == WEFT_STATUS_OK)
+        *out_cluster = cluster;
+    else
+        weft_cluster_free(cluster);
+    return status;
+}
+
+void weft_cluster_free(weft_cluster *cluster)
+{
+    if (!cluster) return;
+    if (cluster->owner) weft_i_arena_free(cluster->owner);
+    free(cluster->owner);
+    free(cluster);
+}

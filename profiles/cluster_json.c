@@ -1,0 +1,238 @@
+/* profiles/cluster_json.c - a weft.cluster text into a cluster. */
+#include "base/error.h"
+#include "base/json_in.h"
+#include "profiles/cluster_own.h"
+#include "profiles/table.h"
+
+enum { MAX_NODE_TYPES = 16, MAX_LEVELS = 8, MAX_ROWS = 64, MAX_NODES = 1 << 20 };
+
+#define FIELD(struct_name, field, kind)                                                            \
+    .key = #field, .type = WEFT_I_JSON_##kind, .offset = offsetof(struct_name, field)
+#define N(fields) (sizeof(fields) / sizeof((fields)[0]))
+
+/* Read member `key` as a table; nothing where it is absent. */
+static weft_status read_table(const weft_i_json *in, const char *key, double max,
+                              weft_i_arena *arena, weft_error *error, weft_table *out)
+{
+    weft_i_json member;
+    if (!weft_i_json_get(in, key, &member)) return WEFT_STATUS_OK;
+    return weft_i_table_read(&member, max, arena, error, out);
+}
+
+static weft_status read_attention_row(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
+                                      weft_attention_row *out)
+{
+    static const weft_i_json_field FIELDS[] = {
+        {FIELD(weft_attention_row, head_size, INT32), .min = 1, .max = 1 << 20, .required = true},
+        {.key = "forward", .type = WEFT_I_JSON_OTHER, .required = true},
+        {.key = "backward", .type = WEFT_I_JSON_OTHER, .required = true},
+        {.key = "forward_causal", .type = WEFT_I_JSON_OTHER},
+        {.key = "backward_causal", .type = WEFT_I_JSON_OTHER},
+    };
+    const struct {
+        const char *key;
+        weft_table *table;
+    } tables[] = {{"forward", &out->forward},
+                  {"backward", &out->backward},
+                  {"forward_causal", &out->forward_causal},
+                  {"backward_causal", &out->backward_causal}};
+    weft_status status = weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
+    for (size_t i = 0; i < N(tables) && status == WEFT_STATUS_OK; i++)
+        status = read_table(in, tables[i].key, 1, arena, error, tables[i].table);
+    return status;
+}
+
+static weft_status read_attention(const weft_i_json *device, weft_i_arena *arena, weft_error *error,
+                                  weft_device *out)
+{
+    weft_i_json array;
+    size_t n = 0;
+    weft_status status = WEFT_STATUS_OK;
+    if (weft_i_json_get(device, "attention", &array))
+        status = weft_i_json_array(&array, 1, MAX_ROWS, error, &n);
+    if (status != WEFT_STATUS_OK) return status;
+    out->attention = weft_i_new(arena, weft_attention_row, n);
+    if (!out->attention) return weft_i_no_memory(error);
+    for (size_t i = 0; i < n; i++) {
+        weft_i_json item = weft_i_json_item(&array, i);
+        status = read_attention_row(&item, arena, error, &out->attention[i]);
+        if (status != WEFT_STATUS_OK) return status;
+        if (i > 0 && out->attention[i].head_size <= out->attention[i - 1].head_size)
+            return weft_i_json_fail(&item, error, "head_size must ascend");
+    }
+    out->n_attention = (int32_t)n;
+    return WEFT_STATUS_OK;
+}
+
+static weft_status read_device(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
+                               weft_device *out)
+{
+    static const weft_i_json_field FIELDS[] = {
+        {FIELD(weft_device, name, STRING), .required = true},
+        {FIELD(weft_device, bf16_tflops, DOUBLE), .min = 1e-3, .max = 1e6, .required = true},
+        {FIELD(weft_device, fp8_tflops, DOUBLE), .max = 1e6},
+        {FIELD(weft_device, memory_bytes, INT64), .min = 1, .max = 1e15, .required = true},
+        {FIELD(weft_device, reserved_bytes, INT64), .min = 0, .max = 1e15},
+        {FIELD(weft_device, memory_gbs, DOUBLE), .min = 1e-3, .max = 1e6, .required = true},
+        {FIELD(weft_device, memory_efficiency, DOUBLE), .min = 1e-3, .max = 1, .required = true},
+        {FIELD(weft_device, multiprocessors, INT32), .min = 1, .max = 1e5, .required = true},
+        {FIELD(weft_device, launch_ns, INT64), .min = 0, .max = 1e9, .required = true},
+        {.key = "gemm", .type = WEFT_I_JSON_OTHER, .required = true},
+        {.key = "attention", .type = WEFT_I_JSON_OTHER, .required = true},
+    };
+    weft_status status = weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
+    if (status == WEFT_STATUS_OK && out->reserved_bytes >= out->memory_bytes)
+        return weft_i_json_fail(in, error, "reserved_bytes %lld leave nothing of memory_bytes %lld",
+                                (long long)out->reserved_bytes, (long long)out->memory_bytes);
+    if (status == WEFT_STATUS_OK) status = read_table(in, "gemm", 1, arena, error, &out->gemm);
+    if (status == WEFT_STATUS_OK) status = read_attention(in, arena, error, out);
+    return status;
+}
+
+static weft_status read_node_type(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
+                                  weft_node_type *out)
+{
+    static const weft_i_json_field FIELDS[] = {
+        {.key = "device", .type = WEFT_I_JSON_OTHER, .required = true},
+        {FIELD(weft_node_type, devices, INT32), .min = 1, .max = 1024, .required = true},
+        {FIELD(weft_node_type, nodes, INT32), .min = 1, .max = MAX_NODES, .required = true},
+        {FIELD(weft_node_type, host_gbs, DOUBLE), .min = 1e-3, .max = 1e6, .required = true},
+        {FIELD(weft_node_type, host_bytes, INT64), .min = 0, .max = 1e16, .required = true},
+    };
+    weft_i_json device;
+    weft_status status = weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
+    if (status == WEFT_STATUS_OK && weft_i_json_get(in, "device", &device))
+        status = read_device(&device, arena, error, &out->device);
+    return status;
+}
+
+static weft_status read_collectives(const weft_i_json *level, weft_i_arena *arena,
+                                    weft_error *error, weft_level *out)
+{
+    static const weft_i_json_field FIELDS[] = {
+        {FIELD(weft_collective_row, devices, INT32), .min = 2, .max = 1e9, .required = true},
+        {.key = "fraction", .type = WEFT_I_JSON_OTHER, .required = true},
+    };
+    weft_i_json array;
+    size_t n = 0;
+    weft_status status = WEFT_STATUS_OK;
+    if (weft_i_json_get(level, "collectives", &array))
+        status = weft_i_json_array(&array, 1, MAX_ROWS, error, &n);
+    if (status != WEFT_STATUS_OK) return status;
+    out->collectives = weft_i_new(arena, weft_collective_row, n);
+    if (!out->collectives) return weft_i_no_memory(error);
+    for (size_t i = 0; i < n; i++) {
+        weft_i_json item = weft_i_json_item(&array, i);
+        weft_collective_row *row = &out->collectives[i];
+        status = weft_i_json_read(&item, FIELDS, N(FIELDS), arena, error, row);
+        /* Reduction in the switch moves fewer bytes than a ring: up to twice the links' rate. */
+        if (status == WEFT_STATUS_OK)
+            status = read_table(&item, "fraction", 2, arena, error, &row->fraction);
+        if (status != WEFT_STATUS_OK) return status;
+        if (i > 0 && row->devices <= row[-1].devices)
+            return weft_i_json_fail(&item, error, "devices must ascend");
+    }
+    out->n_collectives = (int32_t)n;
+    return WEFT_STATUS_OK;
+}
+
+static weft_status read_level(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
+                              weft_level *out)
+{
+    static const weft_i_json_field FIELDS[] = {
+        {FIELD(weft_level, name, STRING), .required = true},
+        {FIELD(weft_level, devices, INT32), .min = 1, .max = 1 << 30},
+        {FIELD(weft_level, gbs, DOUBLE), .min = 1e-3, .max = 1e6},
+        {FIELD(weft_level, nics, INT32), .min = 1, .max = 1024},
+        {FIELD(weft_level, nic_gbs, DOUBLE), .min = 1e-3, .max = 1e6},
+        {FIELD(weft_level, latency_ns, INT64), .min = 0, .max = 1e12, .required = true},
+        {FIELD(weft_level, oversubscription, DOUBLE), .min = 1, .max = 1e6},
+        {.key = "collectives", .type = WEFT_I_JSON_OTHER, .required = true},
+    };
+    out->oversubscription = 1;
+    weft_status status = weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
+    if (status != WEFT_STATUS_OK) return status;
+    if ((out->nics > 0) != (out->nic_gbs > 0) || (out->gbs > 0) == (out->nics > 0))
+        return weft_i_json_fail(in, error, "expected either gbs or nics and nic_gbs");
+    return read_collectives(in, arena, error, out);
+}
+
+static weft_status read_stack(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
+                              weft_stack *out)
+{
+    static const weft_i_json_field FIELDS[] = {
+        {FIELD(weft_stack, name, STRING), .required = true},
+        {FIELD(weft_stack, elementwise, DOUBLE), .min = 0, .max = 100, .required = true},
+        {FIELD(weft_stack, tp_overlap, DOUBLE), .max = 1, .required = true},
+        {FIELD(weft_stack, dp_overlap, DOUBLE), .max = 1, .required = true},
+        {FIELD(weft_stack, slowdown, DOUBLE), .min = 1, .max = 100, .required = true},
+        {FIELD(weft_stack, host_kernel_ns, INT64), .max = 1e9, .required = true},
+    };
+    return weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
+}
+
+static weft_status read_node_types(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
+                                   weft_cluster *cluster)
+{
+    size_t n;
+    weft_status status = weft_i_json_array(in, 1, MAX_NODE_TYPES, error, &n);
+    if (status != WEFT_STATUS_OK) return status;
+    cluster->node_types = weft_i_new(arena, weft_node_type, n);
+    if (!cluster->node_types) return weft_i_no_memory(error);
+    cluster->n_node_types = (int32_t)n;
+    for (size_t i = 0; i < n && status == WEFT_STATUS_OK; i++) {
+        weft_i_json item = weft_i_json_item(in, i);
+        status = read_node_type(&item, arena, error, &cluster->node_types[i]);
+    }
+    return status;
+}
+
+static weft_status read_levels(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
+                               weft_cluster *cluster)
+{
+    size_t n;
+    weft_status status = weft_i_json_array(in, 1, MAX_LEVELS, error, &n);
+    if (status != WEFT_STATUS_OK) return status;
+    cluster->levels = weft_i_new(arena, weft_level, n);
+    if (!cluster->levels) return weft_i_no_memory(error);
+    cluster->n_levels = (int32_t)n;
+    for (size_t i = 0; i < n && status == WEFT_STATUS_OK; i++) {
+        weft_i_json item = weft_i_json_item(in, i);
+        status = read_level(&item, arena, error, &cluster->levels[i]);
+    }
+    return status;
+}
+
+static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_error *error,
+                             weft_cluster *cluster)
+{
+    static const weft_i_json_field FIELDS[] = {
+        {FIELD(weft_cluster, name, STRING), .required = true},
+        {.key = "node_types", .type = WEFT_I_JSON_OTHER, .required = true},
+        {.key = "levels", .type = WEFT_I_JSON_OTHER, .required = true},
+        {.key = "stack", .type = WEFT_I_JSON_OTHER, .required = true},
+    };
+    weft_i_json member;
+    weft_status status = weft_i_json_header(root, "cluster", 1, error);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_json_read(root, FIELDS, N(FIELDS), arena, error, cluster);
+    if (status == WEFT_STATUS_OK && weft_i_json_get(root, "node_types", &member))
+        status = read_node_types(&member, arena, error, cluster);
+    if (status == WEFT_STATUS_OK && weft_i_json_get(root, "levels", &member))
+        status = read_levels(&member, arena, error, cluster);
+    if (status == WEFT_STATUS_OK && weft_i_json_get(root, "stack", &member))
+        status = read_stack(&member, arena, error, &cluster->stack);
+    return status;
+}
+
+weft_status weft_i_cluster_read_json(const char *name, const char *text, size_t n,
+                                     weft_i_arena *arena, weft_error *error, weft_cluster *cluster)
+{
+    weft_i_json_doc *doc;
+    weft_status status = weft_i_json_parse(name, text, n, 1, error, &doc);
+    if (status != WEFT_STATUS_OK) return status;
+    weft_i_json root = weft_i_json_root(doc);
+    status = read_root(&root, arena, error, cluster);
+    weft_i_json_free(doc);
+    return status;
+}

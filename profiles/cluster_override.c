@@ -1,0 +1,131 @@
+/* profiles/cluster_override.c - "nodes=4,nics=8" on a cluster, and what follows from its fields. */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "profiles/cluster_own.h"
+#include "profiles/keyvalue.h"
+
+enum { MAX_DEVICES = 1 << 30 };
+
+/* Overrides; 0 = not given. */
+typedef struct overrides {
+    double gbs, nic_gbs, oversubscription, bf16_tflops, memory_gbs;
+    int64_t memory_bytes, reserved_bytes;
+    int32_t nodes, devices, nics;
+} overrides;
+
+#define KEY(field, kind, low, high)                                                                \
+    {                                                                                              \
+        .key = #field, .type = WEFT_I_JSON_##kind, .offset = offsetof(overrides, field),           \
+        .min = low, .max = high                                                                    \
+    }
+static const weft_i_json_field KEYS[] = {
+    KEY(nodes, INT32, 1, 1 << 20),       KEY(devices, INT32, 1, 1024),
+    KEY(nics, INT32, 1, 1024),           KEY(nic_gbs, DOUBLE, 1e-3, 1e6),
+    KEY(gbs, DOUBLE, 1e-3, 1e6),         KEY(oversubscription, DOUBLE, 1, 1e6),
+    KEY(bf16_tflops, DOUBLE, 1e-3, 1e6), KEY(memory_gbs, DOUBLE, 1e-3, 1e6),
+    KEY(memory_bytes, INT64, 1, 1e15),   KEY(reserved_bytes, INT64, 1, 1e15),
+};
+
+static weft_status set_node_type(const overrides *o, weft_cluster *cluster, weft_error *error)
+{
+    weft_node_type *type = cluster->node_types;
+    weft_device *device = &type->device;
+    bool is_of_type = o->nodes || o->devices || o->memory_bytes || o->reserved_bytes ||
+                      o->bf16_tflops > 0 || o->memory_gbs > 0;
+    if (!is_of_type) return WEFT_STATUS_OK;
+    if (cluster->n_node_types > 1)
+        return weft_i_fail(error, WEFT_STATUS_USAGE,
+                           "cluster: with %d node types only levels can be overridden",
+                           cluster->n_node_types);
+    if (o->nodes) type->nodes = o->nodes;
+    if (o->devices) type->devices = o->devices;
+    if (o->memory_bytes) device->memory_bytes = o->memory_bytes;
+    if (o->reserved_bytes) device->reserved_bytes = o->reserved_bytes;
+    if (o->bf16_tflops > 0) device->bf16_tflops = o->bf16_tflops;
+    if (o->memory_gbs > 0) device->memory_gbs = o->memory_gbs;
+    if (device->reserved_bytes < device->memory_bytes) return WEFT_STATUS_OK;
+    return weft_i_fail(error, WEFT_STATUS_USAGE,
+                       "cluster: reserved_bytes %lld leave nothing of memory_bytes %lld",
+                       (long long)device->reserved_bytes, (long long)device->memory_bytes);
+}
+
+static weft_status set_levels(const overrides *o, weft_cluster *cluster, weft_error *error)
+{
+    int32_t n_inner = 0, n_outer = 0;
+    for (int32_t i = 0; i < cluster->n_levels; i++) {
+        weft_level *level = &cluster->levels[i];
+        bool has_nics = level->nics > 0;
+        if (has_nics && o->nics) level->nics = o->nics;
+        if (has_nics && o->nic_gbs > 0) level->nic_gbs = o->nic_gbs;
+        if (!has_nics && o->gbs > 0) level->gbs = o->gbs;
+        n_inner += !has_nics;
+        n_outer += has_nics;
+    }
+    if (o->oversubscription > 0)
+        cluster->levels[cluster->n_levels - 1].oversubscription = o->oversubscription;
+    if (o->gbs > 0 && n_inner == 0)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "cluster: gbs: no level without NICs");
+    if ((o->nics || o->nic_gbs > 0) && n_outer == 0)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "cluster: nics: no level with NICs");
+    return WEFT_STATUS_OK;
+}
+
+weft_status weft_i_cluster_override(weft_cluster *cluster, const char *text, weft_error *error)
+{
+    overrides o = {0};
+    weft_i_keyvalue pair = {.rest = text};
+    bool more = true;
+    while (more) {
+        weft_status status = weft_i_keyvalue_next(&pair, "cluster", error, &more);
+        if (status == WEFT_STATUS_OK && more)
+            status = weft_i_keyvalue_set(&pair, "cluster", KEYS, sizeof(KEYS) / sizeof(KEYS[0]),
+                                         error, &o);
+        if (status != WEFT_STATUS_OK) return status;
+    }
+    weft_status status = set_node_type(&o, cluster, error);
+    return status == WEFT_STATUS_OK ? set_levels(&o, cluster, error) : status;
+}
+
+static weft_status fail_at_level(const weft_cluster *cluster, int32_t i, weft_error *error,
+                                 const char *text)
+{
+    char path[40];
+    snprintf(path, sizeof(path), "$.levels[%d]", i);
+    return weft_i_fail_at(error, WEFT_STATUS_BAD_INPUT, cluster->name, 0, path, "%s", text);
+}
+
+/* Devices of the largest node: they share its NICs. */
+static int32_t largest_node(const weft_cluster *cluster)
+{
+    int32_t largest = 0;
+    for (int32_t i = 0; i < cluster->n_node_types; i++) {
+        if (cluster->node_types[i].devices > largest) largest = cluster->node_types[i].devices;
+    }
+    return largest;
+}
+
+weft_status weft_i_cluster_complete(weft_cluster *cluster, weft_error *error)
+{
+    int64_t total = 0;
+    int32_t node = largest_node(cluster);
+    for (int32_t i = 0; i < cluster->n_node_types; i++)
+        total += (int64_t)cluster->node_types[i].devices * cluster->node_types[i].nodes;
+    if (total > MAX_DEVICES)
+        return weft_i_fail_at(error, WEFT_STATUS_BAD_INPUT, cluster->name, 0, "$.node_types",
+                              "%lld devices are over the limit of %d", (long long)total,
+                              MAX_DEVICES);
+    for (int32_t i = 0; i < cluster->n_levels; i++) {
+        weft_level *level = &cluster->levels[i];
+        bool is_last = i == cluster->n_levels - 1;
+        if (level->devices == 0)
+            level->devices = level->nics > 0 || is_last ? (int32_t)total : node;
+        if (level->devices > total) level->devices = (int32_t)total;
+        if (level->nics > 0) level->gbs = level->nics * level->nic_gbs / node;
+        if (i > 0 && level->devices < level[-1].devices)
+            return fail_at_level(cluster, i, error, "a level is no smaller than the one inside it");
+        if (is_last && level->devices < total)
+            return fail_at_level(cluster, i, error, "the last level must span the cluster");
+    }
+    return WEFT_STATUS_OK;
+}

@@ -1,0 +1,195 @@
+/* profiles/recipe.c - loading a recipe by name, its defaults, changing it in one line. */
+#include "weft/recipe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/sha256.h"
+#include "base/words.h"
+#include "profiles/keyvalue.h"
+#include "profiles/recipe_own.h"
+#include "profiles/shipped.h"
+
+const char *weft_recipe_shipped(size_t index)
+{
+    return weft_i_shipped_name(WEFT_I_SHIPPED_RECIPE, index);
+}
+
+weft_recipe_module weft_i_recipe_default_module(const char *module)
+{
+    return (weft_recipe_module){.module = module, .tp_mode = WEFT_TP_MODE_TP, .frozen = -1};
+}
+
+weft_recipe_module weft_recipe_of_module(const weft_recipe *recipe, const char *module)
+{
+    for (int32_t i = 0; i < recipe->n_modules; i++) {
+        if (strcmp(recipe->modules[i].module, module) == 0) return recipe->modules[i];
+    }
+    return weft_i_recipe_default_module(module);
+}
+
+const char *weft_i_recipe_wrong(const weft_recipe *recipe, const char **out_key)
+{
+    *out_key = "allow_none";
+    if (!recipe->allow_none && !recipe->allow_selective && !recipe->allow_full)
+        return "no memory strategy is allowed, expected at least one";
+    return NULL;
+}
+
+static void set_defaults(weft_recipe *recipe)
+{
+    *recipe = (weft_recipe){.name = "default",
+                            .sha256 = "",
+                            .sequence = 8192,
+                            .max_images = 48,
+                            .max_clips = 8,
+                            .max_seconds = 16,
+                            .packing = WEFT_PACKING_FIRST_FIT,
+                            .default_width = 640,
+                            .default_height = 480,
+                            .default_seconds = 8,
+                            .default_text_tokens = 200,
+                            .precision = WEFT_PRECISION_BF16,
+                            .parameter_bytes = 2,
+                            .gradient_bytes = 4,
+                            .optimizer_bytes = 12,
+                            .sequence_parallel = true,
+                            .flash_attention = true,
+                            .allow_none = true,
+                            .allow_selective = true,
+                            .allow_full = true,
+                            .overlap_dp = true,
+                            .overlap_tp = true};
+}
+
+static weft_status fill(weft_recipe *recipe, const char *name, weft_error *error)
+{
+    weft_i_arena *arena = recipe->owner;
+    weft_i_text text;
+    weft_status status = weft_i_text_open(WEFT_I_SHIPPED_RECIPE, name, error, &text);
+    if (status != WEFT_STATUS_OK) return status;
+    status = weft_i_recipe_read_json(name, text.text, text.n, arena, error, recipe);
+    if (status == WEFT_STATUS_OK) {
+        recipe->sha256 = weft_i_arena_string(arena, text.sha256);
+        if (!recipe->sha256) status = weft_i_no_memory(error);
+    }
+    weft_i_text_close(&text);
+    return status;
+}
+
+weft_status weft_recipe_load(const char *name, weft_error *error, weft_recipe **out_recipe)
+{
+    weft_recipe *recipe = weft_i_alloc(1, sizeof(*recipe));
+    weft_i_arena *arena = weft_i_alloc(1, sizeof(*arena));
+    weft_status status = WEFT_STATUS_OK;
+    if (!recipe || !arena) {
+        free(arena);
+        free(recipe);
+        return weft_i_no_memory(error);
+    }
+    set_defaults(recipe);
+    recipe->owner = arena;
+    if (name) status = fill(recipe, name, error);
+    if (status == WEFT_STATUS_OK)
+        *out_recipe = recipe;
+    else
+        weft_recipe_free(recipe);
+    return status;
+}
+
+void weft_recipe_free(weft_recipe *recipe)
+{
+    if (!recipe) return;
+    if (recipe->owner) weft_i_arena_free(recipe->owner);
+    free(recipe->owner);
+    free(recipe);
+}
+
+/* The entry of a module, added where there is none: `modules` has room. NULL when out of memory. */
+static weft_recipe_module *entry_of(weft_recipe *recipe, const char *module)
+{
+    for (int32_t i = 0; i < recipe->n_modules; i++) {
+        if (strcmp(recipe->modules[i].module, module) == 0) return &recipe->modules[i];
+    }
+    char *name = weft_i_arena_string(recipe->owner, module);
+    if (!name) return NULL;
+    recipe->modules[recipe->n_modules] = weft_i_recipe_default_module(name);
+    return &recipe->modules[recipe->n_modules++];
+}
+
+/* "vision.frozen" = "true". */
+static weft_status set_of_module(const weft_i_keyvalue *pair, size_t n_module, weft_error *error,
+                                 weft_recipe *recipe)
+{
+    weft_i_keyvalue inner = *pair;
+    char module[WEFT_I_KEYVALUE_SIZE];
+    memcpy(module, pair->key, n_module);
+    module[n_module] = 0;
+    memmove(inner.key, pair->key + n_module + 1, strlen(pair->key) - n_module);
+    weft_recipe_module *entry = entry_of(recipe, module);
+    if (!entry) return weft_i_no_memory(error);
+    weft_i_recipe_entry changed = {.module = *entry};
+    weft_status status = weft_i_keyvalue_set(&inner, "recipe", weft_i_recipe_entry_fields,
+                                             weft_i_n_recipe_entry_fields, error, &changed);
+    if (status != WEFT_STATUS_OK) return status;
+    if (strcmp(inner.key, "frozen") == 0) changed.module.frozen = changed.frozen;
+    *entry = changed.module;
+    return WEFT_STATUS_OK;
+}
+
+static weft_status set_all(weft_recipe *recipe, const char *overrides, weft_error *error)
+{
+    weft_i_keyvalue pair = {.rest = overrides};
+    bool more;
+    for (;;) {
+        weft_status status = weft_i_keyvalue_next(&pair, "recipe", error, &more);
+        if (status != WEFT_STATUS_OK || !more) return status;
+        size_t n_module = strcspn(pair.key, ".");
+        if (pair.key[0] == '.')
+            return weft_i_fail(error, WEFT_STATUS_USAGE, "recipe: expected a module before '%.60s'",
+                               pair.key);
+        if (pair.key[n_module] == '.')
+            status = set_of_module(&pair, n_module, error, recipe);
+        else
+            status = weft_i_keyvalue_set(&pair, "recipe", weft_i_recipe_fields,
+                                         weft_i_n_recipe_fields, error, recipe);
+        if (status != WEFT_STATUS_OK) return status;
+    }
+}
+
+/* The hash of a changed recipe is that of the old hash and the changes. */
+static weft_status rehash(weft_recipe *recipe, const char *overrides, weft_error *error)
+{
+    weft_i_sha256 sha;
+    char hex[65];
+    weft_i_sha256_begin(&sha);
+    weft_i_sha256_add(&sha, recipe->sha256, strlen(recipe->sha256));
+    weft_i_sha256_add(&sha, overrides, strlen(overrides));
+    weft_i_sha256_end(&sha, hex);
+    recipe->sha256 = weft_i_arena_string(recipe->owner, hex);
+    return recipe->sha256 ? WEFT_STATUS_OK : weft_i_no_memory(error);
+}
+
+weft_status weft_recipe_override(weft_recipe *recipe, const char *overrides, weft_error *error)
+{
+    weft_recipe changed = *recipe;
+    size_t n_pairs = 1;
+    const char *key;
+    for (const char *c = overrides; *c; c++)
+        n_pairs += *c == ',';
+    changed.modules =
+        weft_i_new(recipe->owner, weft_recipe_module, (size_t)recipe->n_modules + n_pairs);
+    if (!changed.modules) return weft_i_no_memory(error);
+    if (recipe->n_modules > 0)
+        memcpy(changed.modules, recipe->modules,
+               (size_t)recipe->n_modules * sizeof(*recipe->modules));
+    weft_status status = set_all(&changed, overrides, error);
+    if (status != WEFT_STATUS_OK) return status;
+    const char *wrong = weft_i_recipe_wrong(&changed, &key);
+    if (wrong) return weft_i_fail(error, WEFT_STATUS_USAGE, "recipe: %s: %s", key, wrong);
+    status = rehash(&changed, overrides, error);
+    if (status == WEFT_STATUS_OK) *recipe = changed;
+    return status;
+}

@@ -1,0 +1,262 @@
+/* Models: shipped ones, one-line ones, counts of parameters, what is refused. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiles/linear.h"
+#include "profiles/model_own.h"
+#include "weft/model.h"
+
+static weft_model *load(const char *name)
+{
+    weft_error error = {0};
+    weft_model *model = NULL;
+    weft_status status = weft_model_load(name, &error, &model);
+    cr_assert_eq(status, WEFT_STATUS_OK, "%s: line %d %s: %s", name, error.line, error.path,
+                 error.text);
+    return model;
+}
+
+static double billions(const weft_model *model, int32_t module)
+{
+    int32_t n = model->modules[module].n_layers;
+    return (double)weft_model_parameters(model, module, 0, n, false) / 1e9;
+}
+
+Test(model, reads_vlm_s)
+{
+    weft_model *model = load("vlm-s");
+    cr_assert_eq(model->n_modules, 2);
+    const weft_module *vision = &model->modules[0], *language = &model->modules[1];
+    cr_expect_str_eq(model->name, "vlm-s");
+    cr_expect_eq(strlen(model->sha256), 64);
+    cr_expect_eq(model->sequence, 8192);
+    cr_expect_eq(vision->n_layers, 65);
+    cr_expect_eq(vision->layers[1].head_size, 112);
+    cr_expect_eq(vision->layers[63].kv_heads, 16);
+    cr_expect_eq(vision->layers[64].kind, WEFT_LAYER_PROJECTOR);
+    cr_expect_eq(vision->input.size, 728);
+    cr_expect_eq(vision->input.merge, 4);
+    cr_expect_eq(language->n_layers, 34);
+    cr_expect_eq(language->layers[1].attention, WEFT_ATTENTION_CAUSAL);
+    cr_expect_eq(language->layers[1].mlp, WEFT_MLP_SWIGLU);
+    cr_assert_eq(model->n_edges, 1);
+    cr_expect_eq(model->edges[0].from_layer, 64);
+    cr_expect_eq(model->edges[0].to_last_layer, 0);
+    cr_expect(model->edges[0].gradient);
+    weft_model_free(model);
+}
+
+/* Published totals; the exact ones are those of the released weights. */
+Test(model, counts_parameters)
+{
+    static const struct {
+        const char *name;
+        double billions, slack;
+    } KNOWN[] = {
+        {"gpt:layers=32,hidden=4096,heads=32,kv_heads=8,ffn=14336,vocab=128256,mlp=swiglu,"
+         "norm=rmsnorm,bias=none",
+         8.030261248, 0},
+        {"gpt:layers=80,hidden=8192,heads=64,kv_heads=8,ffn=29568,vocab=152064,mlp=swiglu,"
+         "norm=rmsnorm,bias=qkv",
+         72.706203648, 0},
+        {"gpt:layers=64,hidden=5120,heads=40,kv_heads=8,ffn=27648,vocab=152064,mlp=swiglu,"
+         "norm=rmsnorm,bias=qkv",
+         32.763876352, 0},
+        {"gpt:layers=28,hidden=3584,heads=28,kv_heads=4,ffn=18944,vocab=152064,mlp=swiglu,"
+         "norm=rmsnorm,bias=qkv",
+         7.615616512, 0},
+        {"gpt:layers=32,hidden=4096,heads=32,kv_heads=8,ffn=14336,vocab=32000,mlp=swiglu,"
+         "norm=rmsnorm,bias=none,experts=8,experts_per_token=2",
+         46.702792704, 0},
+        {"gpt:layers=96,hidden=12288,heads=96,seq=2048,vocab=51200", 175, 0.5},
+    };
+    for (size_t i = 0; i < sizeof(KNOWN) / sizeof(KNOWN[0]); i++) {
+        weft_model *model = load(KNOWN[i].name);
+        cr_expect_float_eq(billions(model, 0), KNOWN[i].billions, KNOWN[i].slack + 1e-12,
+                           "%s: %.9f", KNOWN[i].name, billions(model, 0));
+        weft_model_free(model);
+    }
+}
+
+static double block_billions(weft_layer layer, int32_t n)
+{
+    return weft_i_layer_parameters(&layer) * n / 1e9;
+}
+
+/* The blocks alone, to the digits of the readings of the paper's tables. */
+Test(model, counts_the_papers_blocks)
+{
+    weft_layer vit = {.kind = WEFT_LAYER_TRANSFORMER,
+                      .hidden = 1792,
+                      .ffn = 15360,
+                      .heads = 16,
+                      .kv_heads = 16,
+                      .head_size = 112};
+    weft_layer vit_22b = {.kind = WEFT_LAYER_TRANSFORMER,
+                          .hidden = 6144,
+                          .ffn = 24576,
+                          .heads = 48,
+                          .kv_heads = 48,
+                          .head_size = 128};
+    weft_layer dit = {.kind = WEFT_LAYER_DIT,
+                      .hidden = 3584,
+                      .ffn = 10240,
+                      .heads = 28,
+                      .kv_heads = 28,
+                      .head_size = 128,
+                      .cross_hidden = 3584,
+                      .adaln_shared = true};
+    weft_layer dit_30b = {.kind = WEFT_LAYER_DIT,
+                          .hidden = 6144,
+                          .ffn = 24576,
+                          .heads = 48,
+                          .kv_heads = 48,
+                          .head_size = 128,
+                          .cross_hidden = 6144,
+                          .adaln_shared = true};
+    cr_expect_float_eq(block_billions(vit, 63), 4.3, 0.05);
+    cr_expect_float_eq(block_billions(vit_22b, 48), 21.7, 0.05);
+    cr_expect_float_eq(block_billions(dit, 28), 4.9, 0.05);
+    cr_expect_float_eq(block_billions(dit_30b, 48), 29.0, 0.05);
+}
+
+Test(model, counts_what_is_trained)
+{
+    weft_layer layer = {.kind = WEFT_LAYER_TRANSFORMER,
+                        .hidden = 64,
+                        .ffn = 256,
+                        .heads = 4,
+                        .kv_heads = 2,
+                        .head_size = 16,
+                        .trainable = true,
+                        .lora_rank = 8};
+    /* query, key, value, output; up and down */
+    double adapters = 8 * (128 + 96 + 96 + 128 + 320 + 320);
+    cr_expect_float_eq(weft_i_layer_trained_parameters(&layer), adapters, 0);
+    layer.trainable = false;
+    cr_expect_float_eq(weft_i_layer_trained_parameters(&layer), 0, 0);
+    layer.trainable = true;
+    double with = weft_i_layer_parameters(&layer);
+    layer.lora_rank = 0;
+    cr_expect_float_eq(with - weft_i_layer_parameters(&layer), adapters, 0);
+    cr_expect_float_eq(weft_i_layer_trained_parameters(&layer), weft_i_layer_parameters(&layer), 0);
+}
+
+Test(model, counts_a_mamba_block)
+{
+    /* mamba2-130m: 24 blocks, a tied embedding of 50288 rows, a last norm. */
+    weft_layer layer = {.kind = WEFT_LAYER_MAMBA,
+                        .hidden = 768,
+                        .state_size = 128,
+                        .expand = 2,
+                        .conv_width = 4,
+                        .heads = 24,
+                        .norm = WEFT_NORM_RMSNORM};
+    double total = 24 * weft_i_layer_parameters(&layer) + 50288.0 * 768 + 768;
+    cr_expect_float_eq(total, 128989632, 0, "%.0f", total);
+}
+
+/* Status and text of what a one-line model is refused with. */
+Test(model, refuses_wrong_lines)
+{
+    static const char *const CASES[][2] = {
+        {"gpt:layers=2,hidden=64", "gpt: missing key 'heads'"},
+        {"gpt:layers=2,hidden=64,heads=5",
+         "gpt: hidden 64 is not divisible by heads 5, and no head_size"},
+        {"gpt:layers=2,hidden=64,heads=4,kv_heads=3",
+         "gpt: heads 4 is not divisible by kv_heads 3"},
+        {"gpt:layers=2,hidden=64,heads=4,layers=3", "gpt: 'layers' is given twice"},
+        {"gpt:layers=2,hidden=64,head=4", "gpt: unknown key 'head', did you mean 'heads'?"},
+        {"gpt:layers=two,hidden=64,heads=4",
+         "gpt: layers: expected an integer from 1 to 99000, found 'two'"},
+        {"gpt:layers=2,hidden=64,heads=4,mlp=relu",
+         "gpt: mlp: expected one of gelu, swiglu, found 'relu'"},
+        {"gpt:layers=2,,hidden=64", "gpt: expected key=value, found ''"},
+        {"gpt:", "gpt: expected key=value, found ''"},
+        {"vlm-ss", "'vlm-ss' is neither a file nor a shipped model, did you mean 'vlm-s'?"},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        weft_error error = {0};
+        weft_model *model = NULL;
+        cr_expect_eq(weft_model_load(CASES[i][0], &error, &model), WEFT_STATUS_USAGE);
+        cr_expect_str_eq(error.text, CASES[i][1]);
+        cr_expect_null(model);
+    }
+}
+
+/* A model of two modules with one of its parts replaced, and what is said of it. */
+static const char VISION[] =
+    "{\"kind\":\"patch_embedding\",\"hidden\":8,\"in_features\":12},\n"
+    "{\"kind\":\"transformer\",\"count\":2,\"hidden\":8,\"ffn\":32,"
+    "\"heads\":2,\"mlp\":\"gelu\",\"attention\":\"full\"},\n"
+    "{\"kind\":\"projector\",\"hidden\":16,\"in_features\":32,\"merge\":4}";
+static const char INPUT[] = "{\"rule\":\"fixed\",\"size\":8,\"patch\":2,\"merge\":2}";
+static const char EDGE[] = "{\"from\":{\"module\":\"vision\"},\"to\":{\"module\":\"language\","
+                           "\"layers\":[0,0]},\"kind\":\"tokens\"}";
+
+static const char *refusal(const char *vision, const char *input, const char *edge)
+{
+    static char text[4096], line[1024];
+    weft_i_arena arena = {0};
+    weft_error error = {0};
+    weft_model model = {0};
+    snprintf(
+        text, sizeof(text),
+        "{\"format\":\"weft.model\",\"version\":1,\"revision\":0,\"name\":\"t\",\n"
+        "\"modules\":[{\"name\":\"vision\",\"modality\":\"image\",\"input\":\n%s,\"layers\":[\n"
+        "%s]},\n{\"name\":\"language\",\"modality\":\"text\",\"input\":{\"rule\":\"text\"},"
+        "\"layers\":[{\"kind\":\"embedding\",\"hidden\":16,\"vocab\":100},\n"
+        "{\"kind\":\"head\",\"hidden\":16,\"vocab\":100,\"tied\":true}]}],\n"
+        "\"edges\":[\n%s]}",
+        input, vision, edge);
+    weft_status status = weft_i_model_read_json("t", text, strlen(text), &arena, &error, &model);
+    cr_assert_eq(status, error.status);
+    weft_i_arena_free(&arena);
+    snprintf(line, sizeof(line), "%d:%s: %s", error.line, error.path, error.text);
+    return status == WEFT_STATUS_OK ? "ok" : line;
+}
+
+Test(model, refuses_wrong_files_at_their_line)
+{
+    static const char PROJECTOR[] =
+        "{\"kind\":\"patch_embedding\",\"hidden\":8,\"in_features\":12},\n"
+        "{\"kind\":\"projector\",\"hidden\":16,\"in_features\":36,\"merge\":4}";
+    static const char HEADLESS[] = "{\"kind\":\"transformer\",\"hidden\":8,\"ffn\":32,\"heads\":3,"
+                                   "\"mlp\":\"gelu\",\"attention\":\"full\"}";
+    static const char BACK[] = "{\"from\":{\"module\":\"language\"},\"to\":{\"module\":\"vision\","
+                               "\"layers\":[0,0]},\"kind\":\"tokens\"}";
+    static const char FAR[] = "{\"from\":{\"module\":\"vision\"},\"to\":{\"module\":\"language\","
+                              "\"layers\":[0,7]},\"kind\":\"tokens\"}";
+    static const char WIDE[] = "{\"from\":{\"module\":\"vision\",\"layer\":1},\"to\":{\"module\":"
+                               "\"language\",\"layers\":[0,-1]},\"kind\":\"tokens\"}";
+    const struct {
+        const char *vision, *input, *edge, *expected;
+    } cases[] = {
+        {VISION, INPUT, EDGE, "ok"},
+        {PROJECTOR, INPUT, EDGE,
+         "5:$.modules[0].layers[1]: projector reads a width of 9, but the "
+         "layer before it gives 8"},
+        {HEADLESS, INPUT, EDGE,
+         "2:$.modules[0]: the input rule makes one token out of 4, the "
+         "projectors out of 1"},
+        {HEADLESS, "{\"rule\":\"fixed\",\"size\":8,\"patch\":2}", EDGE,
+         "4:$.modules[0].layers[0]: hidden 8 is not divisible by heads 3, and no head_size"},
+        {VISION, "{\"rule\":\"fixed\",\"size\":9,\"patch\":2,\"merge\":2}", EDGE,
+         "3:$.modules[0].input: size 9 is not divisible by 4, the side of a token"},
+        {VISION, "{\"rule\":\"text\"}", EDGE,
+         "3:$.modules[0].input: this rule is not for the module's modality"},
+        {VISION, INPUT, BACK,
+         "10:$.edges[0]: edges go to a later module, found 'language' to "
+         "'vision'"},
+        {VISION, INPUT, FAR, "10:$.edges[0]: 'language' has no layers 0 to 7, the last is 1"},
+        {VISION, INPUT, WIDE,
+         "10:$.edges[0]: a width of 8 comes from 'vision', but layer 0 of "
+         "'language' takes 16"},
+        {VISION, INPUT, "", "2:$.modules[0]: module 'vision' feeds no other"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_expect_str_eq(refusal(cases[i].vision, cases[i].input, cases[i].edge),
+                         cases[i].expected);
+}
