@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/words.h"
 #include "plan/problem_own.h"
 
 enum { STAGES_MAX = INT32_MAX / 4 }; /* so that a weft_task holds it */
@@ -34,11 +35,14 @@ weft_status weft_i_check_numbers(const weft_i_checker *check, const char *array,
         char field[64];
         snprintf(field, sizeof(field), "%s%s", prefix, numbers[i].field);
         if (numbers[i].max < 0) {
-            return weft_i_check_fail(check, array, index, field, "found %lld, but there are none",
+            return weft_i_check_fail(check, array, index, field,
+                                     "expected none, as there is nothing to refer to, found %lld",
                                      (long long)numbers[i].value);
         }
-        return weft_i_check_fail(check, array, index, field, "found %lld, expected 0 to %lld",
-                                 (long long)numbers[i].value, (long long)numbers[i].max);
+        char range[WEFT_I_RANGE_SIZE];
+        return weft_i_check_fail(check, array, index, field, "expected %s, found %lld",
+                                 weft_i_words_int_range(0, numbers[i].max, range),
+                                 (long long)numbers[i].value);
     }
     return WEFT_STATUS_OK;
 }
@@ -64,14 +68,14 @@ static weft_status check_counts(const weft_i_checker *check)
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         if (counts[i].value < counts[i].min || counts[i].value > counts[i].max) {
             return weft_i_fail_at(check->error, WEFT_STATUS_BAD_INPUT, NULL, 0, check->path,
-                                  "found %d %s, expected %d to %d", (int)counts[i].value,
-                                  counts[i].name, (int)counts[i].min, (int)counts[i].max);
+                                  "expected %d to %d %s, found %d", (int)counts[i].min,
+                                  (int)counts[i].max, counts[i].name, (int)counts[i].value);
         }
     }
     if (problem->post_ns < 0 || problem->post_ns > WEFT_INT_MAX) {
         return weft_i_fail_at(check->error, WEFT_STATUS_BAD_INPUT, NULL, 0, "$.post_ns",
-                              "found %lld, expected 0 to %lld", (long long)problem->post_ns,
-                              (long long)WEFT_INT_MAX);
+                              "expected an integer from 0 to %lld, found %lld",
+                              (long long)WEFT_INT_MAX, (long long)problem->post_ns);
     }
     return WEFT_STATUS_OK;
 }
@@ -94,7 +98,7 @@ static weft_status check_chunk(const weft_i_checker *check, int32_t c)
 {
     const weft_chunk *chunk = &check->problem->chunks[c];
     if (weft_i_check_is_empty(chunk->module))
-        return weft_i_check_fail(check, "chunks", c, ".module", "found no name");
+        return weft_i_check_fail(check, "chunks", c, ".module", "expected a name, found none");
     const weft_i_number numbers[] = {
         {".segment", chunk->segment, INT32_MAX},
         {".rank", chunk->rank, check->problem->n_ranks - 1},
@@ -165,7 +169,8 @@ static weft_status check_submicrobatch(const weft_i_checker *check, int32_t i)
 {
     const weft_submicrobatch *sub = &check->problem->submicrobatches[i];
     if (weft_i_check_is_empty(sub->module)) {
-        return weft_i_check_fail(check, "submicrobatches", i, ".module", "found no name");
+        return weft_i_check_fail(check, "submicrobatches", i, ".module",
+                                 "expected a name, found none");
     }
     const weft_i_number numbers[] = {
         {".microbatches", sub->n_microbatches, INT32_MAX},
@@ -177,7 +182,7 @@ static weft_status check_submicrobatch(const weft_i_checker *check, int32_t i)
     for (int32_t k = 0; status == WEFT_STATUS_OK && k < sub->n_microbatches; k++) {
         if (sub->microbatches[k] < 0) {
             status = weft_i_check_fail(check, "submicrobatches", i, ".microbatches",
-                                       "found microbatch %d, expected 0 or more",
+                                       "expected microbatches of at least 0, found %d",
                                        (int)sub->microbatches[k]);
         }
     }

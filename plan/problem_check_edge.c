@@ -35,8 +35,8 @@ static weft_status check_edge(const weft_i_checker *check, int32_t e)
     }
     if (edge->transfer_ns > 0 && rank_of(problem, edge->from) == rank_of(problem, edge->to)) {
         return weft_i_check_fail(check, "edges", e, ".transfer_ns",
-                                 "found %lld, expected 0 as both stages are on rank %d",
-                                 (long long)edge->transfer_ns, (int)rank_of(problem, edge->to));
+                                 "expected 0 as both stages are on rank %d, found %lld",
+                                 (int)rank_of(problem, edge->to), (long long)edge->transfer_ns);
     }
     return WEFT_STATUS_OK;
 }

@@ -63,16 +63,16 @@ static weft_status check_memory(const weft_i_checker *check, int32_t s,
         if (weft_i_check_is_empty(run->strategy) || run->layers < 0) {
             return weft_i_check_fail(
                 check, "stages", s, field,
-                "found run %d of %d layers of '%.40s', expected a name and 0 or more", (int)i,
-                (int)run->layers, run->strategy ? run->strategy : "");
+                "expected a name and at least 0 layers in run %d, found '%.40s' and %d", (int)i,
+                run->strategy ? run->strategy : "", (int)run->layers);
         }
         sum += run->layers;
     }
     int32_t layers = check->problem->chunks[check->problem->stages[s].chunk].layers;
     if (candidate->n_memory == 0 || sum == layers) return WEFT_STATUS_OK;
     return weft_i_check_fail(check, "stages", s, field,
-                             "found %lld layers, expected none or the chunk's %d", (long long)sum,
-                             (int)layers);
+                             "expected no layers or the chunk's %d, found %lld", (int)layers,
+                             (long long)sum);
 }
 
 static weft_status check_candidate(const weft_i_checker *check, int32_t s, int32_t candidate)
@@ -87,8 +87,8 @@ static weft_status check_candidate(const weft_i_checker *check, int32_t s, int32
     if (status != WEFT_STATUS_OK) return status;
     if (weft_cost_can_split(&chosen->cost) != weft_cost_can_split(&stage->now.cost)) {
         return weft_i_check_fail(check, "stages", s, prefix,
-                                 "bwi_ns and bww_ns are %s, expected what the stage itself has",
-                                 weft_cost_can_split(&chosen->cost) ? "given" : "0");
+                                 "expected bwi_ns and bww_ns to be %s as in the stage itself",
+                                 weft_cost_can_split(&stage->now.cost) ? "given" : "0");
     }
     return WEFT_STATUS_OK;
 }

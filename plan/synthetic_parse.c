@@ -62,8 +62,8 @@ typedef struct words {
 static weft_status fail_word(const char *word, weft_error *error, const char *expected)
 {
     char quoted[WEFT_I_QUOTE_SIZE];
-    return weft_i_fail(error, WEFT_STATUS_BAD_INPUT, "synthetic: found %s, expected %s",
-                       weft_i_words_quote(word, quoted), expected);
+    return weft_i_fail(error, WEFT_STATUS_BAD_INPUT, "synthetic: expected %s, found %s", expected,
+                       weft_i_words_quote(word, quoted));
 }
 
 static bool parse_number(key k, const char *text, double *out)
@@ -121,7 +121,7 @@ static weft_status parse_words(char *text, weft_error *error, words *out)
     for (int k = 0; k < N_REQUIRED; k++) {
         if (out->word[k]) continue;
         return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
-                           "synthetic: found no '%s=', expected pp, microbatches, fw and bw",
+                           "synthetic: expected pp, microbatches, fw and bw, found no '%s='",
                            rules[k].name);
     }
     return WEFT_STATUS_OK;

@@ -87,16 +87,16 @@ Test(problem, the_small_one_is_good)
     weft_problem_free(problem);
 }
 
-#define RANGE(value) "found " value ", expected 0 to 9007199254740991"
+#define RANGE(value) "expected an integer from 0 to 9007199254740991, found " value
 
 Test(problem, counts_and_ranks)
 {
-    EXPECT_BAD(p->n_ranks = 0, "$", "found 0 ranks, expected 1 to 2147483646");
-    EXPECT_BAD(p->n_chunks = -1, "$", "found -1 chunks, expected 0 to 2147483646");
-    EXPECT_BAD(p->n_stages = 536870912, "$", "found 536870912 stages, expected 0 to 536870911");
-    EXPECT_BAD(p->n_edges = -1, "$", "found -1 edges, expected 0 to 2147483646");
+    EXPECT_BAD(p->n_ranks = 0, "$", "expected 1 to 2147483646 ranks, found 0");
+    EXPECT_BAD(p->n_chunks = -1, "$", "expected 0 to 2147483646 chunks, found -1");
+    EXPECT_BAD(p->n_stages = 536870912, "$", "expected 0 to 536870911 stages, found 536870912");
+    EXPECT_BAD(p->n_edges = -1, "$", "expected 0 to 2147483646 edges, found -1");
     EXPECT_BAD(p->n_submicrobatches = -5, "$",
-               "found -5 sub-microbatches, expected 0 to 2147483646");
+               "expected 0 to 2147483646 sub-microbatches, found -5");
     EXPECT_BAD(p->post_ns = -1, "$.post_ns", RANGE("-1"));
     EXPECT_BAD(p->static_bytes[1] = -1, "$.static_bytes[1]", RANGE("-1"));
     EXPECT_BAD(p->limit_bytes[1] = WEFT_INT_MAX + 1, "$.limit_bytes[1]", RANGE("9007199254740992"));
@@ -104,16 +104,18 @@ Test(problem, counts_and_ranks)
 
 Test(problem, chunks)
 {
-    EXPECT_BAD(p->chunks[1].module = "", "$.chunks[1].module", "found no name");
-    EXPECT_BAD(p->chunks[1].module = NULL, "$.chunks[1].module", "found no name");
-    EXPECT_BAD(p->chunks[1].rank = 2, "$.chunks[1].rank", "found 2, expected 0 to 1");
-    EXPECT_BAD(p->chunks[1].rank = -1, "$.chunks[1].rank", "found -1, expected 0 to 1");
+    EXPECT_BAD(p->chunks[1].module = "", "$.chunks[1].module", "expected a name, found none");
+    EXPECT_BAD(p->chunks[1].module = NULL, "$.chunks[1].module", "expected a name, found none");
+    EXPECT_BAD(p->chunks[1].rank = 2, "$.chunks[1].rank",
+               "expected an integer from 0 to 1, found 2");
+    EXPECT_BAD(p->chunks[1].rank = -1, "$.chunks[1].rank",
+               "expected an integer from 0 to 1, found -1");
     EXPECT_BAD(p->chunks[1].segment = -1, "$.chunks[1].segment",
-               "found -1, expected 0 to 2147483647");
+               "expected an integer from 0 to 2147483647, found -1");
     EXPECT_BAD(p->chunks[1].layers = -1, "$.chunks[1].layers",
-               "found -1, expected 0 to 2147483647");
+               "expected an integer from 0 to 2147483647, found -1");
     EXPECT_BAD(p->chunks[1].first_layer = INT32_MAX, "$.chunks[1].layers",
-               "found 6, expected 0 to 0");
+               "expected an integer from 0 to 0, found 6");
     EXPECT_BAD(p->chunks[1].state_bytes = -1, "$.chunks[1].state_bytes", RANGE("-1"));
     EXPECT_BAD(p->chunks[1].reduce_bytes = -1, "$.chunks[1].reduce_bytes", RANGE("-1"));
     EXPECT_BAD(p->chunks[1].reduce_ns = -1, "$.chunks[1].reduce_ns", RANGE("-1"));
@@ -123,43 +125,46 @@ Test(problem, chunks)
 
 Test(problem, submicrobatches)
 {
-    EXPECT_BAD(p->submicrobatches[0].module = "", "$.submicrobatches[0].module", "found no name");
+    EXPECT_BAD(p->submicrobatches[0].module = "", "$.submicrobatches[0].module",
+               "expected a name, found none");
     EXPECT_BAD(p->submicrobatches[0].microbatches[0] = -2, "$.submicrobatches[0].microbatches",
-               "found microbatch -2, expected 0 or more");
+               "expected microbatches of at least 0, found -2");
     EXPECT_BAD(p->submicrobatches[0].index = -2, "$.submicrobatches[0].index",
-               "found -2, expected 0 to 2147483647");
+               "expected an integer from 0 to 2147483647, found -2");
     EXPECT_BAD(p->submicrobatches[1].tokens = -2, "$.submicrobatches[1].tokens", RANGE("-2"));
     EXPECT_BAD(p->submicrobatches[1].n_items = -2, "$.submicrobatches[1].items",
-               "found -2, expected 0 to 2147483647");
+               "expected an integer from 0 to 2147483647, found -2");
     EXPECT_BAD(p->submicrobatches[1].items[0].sample = -2, "$.submicrobatches[1].items[0].sample",
-               "found -2, expected 0 to 2147483647");
+               "expected an integer from 0 to 2147483647, found -2");
     EXPECT_BAD(p->submicrobatches[1].items[0].grid[2] = -2, "$.submicrobatches[1].items[0].grid[2]",
-               "found -2, expected 0 to 2147483647");
+               "expected an integer from 0 to 2147483647, found -2");
     EXPECT_BAD(p->submicrobatches[1].items[0].tokens = -2, "$.submicrobatches[1].items[0].tokens",
                RANGE("-2"));
     EXPECT_BAD(p->submicrobatches[1].items[0].kind = (weft_item_kind)5,
-               "$.submicrobatches[1].items[0].kind", "found 5, expected 0 to 4");
+               "$.submicrobatches[1].items[0].kind", "expected an integer from 0 to 4, found 5");
 }
 
 Test(problem, stages)
 {
-    EXPECT_BAD(p->stages[2].chunk = 4, "$.stages[2].chunk", "found 4, expected 0 to 3");
+    EXPECT_BAD(p->stages[2].chunk = 4, "$.stages[2].chunk",
+               "expected an integer from 0 to 3, found 4");
     EXPECT_BAD(p->stages[2].submicrobatch = -1, "$.stages[2].submicrobatch",
-               "found -1, expected 0 to 1");
+               "expected an integer from 0 to 1, found -1");
     EXPECT_BAD(p->n_submicrobatches = 0, "$.stages[0].submicrobatch",
-               "found 0, but there are none");
+               "expected none, as there is nothing to refer to, found 0");
     EXPECT_BAD(p->stages[2].backward = (weft_backward)3, "$.stages[2].backward",
-               "found 3, expected 0 to 2");
+               "expected an integer from 0 to 2, found 3");
     EXPECT_BAD(p->stages[2].submicrobatch = 0, "$.stages[2]",
                "chunk 2 is of module 'language', sub-microbatch 0 of 'vision'");
     EXPECT_BAD(p->stages[3].chunk = 2, "$.stages[3]",
                "chunk 2 already runs on sub-microbatch 1 as stage 2");
     EXPECT_BAD(p->stages[2].ready_ns = -1, "$.stages[2].ready_ns", RANGE("-1"));
-    EXPECT_BAD(p->stages[2].label = -2, "$.stages[2].label", "found -2, expected 0 to 2147483647");
+    EXPECT_BAD(p->stages[2].label = -2, "$.stages[2].label",
+               "expected an integer from 0 to 2147483647, found -2");
     EXPECT_BAD(p->stages[2].now.memory[1].layers = 3, "$.stages[2].memory",
-               "found 7 layers, expected none or the chunk's 6");
+               "expected no layers or the chunk's 6, found 7");
     EXPECT_BAD(p->stages[2].now.memory[1].strategy = "", "$.stages[2].memory",
-               "found run 1 of 2 layers of '', expected a name and 0 or more");
+               "expected a name and at least 0 layers in run 1, found '' and 2");
 }
 
 Test(problem, costs)
@@ -167,39 +172,45 @@ Test(problem, costs)
     EXPECT_BAD(p->stages[0].now.cost.fw_ns = -1, "$.stages[0].fw_ns", RANGE("-1"));
     EXPECT_BAD(p->stages[2].now.cost.bwi_ns = -1, "$.stages[2].bwi_ns", RANGE("-1"));
     EXPECT_BAD(p->stages[2].now.cost.recompute_ns = 13, "$.stages[2].recompute_ns",
-               "found 13, expected 0 to 12");
+               "expected an integer from 0 to 12, found 13");
     EXPECT_BAD(p->stages[2].now.cost.bw_ns = 2, "$.stages[2].recompute_ns",
-               "found 3, expected 0 to 2");
+               "expected an integer from 0 to 2, found 3");
     EXPECT_BAD(p->stages[2].now.cost.saved_bytes = -1, "$.stages[2].saved_bytes", RANGE("-1"));
     EXPECT_BAD(p->stages[2].now.cost.held_bytes = -1, "$.stages[2].held_bytes", RANGE("-1"));
     EXPECT_BAD(p->stages[2].now.cost.work_bytes[2] = -1, "$.stages[2].work_bytes.bwi", RANGE("-1"));
-    EXPECT_BAD(p->stages[0].now.cost.bw_ns = 1, "$.stages[0].bw_ns", "found 1, expected 0 to 0");
-    EXPECT_BAD(p->stages[0].now.cost.bww_ns = 1, "$.stages[0].bww_ns", "found 1, expected 0 to 0");
+    EXPECT_BAD(p->stages[0].now.cost.bw_ns = 1, "$.stages[0].bw_ns",
+               "expected an integer from 0 to 0, found 1");
+    EXPECT_BAD(p->stages[0].now.cost.bww_ns = 1, "$.stages[0].bww_ns",
+               "expected an integer from 0 to 0, found 1");
     EXPECT_BAD(p->stages[0].now.cost.saved_bytes = 1, "$.stages[0].saved_bytes",
-               "found 1, expected 0 to 0");
+               "expected an integer from 0 to 0, found 1");
     EXPECT_BAD(p->stages[0].now.cost.held_bytes = 1, "$.stages[0].held_bytes",
-               "found 1, expected 0 to 0");
+               "expected an integer from 0 to 0, found 1");
     EXPECT_BAD(p->stages[2].backward = WEFT_BACKWARD_INPUT, "$.stages[2].bwi_ns",
-               "found 12, expected 0 to 0");
+               "expected an integer from 0 to 0, found 12");
     EXPECT_BAD(p->stages[3].candidates[1].cost.bw_ns = -9, "$.stages[3].candidates[1].bw_ns",
                RANGE("-9"));
-    EXPECT_BAD(
-        p->stages[3].candidates[1].cost.recompute_ns = p->stages[3].candidates[1].cost.bwi_ns =
-            p->stages[3].candidates[1].cost.bww_ns = 0,
-        "$.stages[3].candidates[1]", "bwi_ns and bww_ns are 0, expected what the stage itself has");
+    EXPECT_BAD(p->stages[3].candidates[1].cost.recompute_ns =
+                   p->stages[3].candidates[1].cost.bwi_ns = p->stages[3].candidates[1].cost.bww_ns =
+                       0,
+               "$.stages[3].candidates[1]",
+               "expected bwi_ns and bww_ns to be given as in the stage itself");
 }
 
 Test(problem, edges)
 {
-    EXPECT_BAD(p->edges[1].pass = WEFT_PASS_BWI, "$.edges[1].pass", "found 2, expected 0 to 1");
-    EXPECT_BAD(p->edges[1].kind = (weft_edge_kind)4, "$.edges[1].kind", "found 4, expected 0 to 3");
-    EXPECT_BAD(p->edges[1].from = -1, "$.edges[1].from", "found -1, expected 0 to 3");
-    EXPECT_BAD(p->edges[1].to = 4, "$.edges[1].to", "found 4, expected 0 to 3");
+    EXPECT_BAD(p->edges[1].pass = WEFT_PASS_BWI, "$.edges[1].pass",
+               "expected an integer from 0 to 1, found 2");
+    EXPECT_BAD(p->edges[1].kind = (weft_edge_kind)4, "$.edges[1].kind",
+               "expected an integer from 0 to 3, found 4");
+    EXPECT_BAD(p->edges[1].from = -1, "$.edges[1].from",
+               "expected an integer from 0 to 3, found -1");
+    EXPECT_BAD(p->edges[1].to = 4, "$.edges[1].to", "expected an integer from 0 to 3, found 4");
     EXPECT_BAD(p->edges[1].to = 1, "$.edges[1]", "stage 1 depends on itself");
     EXPECT_BAD(p->edges[1].bytes = -1, "$.edges[1].bytes", RANGE("-1"));
     EXPECT_BAD(p->edges[1].transfer_ns = -1, "$.edges[1].transfer_ns", RANGE("-1"));
     EXPECT_BAD(p->edges[1].to = 3, "$.edges[1].transfer_ns",
-               "found 5, expected 0 as both stages are on rank 1");
+               "expected 0 as both stages are on rank 1, found 5");
     EXPECT_BAD(p->edges[3].to = 0, "$.edges[3].to", "stage 0 has no backward");
     EXPECT_BAD(p->edges[3].from = 1, "$.edges[3].from", "stage 1 has no backward");
     EXPECT_BAD(p->edges[0] = ((weft_edge){.from = 2, .to = 1}), "$.edges[1]",

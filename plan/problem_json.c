@@ -1,0 +1,91 @@
+/* plan/problem_json.c - reading and writing weft.problem. */
+#include "plan/problem_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "plan/pipeline_json.h"
+#include "plan/problem_own.h"
+
+static const weft_i_json_field fields[] = {
+    {.key = "post_ns",
+     .type = WEFT_I_JSON_INT64,
+     .offset = offsetof(weft_problem, post_ns),
+     .max = (double)WEFT_INT_MAX},
+    {.key = "chunks", .type = WEFT_I_JSON_OTHER, .required = true},
+    {.key = "static_bytes", .type = WEFT_I_JSON_OTHER, .required = true},
+    {.key = "limit_bytes", .type = WEFT_I_JSON_OTHER, .required = true},
+    {.key = "submicrobatches", .type = WEFT_I_JSON_OTHER, .required = true},
+    {.key = "stages", .type = WEFT_I_JSON_OTHER, .required = true},
+    {.key = "edges", .type = WEFT_I_JSON_OTHER, .required = true},
+};
+
+static weft_status read_document(const weft_i_json_doc *doc, weft_i_arena *arena, weft_error *error,
+                                 weft_problem *problem)
+{
+    weft_i_reader reader = {.root = weft_i_json_root(doc), .arena = arena, .error = error};
+    reader.status = weft_i_json_header(&reader.root, "problem", 1, error);
+    weft_i_read_object(&reader, &reader.root, fields, sizeof(fields) / sizeof(fields[0]), problem);
+    problem->chunks = weft_i_read_chunks(&reader, &problem->n_chunks);
+    weft_i_read_pipeline(&reader, &reader.root, problem);
+    weft_i_read_check(&reader, "$", problem);
+    return reader.status;
+}
+
+weft_status weft_i_problem_parse(const char *name, const char *text, size_t n, weft_error *error,
+                                 weft_problem **out_problem)
+{
+    weft_i_json_doc *doc = NULL;
+    weft_status status = weft_i_json_parse(name, text, n, 1, error, &doc);
+    if (status != WEFT_STATUS_OK) return status;
+    weft_i_arena *arena;
+    weft_problem *problem = weft_i_problem_create(&arena);
+    status = problem ? read_document(doc, arena, error, problem) : weft_i_no_memory(error);
+    weft_i_json_free(doc);
+    if (status != WEFT_STATUS_OK) {
+        weft_problem_free(problem);
+        return status;
+    }
+    *out_problem = problem;
+    return WEFT_STATUS_OK;
+}
+
+weft_status weft_problem_read(const char *file, weft_error *error, weft_problem **out_problem)
+{
+    char *text;
+    size_t n;
+    weft_status status = weft_i_file_read(file, error, &text, &n);
+    if (status != WEFT_STATUS_OK) return status;
+    const char *name = strcmp(file, "-") == 0 ? "stdin" : file;
+    status = weft_i_problem_parse(name, text, n, error, out_problem);
+    free(text);
+    return status;
+}
+
+static weft_status write_stream(const weft_problem *problem, FILE *stream, weft_error *error)
+{
+    weft_i_json_out out;
+    weft_i_json_out_begin(&out, stream);
+    weft_i_json_open_object(&out);
+    weft_i_json_put_key_string(&out, "format", "weft.problem");
+    weft_i_json_put_key_int(&out, "version", 1);
+    weft_i_json_put_key_int(&out, "revision", 0);
+    if (problem->post_ns > 0) weft_i_json_put_key_int(&out, "post_ns", problem->post_ns);
+    weft_i_write_chunks(&out, problem->chunks, problem->n_chunks);
+    weft_i_write_pipeline(&out, problem, false);
+    weft_i_json_close_object(&out);
+    return weft_i_json_out_end(&out, error);
+}
+
+weft_status weft_problem_write(const weft_problem *problem, const char *file, weft_error *error)
+{
+    weft_i_file_out out;
+    weft_status status = weft_i_file_create(file, error, &out);
+    if (status != WEFT_STATUS_OK) return status;
+    status = write_stream(problem, out.stream, error);
+    if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
+    weft_i_file_abort(&out);
+    return status;
+}
