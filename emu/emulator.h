@@ -1,0 +1,43 @@
+/* emu/emulator.h - what an emulator holds: the layers of a model sorted into classes.
+ *
+ * Two layers of equal shape, place in the token flow and backward are one class, whichever module
+ * or rank has them. Not: costs (emu/stage.c).
+ */
+#ifndef WEFT_EMU_EMULATOR_H
+#define WEFT_EMU_EMULATOR_H
+
+#include "base/arena.h"
+#include "emu/attention.h"
+#include "emu/cache.h"
+
+typedef struct weft_i_class {
+    weft_i_shape shape;
+    weft_i_core core;
+    int32_t core_number;     /* equal for classes of equal core */
+    const weft_layer *layer; /* one of them */
+    weft_i_flop_rates flop;
+} weft_i_class;
+
+typedef struct weft_i_emu_module {
+    int32_t *classes; /* of each layer */
+    int64_t *merge;   /* module tokens that are one token at the layer's output */
+    weft_tp_mode tp_mode;
+    bool *trained; /* each layer, after the recipe's overrides */
+    bool *asked;   /* each layer, for the gradient of its input */
+} weft_i_emu_module;
+
+struct weft_i_emu {
+    const weft_model *model;
+    const weft_cluster *cluster;
+    const weft_recipe *recipe;
+    weft_parallel parallel;
+    weft_i_machine machine;
+    weft_i_cache *cache; /* NULL = no reuse */
+    weft_i_arena arena;
+    weft_i_emu_module *modules;
+    weft_i_class *classes; /* n_classes */
+    int32_t n_classes;
+    bool spreads; /* some module is replicated over the TP group */
+};
+
+#endif

@@ -1,0 +1,387 @@
+/* emu/layers.c - each kind of layer as operators and tensors. Not: what they cost. */
+#include "emu/layers.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "emu/parts.h"
+
+weft_i_shape weft_i_shape_of(const weft_layer *layer, const weft_recipe *recipe,
+                             const weft_parallel *parallel, weft_tp_mode mode,
+                             weft_backward backward, bool asked)
+{
+    return (weft_i_shape){
+        .kind = layer->kind,
+        .lora_rank = layer->lora_rank,
+        .hidden = layer->hidden,
+        .ffn = layer->ffn,
+        .heads = layer->heads,
+        .kv_heads = layer->kv_heads,
+        .head_size = layer->head_size,
+        .swiglu = layer->mlp == WEFT_MLP_SWIGLU,
+        .attention = layer->attention,
+        .window = layer->window,
+        .experts = layer->experts,
+        .experts_per_token = layer->experts_per_token,
+        .shared_experts = layer->shared_experts,
+        .cross_hidden = layer->cross_hidden,
+        .adaln_shared = layer->adaln_shared,
+        .vocab = layer->vocab,
+        .in_features = layer->in_features,
+        .merge = layer->merge > 1 ? layer->merge : 1,
+        .state_size = layer->state_size,
+        .expand = layer->expand,
+        .conv_width = layer->conv_width,
+        .tp = mode == WEFT_TP_MODE_TP ? parallel->tp : 1,
+        .cp = parallel->cp,
+        .ep = parallel->ep,
+        .sequence_parallel = recipe->sequence_parallel,
+        .flash = recipe->flash_attention,
+        .backward = backward,
+        .asked = asked,
+        .measured = -1,
+    };
+}
+
+/* Fewer key heads than devices: each device holds a copy of one. */
+static double key_width(const weft_i_shape *s)
+{
+    return fmax((double)s->kv_heads, (double)s->tp) * (double)s->head_size;
+}
+
+/* Query, key and value maps of self-attention, the core's tensors, and the output map. */
+static void self_attention(weft_i_builder *b)
+{
+    const weft_i_shape *s = b->shape;
+    double h = (double)s->hidden, q = (double)(s->heads * s->head_size), kv = key_width(s);
+    weft_i_part_gather(b, h);
+    weft_i_part_map(b, b->rows, h, q + 2 * kv, WEFT_I_CUT_COLUMN, 1);
+    /* Bias and split of all three, position embedding of query and key. */
+    double values = b->rows * weft_i_cut_over_tp(b, 2 * q + 3 * kv);
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values, b->again);
+    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values, 0);
+    weft_i_part_save(b, b->rows * weft_i_cut_over_tp(b, q + 2 * kv), WEFT_I_NEED_INPUT,
+                     WEFT_I_UNDER_KEPT);
+    /* The output map's input; a fused backward of attention reads it too. */
+    unsigned reads = s->flash ? WEFT_I_NEED_INPUT : 0;
+    weft_i_part_save(b, b->rows * weft_i_cut_over_tp(b, q), WEFT_I_NEED_WEIGHT | reads,
+                     WEFT_I_UNDER_KEPT);
+    weft_i_part_map(b, b->rows, q, h, WEFT_I_CUT_ROW, 1);
+    weft_i_part_reduce(b, h);
+}
+
+static void cross_attention(weft_i_builder *b, double context)
+{
+    const weft_i_shape *s = b->shape;
+    double h = (double)s->hidden, q = (double)(s->heads * s->head_size), kv = key_width(s);
+    weft_i_part_gather(b, h);
+    weft_i_part_map(b, b->rows, h, q, WEFT_I_CUT_COLUMN, 1);
+    weft_i_part_map(b, context, (double)s->cross_hidden, 2 * kv, WEFT_I_CUT_COLUMN, 1);
+    double values = b->rows * weft_i_cut_over_tp(b, q) + context * weft_i_cut_over_tp(b, 2 * kv);
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values, b->again);
+    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values, 0);
+    weft_i_part_save(b, values, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
+    unsigned reads = s->flash ? WEFT_I_NEED_INPUT : 0;
+    weft_i_part_save(b, b->rows * weft_i_cut_over_tp(b, q), WEFT_I_NEED_WEIGHT | reads,
+                     WEFT_I_UNDER_KEPT);
+    weft_i_part_map(b, b->rows, q, h, WEFT_I_CUT_ROW, 1);
+    weft_i_part_reduce(b, h);
+}
+
+/* The two or three maps of an MLP, `count` experts of `rows` rows each. */
+static void mlp_maps(weft_i_builder *b, double rows, double ffn, double count)
+{
+    bool gated = b->shape->swiglu;
+    double h = (double)b->shape->hidden;
+    weft_i_part_map(b, rows, h, gated ? 2 * ffn : ffn, WEFT_I_CUT_COLUMN, count);
+    weft_i_part_activation(b, rows * count, ffn, gated);
+    weft_i_part_map(b, rows, ffn, h, WEFT_I_CUT_ROW, count);
+}
+
+static void all_to_all(weft_i_builder *b, weft_i_phase phase, double bytes)
+{
+    if (b->shape->ep > 1)
+        weft_i_operators_add(b->graph,
+                             (weft_i_operator){.kind = WEFT_I_OPERATOR_COLLECTIVE,
+                                               .phase = phase,
+                                               .repeat = phase == WEFT_I_PHASE_FW ? b->again : 0,
+                                               .bytes = bytes,
+                                               .kernels = 1,
+                                               .axis = WEFT_I_AXIS_EP,
+                                               .collective = WEFT_I_COLLECTIVE_ALL_TO_ALL});
+}
+
+/* Router, dispatch to the experts' devices, experts with even load, and combination. */
+static void experts(weft_i_builder *b)
+{
+    const weft_i_shape *s = b->shape;
+    double h = (double)s->hidden, e = (double)s->experts, top = (double)s->experts_per_token;
+    double local = ceil(e / (double)s->ep), routed = b->rows * top;
+    weft_i_part_map(b, b->shard, h, e, WEFT_I_CUT_NOT, 1);
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 4 * WEFT_I_VALUE_BYTES * b->shard * e, b->again);
+    weft_i_part_gather(b, h);
+    for (int i = 0; i < 2; i++) { /* out and back: permute and send */
+        double values = routed * h;
+        weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values, b->again);
+        weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values, 0);
+        all_to_all(b, WEFT_I_PHASE_FW, WEFT_I_VALUE_BYTES * b->shard * top * h);
+        all_to_all(b, WEFT_I_PHASE_BWI, WEFT_I_VALUE_BYTES * b->shard * top * h);
+        /* Sent rows are the maps' input; those that come back give the router its gradient. */
+        weft_i_part_save(b, values, i == 0 ? WEFT_I_NEED_WEIGHT : WEFT_I_NEED_INPUT,
+                         WEFT_I_UNDER_KEPT);
+    }
+    mlp_maps(b, ceil(routed / local), (double)s->ffn, local);
+    if (s->shared_experts > 0) mlp_maps(b, b->rows, (double)(s->ffn * s->shared_experts), 1);
+    weft_i_part_reduce(b, h);
+}
+
+static void mlp(weft_i_builder *b)
+{
+    double h = (double)b->shape->hidden;
+    weft_i_part_gather(b, h);
+    mlp_maps(b, b->rows, (double)b->shape->ffn, 1);
+    weft_i_part_reduce(b, h);
+}
+
+static void transformer(weft_i_builder *b)
+{
+    double h = (double)b->shape->hidden;
+    weft_i_part_norm(b, b->shard, h, true);
+    self_attention(b);
+    weft_i_part_add(b);
+    weft_i_part_norm(b, b->shard, h, false);
+    if (b->shape->experts > 0)
+        experts(b);
+    else
+        mlp(b);
+    weft_i_part_add(b);
+}
+
+/* adaLN (Peebles and Xie 2023): scale and shift after the norm, a gate on the block's output. */
+static void modulation(weft_i_builder *b)
+{
+    double values = b->shard * (double)b->shape->hidden;
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 4 * WEFT_I_VALUE_BYTES * values, b->again);
+    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 5 * WEFT_I_VALUE_BYTES * values, 0);
+    weft_i_part_save(b, values, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
+}
+
+static void dit(weft_i_builder *b, const weft_i_load *load)
+{
+    const weft_i_shape *s = b->shape;
+    double h = (double)s->hidden;
+    if (!s->adaln_shared) weft_i_part_map(b, (double)load->spans, h, 6 * h, WEFT_I_CUT_COLUMN, 1);
+    weft_i_part_norm(b, b->shard, h, true);
+    modulation(b);
+    self_attention(b);
+    weft_i_part_add(b);
+    if (s->cross_hidden > 0) {
+        weft_i_part_norm(b, b->shard, h, false);
+        cross_attention(b, (double)load->context);
+        weft_i_part_add(b);
+    }
+    weft_i_part_norm(b, b->shard, h, false);
+    modulation(b);
+    mlp(b);
+    weft_i_part_add(b);
+    if (!s->adaln_shared) weft_i_part_map(b, (double)load->spans, h, 6 * h, WEFT_I_CUT_COLUMN, 1);
+}
+
+/* A table cut by rows of the vocabulary: each device adds what it has. The gradient goes nowhere
+ * but into the table. */
+static void embedding(weft_i_builder *b)
+{
+    bool spread = b->shape->sequence_parallel;
+    weft_i_collective all = spread ? WEFT_I_COLLECTIVE_ALL_GATHER : WEFT_I_COLLECTIVE_ALL_REDUCE;
+    double values = b->rows * (double)b->shape->hidden;
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values, b->again);
+    weft_i_part_traffic(b, WEFT_I_PHASE_BWW, 3 * WEFT_I_VALUE_BYTES * values, 0);
+    weft_i_part_collective(b, WEFT_I_PHASE_FW, all, WEFT_I_VALUE_BYTES * values);
+    if (spread) weft_i_part_collective(b, WEFT_I_PHASE_BWW, all, WEFT_I_VALUE_BYTES * values);
+    b->graph->out_bytes = WEFT_I_VALUE_BYTES * values;
+    const double id_values = 8.0 / WEFT_I_VALUE_BYTES;
+    weft_i_part_save(b, id_values * b->rows, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_ALL);
+}
+
+/* Cross-entropy over a vocabulary that is cut (Shoeybi et al. 2019, section 3): logits become
+ * float32, largest, sum of exponentials and the target's logit are reduced over the TP group. The
+ * softmax stays in float32 (Korthikanti et al. 2022, section 4.3). */
+static void head(weft_i_builder *b)
+{
+    const weft_i_shape *s = b->shape;
+    double h = (double)s->hidden, logits = b->rows * weft_i_cut_over_tp(b, (double)s->vocab);
+    weft_i_part_norm(b, b->shard, h, true);
+    weft_i_part_gather(b, h);
+    weft_i_part_map(b, b->rows, h, (double)s->vocab, WEFT_I_CUT_COLUMN, 1);
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 18 * logits, b->again);
+    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 10 * logits, 0);
+    for (int i = 0; i < 3; i++)
+        weft_i_part_collective(b, WEFT_I_PHASE_FW, WEFT_I_COLLECTIVE_ALL_REDUCE, 4 * b->rows);
+    const double float_values = 4.0 / WEFT_I_VALUE_BYTES;
+    weft_i_part_save(b, float_values * logits, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
+    b->graph->inner_bytes = fmax(b->graph->inner_bytes, (WEFT_I_VALUE_BYTES + 4) * logits);
+}
+
+static void patch_embedding(weft_i_builder *b)
+{
+    double h = (double)b->shape->hidden, in = (double)b->shape->in_features;
+    weft_i_part_map(b, b->shard, in, h, WEFT_I_CUT_NOT, 1);
+    weft_i_part_save(b, b->shard * in, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_ALL);
+    /* Bias and position embedding. */
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 6 * b->shard * h, b->again);
+}
+
+static void projector(weft_i_builder *b)
+{
+    double h = (double)b->shape->hidden, in = (double)b->shape->in_features;
+    weft_i_part_norm(b, b->shard, in, true);
+    weft_i_part_gather(b, in);
+    weft_i_part_map(b, b->rows, in, h, WEFT_I_CUT_COLUMN, 1);
+    weft_i_part_activation(b, b->rows, h, false);
+    weft_i_part_map(b, b->rows, h, h, WEFT_I_CUT_ROW, 1);
+    weft_i_part_reduce(b, h);
+}
+
+/* Mamba-2 by the chunked algorithm of Dao and Gu 2024, section 6, one group of B and C. */
+static void mamba(weft_i_builder *b)
+{
+    const weft_i_shape *s = b->shape;
+    enum { CHUNK = 256 };
+    double h = (double)s->hidden, n = (double)s->state_size,
+           inner = (double)(s->expand * s->hidden);
+    double size = s->head_size > 0 ? (double)s->head_size : 64;
+    double heads = weft_i_cut_over_tp(b, ceil(inner / size));
+    double chunks = ceil(b->rows / CHUNK), conv = weft_i_cut_over_tp(b, inner) + 2 * n;
+    weft_i_part_norm(b, b->shard, h, true);
+    weft_i_part_gather(b, h);
+    weft_i_part_map(b, b->rows, h, 2 * inner, WEFT_I_CUT_COLUMN, 1);
+    weft_i_part_map(b, b->rows, h, 2 * n, WEFT_I_CUT_NOT, 1);
+    weft_i_part_map(b, b->rows, h, ceil(inner / size), WEFT_I_CUT_COLUMN, 1);
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * b->rows * conv, b->again);
+    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 3 * WEFT_I_VALUE_BYTES * b->rows * conv, 0);
+    weft_i_part_product(b, CHUNK, CHUNK, n, chunks);
+    weft_i_part_product(b, CHUNK, size, CHUNK, chunks * heads);
+    weft_i_part_product(b, n, size, CHUNK, chunks * heads);
+    weft_i_part_product(b, CHUNK, size, n, chunks * heads);
+    /* Before and after the convolution, the states between chunks; then gate and norm. */
+    weft_i_part_save(b, b->rows * 2 * conv + chunks * heads * n * size, WEFT_I_NEED_INPUT,
+                     WEFT_I_UNDER_KEPT);
+    weft_i_part_activation(b, b->rows, inner, true);
+    weft_i_part_map(b, b->rows, inner, h, WEFT_I_CUT_ROW, 1);
+    weft_i_part_reduce(b, h);
+    weft_i_part_add(b);
+}
+
+/* A column of a measured layer at `tokens`: linear between rows, proportional beyond them. */
+static double measured_at(const weft_layer *layer, double tokens, size_t offset)
+{
+    const char *column = (const char *)layer->rows + offset;
+    int32_t last = layer->n_rows - 1, i = 0;
+    while (i < last && (double)layer->rows[i + 1].tokens < tokens)
+        i++;
+    const int64_t *low = (const int64_t *)(const void *)(column + (size_t)i * sizeof *layer->rows);
+    double x0 = (double)layer->rows[i].tokens, y0 = (double)*low;
+    if (tokens <= x0 || i == last) return x0 > 0 ? y0 * tokens / x0 : y0;
+    const int64_t *high = low + sizeof *layer->rows / sizeof *low;
+    double x1 = (double)layer->rows[i + 1].tokens, y1 = (double)*high;
+    if (tokens > x1) return x1 > 0 ? y1 * tokens / x1 : y1;
+    return y0 + (y1 - y0) * (tokens - x0) / (x1 - x0);
+}
+
+static double measured_bytes(const weft_layer *layer, double tokens, size_t offset)
+{
+    return measured_at(layer, tokens, offset) / WEFT_I_VALUE_BYTES;
+}
+
+#define COLUMN(name) offsetof(weft_measured_row, name)
+
+static void measured_pass(weft_i_builder *b, const weft_layer *layer, weft_i_phase phase,
+                          size_t offset)
+{
+    double ns = measured_at(layer, b->rows, offset);
+    unsigned repeat = phase == WEFT_I_PHASE_FW ? b->again : 0;
+    weft_i_operators_add(b->graph, (weft_i_operator){.kind = WEFT_I_OPERATOR_FIXED,
+                                                     .phase = phase,
+                                                     .repeat = repeat,
+                                                     .bytes = ns});
+}
+
+/* The rows are of one device: a measured layer is not cut over the TP group. */
+static void measured(weft_i_builder *b, const weft_layer *layer)
+{
+    bool split = measured_at(layer, b->rows, COLUMN(bww_ns)) > 0;
+    measured_pass(b, layer, WEFT_I_PHASE_FW, COLUMN(fw_ns));
+    measured_pass(b, layer, WEFT_I_PHASE_BWI, split ? COLUMN(bwi_ns) : COLUMN(bw_ns));
+    if (split) measured_pass(b, layer, WEFT_I_PHASE_BWW, COLUMN(bww_ns));
+    double input = b->rows * (double)b->shape->hidden;
+    double saved = measured_bytes(layer, b->rows, COLUMN(saved_bytes));
+    double held = fmin(saved, measured_bytes(layer, b->rows, COLUMN(held_bytes)));
+    weft_i_part_save(b, fmin(input, saved), WEFT_I_NEED_INPUT, WEFT_I_UNDER_ALL);
+    weft_i_part_save(b, fmax(0, saved - input - held), WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
+    weft_i_part_save(b, held, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_KEPT);
+    b->graph->inner_bytes = measured_at(layer, b->rows, COLUMN(work_bytes));
+}
+
+void weft_i_layer_operators(const weft_i_shape *shape, const weft_layer *layer,
+                            const weft_i_load *load, weft_i_operators *out_graph)
+{
+    double tokens = ceil((double)load->tokens / (double)shape->merge);
+    weft_i_builder b = weft_i_builder_make(shape, tokens, out_graph);
+    switch ((weft_layer_kind)shape->kind) {
+    case WEFT_LAYER_TRANSFORMER:
+        transformer(&b);
+        break;
+    case WEFT_LAYER_DIT:
+        dit(&b, load);
+        break;
+    case WEFT_LAYER_EMBEDDING:
+        embedding(&b);
+        break;
+    case WEFT_LAYER_HEAD:
+        head(&b);
+        break;
+    case WEFT_LAYER_PATCH:
+        patch_embedding(&b);
+        break;
+    case WEFT_LAYER_PROJECTOR:
+        projector(&b);
+        break;
+    case WEFT_LAYER_MAMBA:
+        mamba(&b);
+        break;
+    case WEFT_LAYER_MEASURED:
+        measured(&b, layer);
+        break;
+    case WEFT_N_LAYERS:
+        break;
+    }
+}
+
+static double flop_of(const weft_i_shape *shape, const weft_layer *layer, const weft_i_load *load)
+{
+    weft_i_operators graph = {0};
+    weft_i_layer_operators(shape, layer, load, &graph);
+    double flop = 0;
+    for (int32_t i = 0; i < graph.n_operators; i++)
+        if (weft_i_phase_runs(graph.operators[i].phase, (weft_backward)shape->backward))
+            flop += weft_i_operator_flop(&graph.operators[i]);
+    return flop;
+}
+
+weft_i_flop_rates weft_i_layer_flop_rates(const weft_i_shape *shape, const weft_layer *layer)
+{
+    /* Whole chunks of a Mamba and of an expert's tokens, so that nothing is rounded up. */
+    const int64_t tokens = INT64_C(1) << 20;
+    weft_i_shape whole = *shape;
+    whole.tp = whole.cp = whole.ep = 1;
+    whole.sequence_parallel = 0;
+    if (whole.kind == WEFT_LAYER_MEASURED) {
+        int passes = shape->backward == WEFT_BACKWARD_FULL ? 3 : 1 + (int)shape->backward;
+        return (weft_i_flop_rates){.token = 2.0 * passes * (double)layer->parameters};
+    }
+    weft_i_load load = {.tokens = tokens * whole.merge};
+    weft_i_flop_rates rates = {.token = flop_of(&whole, layer, &load) / (double)load.tokens};
+    rates.context = flop_of(&whole, layer, &(weft_i_load){.context = 1});
+    rates.span = flop_of(&whole, layer, &(weft_i_load){.spans = 1});
+    return rates;
+}

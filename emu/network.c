@@ -1,0 +1,135 @@
+/* emu/network.c - time of collectives and messages. Not: what is sent, nor what hides it. */
+#include "emu/network.h"
+
+#include <math.h>
+
+int32_t weft_i_network_devices(const weft_parallel *parallel)
+{
+    return parallel->dp * parallel->pp * parallel->tp * parallel->cp;
+}
+
+static int32_t least(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Innermost level in which devices first..last lie in one group. */
+static int32_t level_of_range(const weft_cluster *cluster, int64_t first, int64_t last)
+{
+    int32_t level = 0;
+    while (level + 1 < cluster->n_levels &&
+           first / cluster->levels[level].devices != last / cluster->levels[level].devices)
+        level++;
+    return level;
+}
+
+/* Innermost level in which each of the tiles [k * width, (k + 1) * width) lies in one group. */
+static int32_t level_of_tiles(const weft_cluster *cluster, int32_t width, int32_t total)
+{
+    int32_t level = 0;
+    while (level + 1 < cluster->n_levels && total > cluster->levels[level].devices &&
+           cluster->levels[level].devices % width != 0)
+        level++;
+    return level;
+}
+
+static weft_i_group group_of(const weft_cluster *cluster, int32_t devices, int32_t stride,
+                             int32_t total)
+{
+    int32_t near = cluster->levels[0].devices / stride;
+    return (weft_i_group){.devices = devices,
+                          .level = level_of_tiles(cluster, devices * stride, total),
+                          .node_devices = near < 1 ? 1 : least(near, devices)};
+}
+
+weft_i_network weft_i_network_make(const weft_cluster *cluster, const weft_parallel *parallel)
+{
+    const weft_parallel *p = parallel;
+    int32_t total = weft_i_network_devices(p);
+    weft_i_network network = {.cluster = cluster, .parallel = *p};
+    network.groups[WEFT_I_AXIS_TP] = group_of(cluster, p->tp, 1, total);
+    network.groups[WEFT_I_AXIS_CP] = group_of(cluster, p->cp, p->tp, total);
+    network.groups[WEFT_I_AXIS_EP] = group_of(cluster, p->ep, p->tp * p->cp, total);
+    network.groups[WEFT_I_AXIS_DP] = group_of(cluster, p->dp, p->tp * p->cp, total);
+    return network;
+}
+
+weft_i_group weft_i_network_replicas(const weft_i_network *network, int32_t rank)
+{
+    const weft_parallel *p = &network->parallel;
+    int64_t width = (int64_t)p->dp * p->cp * p->tp;
+    weft_i_group group = network->groups[WEFT_I_AXIS_DP];
+    group.level = level_of_range(network->cluster, rank * width, rank * width + width - 1);
+    return group;
+}
+
+/* The measured group size next above `devices`, else the largest. */
+static const weft_table *fractions(const weft_level *level, int32_t devices)
+{
+    int32_t i = 0;
+    while (i + 1 < level->n_collectives && level->collectives[i].devices < devices)
+        i++;
+    return &level->collectives[i].fraction;
+}
+
+/* Bytes a ns that a ring of the group reaches on a buffer of `bytes` inside level `l`. */
+static double ring_rate(const weft_cluster *cluster, const weft_i_group *group, int32_t l,
+                        double bytes)
+{
+    const weft_level *level = &cluster->levels[l];
+    int32_t devices = l == 0 ? group->node_devices : group->devices;
+    double rate = level->gbs * weft_table_at(fractions(level, devices), bytes);
+    return l == 0 ? rate : rate * group->node_devices / level->oversubscription;
+}
+
+static double slowest_rate(const weft_cluster *cluster, const weft_i_group *group, double bytes)
+{
+    double slowest = INFINITY;
+    for (int32_t l = group->node_devices > 1 ? 0 : group->level; l <= group->level; l++)
+        slowest = fmin(slowest, ring_rate(cluster, group, l, bytes));
+    return slowest;
+}
+
+double weft_i_network_collective_ns(const weft_i_network *network, const weft_i_group *group,
+                                    weft_i_collective kind, double bytes)
+{
+    if (group->devices <= 1 || bytes <= 0) return 0;
+    const weft_level *level = &network->cluster->levels[group->level];
+    const weft_table *table = fractions(level, group->devices);
+    /* Below the first point the time is constant. */
+    double counted = fmax(bytes, table->points[0].x);
+    double part = (double)(group->devices - 1) / group->devices;
+    double passes = kind == WEFT_I_COLLECTIVE_ALL_REDUCE ? 2 : 1;
+    double ring_ns = passes * part * counted / slowest_rate(network->cluster, group, counted);
+    return fmax(ring_ns, (double)level->latency_ns);
+}
+
+/* A single pair reaches what the best collective of the level reaches. */
+static double pair_ns(const weft_cluster *cluster, int32_t l, double bytes)
+{
+    const weft_level *level = &cluster->levels[l];
+    const weft_table *table = fractions(level, 2);
+    double rate = level->gbs * table->points[table->n_points - 1].y / level->oversubscription;
+    return (double)level->latency_ns + bytes / rate;
+}
+
+double weft_i_network_message_ns(const weft_i_network *network, double bytes, int32_t from,
+                                 int32_t to, bool scatter)
+{
+    if (from == to || bytes <= 0) return 0;
+    /* With devices a..a + width - 1 of the lower and b..b + width - 1 of the higher rank, all
+     * pairs lie in one group exactly where the whole range does. */
+    int64_t width = (int64_t)network->parallel.dp * network->parallel.cp * network->parallel.tp;
+    int64_t low = from < to ? from : to, high = from < to ? to : from;
+    int32_t level = level_of_range(network->cluster, low * width, high * width + width - 1);
+    const weft_i_group *tp = &network->groups[WEFT_I_AXIS_TP];
+    if (!scatter || level == 0 || tp->devices == 1) return pair_ns(network->cluster, level, bytes);
+    return pair_ns(network->cluster, level, bytes / tp->devices) +
+           weft_i_network_collective_ns(network, tp, WEFT_I_COLLECTIVE_ALL_GATHER, bytes);
+}
+
+double weft_i_network_ring_step_ns(const weft_i_network *network, weft_i_axis axis, double bytes)
+{
+    const weft_i_group *group = &network->groups[axis];
+    return group->devices <= 1 ? 0 : pair_ns(network->cluster, group->level, bytes);
+}

@@ -1,0 +1,319 @@
+/* emu/stage.c - layers add up to a stage.
+ *
+ * Rounding: the times and bytes of a layer are sums in double, made integers once: times to the
+ * nearest ns and at least 1, bytes up. A stage is the exact sum of its layers.
+ */
+#include <math.h>
+
+#include "base/error.h"
+#include "emu/emulator.h"
+
+/* Integers of one layer under one strategy. */
+typedef struct layer_cost {
+    int64_t fw_ns, bw_ns, bwi_ns, bww_ns, recompute_ns;
+    int64_t saved_bytes, held_bytes;
+    int64_t made_bytes; /* of held_bytes: what the backward makes */
+    int64_t fw_work, bw_work, bww_work;
+} layer_cost;
+
+enum { KEY_CORE, KEY_LAYER };
+
+typedef struct core_question {
+    const weft_i_emu *emu;
+    const weft_i_class *class;
+    const weft_i_work *work;
+} core_question;
+
+static void fill_core(const void *context, void *value)
+{
+    const core_question *q = context;
+    weft_i_core_price(&q->class->core, &q->emu->machine, q->work, value);
+}
+
+/* The work on its slowest device, and attention over it. */
+static weft_i_core_sums ask_core(weft_i_emu *emu, const weft_i_class *class,
+                                 const weft_i_work *work)
+{
+    const int64_t head[] = {KEY_CORE, class->core_number, work->tokens};
+    weft_i_key key = {.head = head,
+                      .n_head = 3,
+                      .tail = work->n_spans > 0 ? &work->spans[0].tokens : NULL,
+                      .n_tail = (size_t)work->n_spans * (sizeof(weft_i_span) / sizeof(int64_t))};
+    core_question question = {emu, class, work};
+    weft_i_core_sums sums;
+    weft_i_cache_get(emu->cache, &key, fill_core, &question, sizeof sums, &sums);
+    return sums;
+}
+
+typedef struct layer_question {
+    const weft_i_emu *emu;
+    const weft_i_class *class;
+    weft_i_load load;
+} layer_question;
+
+static void fill_layer(const void *context, void *value)
+{
+    const layer_question *q = context;
+    weft_i_operators graph = {0};
+    weft_i_layer_operators(&q->class->shape, q->class->layer, &q->load, &graph);
+    weft_i_operators_price(&graph, &q->emu->machine, (weft_backward)q->class->shape.backward,
+                           value);
+}
+
+/* A layer without its attention. */
+static weft_i_sums ask_layer(weft_i_emu *emu, int32_t c, const weft_i_load *load)
+{
+    const weft_i_class *class = &emu->classes[c];
+    const weft_i_shape *shape = &class->shape;
+    bool modulated = shape->kind == WEFT_LAYER_DIT && !shape->adaln_shared;
+    layer_question question = {emu, class, {.tokens = load->tokens}};
+    question.load.context = shape->cross_hidden > 0 ? load->context : 0;
+    question.load.spans = modulated ? load->spans : 0;
+    const int64_t head[] = {KEY_LAYER, c, question.load.tokens, question.load.context,
+                            question.load.spans};
+    weft_i_key key = {.head = head, .n_head = 5};
+    weft_i_sums sums;
+    weft_i_cache_get(emu->cache, &key, fill_layer, &question, sizeof sums, &sums);
+    return sums;
+}
+
+static int64_t to_ns(double ns)
+{
+    return ns <= 0 ? 0 : ns < 1 ? 1 : ns >= (double)WEFT_INT_MAX ? WEFT_INT_MAX : llround(ns);
+}
+
+static int64_t to_bytes(double bytes)
+{
+    return bytes >= (double)WEFT_INT_MAX ? WEFT_INT_MAX : (int64_t)ceil(bytes);
+}
+
+/* A pass keeps the device busy for `busy_ns` while the host issues its kernels; the one that takes
+ * longer decides, smoothly where they are close. */
+static double pass_ns(const weft_i_machine *machine, double busy_ns, double kernels)
+{
+    double host_ns = kernels * machine->host_kernel_ns;
+    if (host_ns <= 0) return busy_ns;
+    return cbrt(busy_ns * busy_ns * busy_ns + host_ns * host_ns * host_ns);
+}
+
+/* Time that a fused backward saves by running TP communication under weight gradients. */
+static double hidden_ns(const weft_i_machine *machine, const weft_i_sums *sums)
+{
+    double network_ns = sums->tp_ns[WEFT_I_PHASE_BWI] + sums->tp_ns[WEFT_I_PHASE_BWW];
+    double together_ns = fmin(machine->tp_overlap * network_ns, sums->busy_ns[WEFT_I_PHASE_BWW]);
+    return fmax(0, together_ns * (2 - machine->slowdown));
+}
+
+static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
+                       const weft_i_sums *sums, const weft_i_core_sums *core,
+                       weft_i_strategy strategy, layer_cost *out)
+{
+    bool again = strategy == WEFT_I_STRATEGY_FULL ||
+                 (strategy == WEFT_I_STRATEGY_SELECTIVE && !class->core.flash);
+    double busy[WEFT_I_N_PHASES];
+    for (int p = 0; p < WEFT_I_N_PHASES; p++)
+        busy[p] = sums->busy_ns[p] + sums->tp_ns[p];
+    double fw_kernels = sums->kernels[WEFT_I_PHASE_FW] + core->fw_kernels;
+    out->fw_ns = to_ns(pass_ns(machine, busy[WEFT_I_PHASE_FW] + core->fw_ns, fw_kernels));
+    if (class->shape.backward == WEFT_BACKWARD_NONE) return;
+    double repeat = sums->repeat_ns[strategy] + (again ? core->fw_ns : 0);
+    double repeat_kernels = sums->repeat_kernels[strategy] + (again ? core->fw_kernels : 0);
+    double bwi = repeat + busy[WEFT_I_PHASE_BWI] + core->bw_ns;
+    double bwi_kernels = repeat_kernels + sums->kernels[WEFT_I_PHASE_BWI] + core->bw_kernels;
+    double bww = busy[WEFT_I_PHASE_BWW], bww_kernels = sums->kernels[WEFT_I_PHASE_BWW];
+    double split = busy[WEFT_I_PHASE_SPLIT], split_kernels = sums->kernels[WEFT_I_PHASE_SPLIT];
+    out->recompute_ns = to_ns(repeat);
+    out->bwi_ns = to_ns(pass_ns(machine, bwi, bwi_kernels));
+    out->bww_ns = to_ns(pass_ns(machine, bww + split, bww_kernels + split_kernels));
+    int64_t fused =
+        to_ns(pass_ns(machine, bwi + bww - hidden_ns(machine, sums), bwi_kernels + bww_kernels));
+    out->bw_ns = fused < out->bwi_ns + out->bww_ns ? fused : out->bwi_ns + out->bww_ns;
+}
+
+static layer_cost cost_of(const weft_i_emu *emu, const weft_i_class *class, const weft_i_sums *sums,
+                          const weft_i_core_sums *core, weft_i_strategy strategy)
+{
+    layer_cost cost = {0};
+    time_layer(&emu->machine, class, sums, core, strategy, &cost);
+    bool runs_back = class->shape.backward != WEFT_BACKWARD_NONE;
+    bool keeps = strategy == WEFT_I_STRATEGY_NONE ||
+                 (strategy == WEFT_I_STRATEGY_SELECTIVE && class->core.flash);
+    double saved = runs_back && keeps ? core->saved_bytes : 0;
+    cost.saved_bytes = to_bytes(sums->saved_bytes[strategy] + saved);
+    cost.held_bytes = to_bytes(sums->held_bytes);
+    cost.made_bytes = to_bytes(sums->held_bytes - sums->held_saved[strategy]);
+    cost.fw_work = to_bytes(sums->work_bytes[strategy][0] + core->work_fw_bytes +
+                            (keeps && runs_back ? 0 : core->saved_bytes));
+    cost.bw_work = to_bytes(sums->work_bytes[strategy][1] + core->work_bw_bytes +
+                            (keeps ? 0 : core->saved_bytes));
+    cost.bww_work = to_bytes(sums->edge_bytes);
+    return cost;
+}
+
+/* Model flop of a layer, as its passes run; attention's backward is twice its forward. */
+static double model_flop(const weft_i_class *class, const weft_i_work *work,
+                         const weft_i_core_sums *core, double context)
+{
+    int passes = class->shape.backward == WEFT_BACKWARD_NONE ? 1 : 3;
+    int64_t spans = work->n_spans > 0 ? work->n_spans : 1;
+    return class->flop.token * (double)work->tokens / (double)class->core.merge +
+           class->flop.context * context + class->flop.span * (double)spans + passes * core->flop;
+}
+
+static double recompute_flop(const weft_i_class *class, const weft_i_work *work,
+                             const weft_i_sums *sums, const weft_i_core_sums *core,
+                             weft_i_strategy strategy)
+{
+    bool again = strategy == WEFT_I_STRATEGY_FULL ||
+                 (strategy == WEFT_I_STRATEGY_SELECTIVE && !class->core.flash);
+    double device_flop = sums->repeat_flop[strategy] + (again ? core->device_flop : 0);
+    if (class->shape.backward == WEFT_BACKWARD_NONE || core->load.tokens == 0) return 0;
+    double tokens = (double)work->tokens / (double)class->core.merge;
+    return device_flop * (double)(class->shape.tp * class->shape.cp) * tokens /
+           (double)core->load.tokens;
+}
+
+/* What a stage has come to, its layers taken from the last to the first as a backward does. */
+typedef struct adder {
+    weft_i_stage_cost stage;
+    int64_t grown_bytes; /* by how much a split backward's memory has changed since it began */
+    bool whole;          /* some layer's backward cannot be split */
+} adder;
+
+static void raise_to(int64_t *most, int64_t value)
+{
+    if (*most < value) *most = value;
+}
+
+static void add_layer(adder *a, const layer_cost *layer, weft_backward backward)
+{
+    weft_cost *cost = &a->stage.cost;
+    cost->fw_ns += layer->fw_ns;
+    cost->bw_ns += layer->bw_ns;
+    cost->bwi_ns += layer->bwi_ns;
+    cost->bww_ns += layer->bww_ns;
+    cost->recompute_ns += layer->recompute_ns;
+    cost->saved_bytes += layer->saved_bytes;
+    cost->held_bytes += layer->held_bytes;
+    raise_to(&cost->work_bytes[WEFT_PASS_FW], layer->fw_work);
+    if (backward == WEFT_BACKWARD_NONE) return;
+    raise_to(&cost->work_bytes[WEFT_PASS_BW], layer->bw_work);
+    raise_to(&cost->work_bytes[WEFT_PASS_BWI], a->grown_bytes + layer->bw_work + layer->made_bytes);
+    a->grown_bytes += layer->held_bytes - layer->saved_bytes;
+    if (backward == WEFT_BACKWARD_FULL) {
+        raise_to(&cost->work_bytes[WEFT_PASS_BWW], layer->bww_work);
+        a->whole |= layer->bww_ns == 0;
+    }
+}
+
+/* The largest of the sums is under WEFT_INT_MAX where these are: the rest is part of them. */
+static bool is_in_range(const weft_cost *cost)
+{
+    return cost->fw_ns <= WEFT_INT_MAX && cost->bw_ns <= WEFT_INT_MAX &&
+           cost->bwi_ns <= WEFT_INT_MAX && cost->bww_ns <= WEFT_INT_MAX &&
+           cost->saved_bytes <= WEFT_INT_MAX && cost->held_bytes <= WEFT_INT_MAX &&
+           cost->work_bytes[WEFT_PASS_FW] < WEFT_INT_MAX &&
+           cost->work_bytes[WEFT_PASS_BW] < WEFT_INT_MAX &&
+           cost->work_bytes[WEFT_PASS_BWI] <= WEFT_INT_MAX;
+}
+
+/* A backward without weight gradients, or of which a half is missing, is not split. */
+static void finish(adder *a, weft_backward backward)
+{
+    weft_cost *cost = &a->stage.cost;
+    bool splits = backward == WEFT_BACKWARD_FULL && !a->whole && cost->bwi_ns > 0;
+    if (splits) return;
+    cost->bwi_ns = cost->bww_ns = cost->held_bytes = 0;
+    cost->work_bytes[WEFT_PASS_BWI] = cost->work_bytes[WEFT_PASS_BWW] = 0;
+}
+
+static weft_status check_question(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
+                                  const weft_i_work *work, weft_error *error)
+{
+    const weft_model *model = emu->model;
+    if (module < 0 || module >= model->n_modules || first < 0 || n < 0 ||
+        n > model->modules[module].n_layers - first)
+        return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
+                           "no layers %d to %d in module %d of model %s", first, first + n - 1,
+                           module, model->name);
+    const int64_t most = INT64_C(1) << 40; /* tokens */
+    int64_t left = work->tokens;
+    for (int32_t i = 0; i < work->n_spans && left >= 0; i++) {
+        const weft_i_span *span = &work->spans[i];
+        if (span->tokens < 0 || span->context < 0 || span->context > most)
+            return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
+                               "span %d has %lld tokens and %lld of context, expected 0 to %lld", i,
+                               (long long)span->tokens, (long long)span->context, (long long)most);
+        left = span->tokens > left ? -1 : left - span->tokens;
+    }
+    if (work->tokens < 0 || work->tokens > most || (work->n_spans > 0 && left != 0))
+        return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
+                           "a work of %lld tokens in %d spans: expected their sum, at most %lld",
+                           (long long)work->tokens, work->n_spans, (long long)most);
+    return WEFT_STATUS_OK;
+}
+
+static double context_of(const weft_i_work *work)
+{
+    double context = 0;
+    for (int32_t i = 0; i < work->n_spans; i++)
+        context += (double)work->spans[i].context;
+    return context;
+}
+
+weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
+                             const weft_i_work *work, weft_i_strategy strategy, weft_error *error,
+                             weft_i_stage_cost *out_cost)
+{
+    weft_status status = check_question(emu, module, first, n, work, error);
+    if (status != WEFT_STATUS_OK) return status;
+    adder a = {0};
+    double context = context_of(work);
+    layer_cost cost = {0};
+    double flop = 0, again = 0, condition = 0;
+    for (int32_t l = first + n - 1, last = -1; work->tokens > 0 && l >= first; l--) {
+        int32_t c = emu->modules[module].classes[l];
+        const weft_i_class *class = &emu->classes[c];
+        if (c != last) {
+            weft_i_core_sums core = ask_core(emu, class, work);
+            weft_i_sums sums = ask_layer(emu, c, &core.load);
+            cost = cost_of(emu, class, &sums, &core, strategy);
+            flop = model_flop(class, work, &core, context);
+            again = recompute_flop(class, work, &sums, &core, strategy);
+            last = c;
+            if (class->shape.backward == WEFT_BACKWARD_FULL)
+                condition = fmax(condition,
+                                 (double)core.load.context * (double)class->shape.cross_hidden * 2);
+        }
+        add_layer(&a, &cost, (weft_backward) class->shape.backward);
+        a.stage.model_flop += flop;
+        a.stage.recompute_flop += again;
+        if (!is_in_range(&a.stage.cost))
+            return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
+                               "a stage of %d layers on %lld tokens takes more ns or bytes than "
+                               "%lld",
+                               n, (long long)work->tokens, (long long)WEFT_INT_MAX);
+    }
+    /* The layers read the same condition: it is saved once. */
+    a.stage.cost.saved_bytes += to_bytes(condition);
+    a.stage.cost.held_bytes += to_bytes(condition);
+    finish(&a, weft_i_emu_backward(emu, module, first, n));
+    *out_cost = a.stage;
+    return WEFT_STATUS_OK;
+}
+
+weft_backward weft_i_emu_backward(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n)
+{
+    weft_backward most = WEFT_BACKWARD_NONE;
+    for (int32_t l = first; l < first + n; l++) {
+        int64_t backward = emu->classes[emu->modules[module].classes[l]].shape.backward;
+        if (backward > (int64_t)most) most = (weft_backward)backward;
+    }
+    return most;
+}
+
+const char *weft_i_strategy_name(weft_i_strategy strategy)
+{
+    static const char *const names[] = {"none", "selective", "full"};
+    return strategy >= 0 && strategy < WEFT_I_N_STRATEGIES ? names[strategy] : "?";
+}
