@@ -41,6 +41,13 @@ static void put_text(weft_i_json_out *out, const char *text)
     put_bytes(out, text, strlen(text));
 }
 
+static void put_char(weft_i_json_out *out, char c)
+{
+    if (out->n == sizeof(out->buffer)) flush(out);
+    out->buffer[out->n++] = c;
+    out->n_line++;
+}
+
 static bool is_compact(const weft_i_json_out *out)
 {
     return out->compact_depth > 0 && out->depth >= out->compact_depth;
@@ -48,7 +55,7 @@ static bool is_compact(const weft_i_json_out *out)
 
 static void new_line(weft_i_json_out *out)
 {
-    put_text(out, "\n");
+    put_char(out, '\n');
     for (int i = 0; i < out->depth; i++)
         put_text(out, "  ");
     out->n_line = 2 * (size_t)out->depth;
@@ -61,7 +68,7 @@ static void separate(weft_i_json_out *out)
         out->after_key = false;
         return;
     }
-    if (!out->first[out->depth]) put_text(out, ",");
+    if (!out->first[out->depth]) put_char(out, ',');
     /* A line that readers would refuse for its length is broken. */
     bool is_long = out->n_line > WEFT_I_LINE_MAX / 2;
     if (out->depth > 0 && (!is_compact(out) || is_long)) new_line(out);
@@ -83,51 +90,51 @@ void weft_i_json_out_begin(weft_i_json_out *out, FILE *stream)
 weft_status weft_i_json_out_end(weft_i_json_out *out, weft_error *error)
 {
     assert(out->depth == 0 && !out->after_key);
-    put_text(out, "\n");
+    put_char(out, '\n');
     flush(out);
     if (fflush(out->stream) != 0 && out->failed == 0) out->failed = errno;
     if (out->failed == 0) return WEFT_STATUS_OK;
     return weft_i_fail_io(error, NULL, "write", out->failed);
 }
 
-static void open_container(weft_i_json_out *out, const char *bracket)
+static void open_container(weft_i_json_out *out, char bracket)
 {
     separate(out);
-    put_text(out, bracket);
+    put_char(out, bracket);
     out->depth++;
     assert(out->depth < MAX_DEPTH);
     out->first[out->depth] = true;
 }
 
-static void close_container(weft_i_json_out *out, const char *bracket)
+static void close_container(weft_i_json_out *out, char bracket)
 {
     assert(out->depth > 0 && !out->after_key);
     bool was_compact = is_compact(out);
     bool is_empty = out->first[out->depth];
     out->depth--;
     if (!was_compact && !is_empty) new_line(out);
-    put_text(out, bracket);
+    put_char(out, bracket);
     if (out->depth < out->compact_depth) out->compact_depth = 0;
 }
 
 void weft_i_json_open_object(weft_i_json_out *out)
 {
-    open_container(out, "{");
+    open_container(out, '{');
 }
 
 void weft_i_json_close_object(weft_i_json_out *out)
 {
-    close_container(out, "}");
+    close_container(out, '}');
 }
 
 void weft_i_json_open_array(weft_i_json_out *out)
 {
-    open_container(out, "[");
+    open_container(out, '[');
 }
 
 void weft_i_json_close_array(weft_i_json_out *out)
 {
-    close_container(out, "]");
+    close_container(out, ']');
 }
 
 void weft_i_json_compact(weft_i_json_out *out)
@@ -154,15 +161,28 @@ static void put_character(weft_i_json_out *out, const char *text, size_t length)
     }
 }
 
+/* Bytes at the beginning of `text` that stand for themselves in a string. */
+static size_t plain_length(const char *text)
+{
+    size_t n = 0;
+    while (text[n] >= 0x20 && text[n] < 0x7f && text[n] != '"' && text[n] != '\\')
+        n++;
+    return n;
+}
+
 static void put_quoted(weft_i_json_out *out, const char *text)
 {
-    put_text(out, "\"");
-    for (size_t n = strlen(text), i = 0; i < n;) {
-        size_t length = weft_i_utf8_length(text + i, n - i);
-        put_character(out, text + i, length);
-        i += length > 0 ? length : 1;
+    put_char(out, '"');
+    for (;;) {
+        size_t n_plain = plain_length(text);
+        put_bytes(out, text, n_plain);
+        text += n_plain;
+        if (*text == '\0') break;
+        size_t length = weft_i_utf8_length(text, strnlen(text, 4));
+        put_character(out, text, length);
+        text += length > 0 ? length : 1;
     }
-    put_text(out, "\"");
+    put_char(out, '"');
 }
 
 void weft_i_json_key(weft_i_json_out *out, const char *key)
@@ -170,7 +190,8 @@ void weft_i_json_key(weft_i_json_out *out, const char *key)
     assert(out->depth > 0 && !out->after_key);
     separate(out);
     put_quoted(out, key);
-    put_text(out, is_compact(out) ? ":" : ": ");
+    put_char(out, ':');
+    if (!is_compact(out)) put_char(out, ' ');
     out->after_key = true;
 }
 
