@@ -15,6 +15,7 @@ Test(error, statuses_have_names_and_codes)
     cr_expect_str_eq(weft_status_name((weft_status)99), "?");
     cr_expect_str_eq(weft_status_text((weft_status)-1), "?");
     cr_expect_eq(weft_status_exit_code((weft_status)99), 1);
+    cr_expect_str_eq(weft_status_name((weft_status)(WEFT_STATUS_INTERRUPTED + 1)), "?");
 }
 
 Test(error, the_first_one_wins)

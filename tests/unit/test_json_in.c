@@ -14,6 +14,7 @@ typedef struct point {
     int64_t fw_ns;
     int32_t rank;
     double ratio;
+    int64_t two;
     bool on;
     const char *name;
     int mode;
@@ -30,6 +31,8 @@ static const weft_i_json_field FIELDS[] = {
     {.key = "on", .type = WEFT_I_JSON_BOOL, .offset = offsetof(point, on)},
     {.key = "name", .type = WEFT_I_JSON_STRING, .offset = offsetof(point, name)},
     {.key = "mode", .type = WEFT_I_JSON_ENUM, .offset = offsetof(point, mode), .choices = "a|b|c"},
+    {.key = "two", .type = WEFT_I_JSON_INT64, .offset = offsetof(point, two), .min = 2, .max = 2},
+    {.key = "most", .type = WEFT_I_JSON_INT64, .offset = offsetof(point, two), .min = 2},
     {.key = "rest", .type = WEFT_I_JSON_OTHER},
 };
 
@@ -76,6 +79,8 @@ Test(json_in, reads_a_table)
     cr_expect_eq(p.mode, 1, "an absent field keeps its value");
     cr_expect_eq(read_point("{\"mode\":\"c\",\"fw_ns\":0}", NULL, NULL, &p), WEFT_STATUS_OK);
     cr_expect_eq(p.mode, 2);
+    cr_expect_eq(read_point("{\"mode\":\"a\",\"fw_ns\":0}", NULL, NULL, &p), WEFT_STATUS_OK);
+    cr_expect_eq(p.mode, 0);
     weft_i_arena_free(&arena);
 }
 
@@ -93,6 +98,8 @@ Test(json_in, says_what_is_wrong_and_where)
         {"{\n\"fw_n\":\n1}", "2:$.fw_n: unknown key 'fw_n', did you mean 'fw_ns'?"},
         {"{\"zzz\":1}", "1:$.zzz: unknown key 'zzz'"},
         {"{\"rank\":8}", "1:$.rank: expected an integer from -1 to 7, found 8"},
+        {"{\"two\":3}", "1:$.two: expected an integer from 2 to 2, found 3"},
+        {"{\"most\":1}", "1:$.most: expected an integer of at least 2, found 1"},
         {"{\"ratio\":1.5}", "1:$.ratio: expected a number from 0 to 1, found 1.5"},
         {"{\"ratio\":true}", "1:$.ratio: expected a number, found true"},
         {"{\"on\":1}", "1:$.on: expected true or false, found 1"},

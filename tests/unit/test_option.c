@@ -47,6 +47,8 @@ Test(option, sets_each_kind)
     cr_expect(s.strict);
     cr_expect_str_eq(s.name, "");
     cr_expect_eq(s.objective, 2);
+    cr_expect_eq(set("objective", "step", NULL, &s), WEFT_STATUS_OK);
+    cr_expect_eq(s.objective, 0);
     cr_expect_eq(set("strict", "false", NULL, &s), WEFT_STATUS_OK);
     cr_expect_not(s.strict);
     cr_expect_null(weft_option_find(TABLE, N_OPTIONS, "thread"));

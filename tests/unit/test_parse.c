@@ -2,7 +2,6 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <float.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,18 +85,6 @@ Test(parse, doubles_in_range_only)
     cr_expect(weft_i_parse_double("1.", 0, 1, &x) && x >= 1);
     cr_expect(weft_i_parse_double(".5", 0.5, 0.5, &x));
     cr_expect(weft_i_parse_double("1e-999", 0, 1, &x) && x <= 0, "too small is zero");
-}
-
-/* A locale that writes 1,5 must change nothing; it may not be installed. */
-Test(parse, doubles_in_a_locale_with_a_comma)
-{
-    static const char *const NAMES[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "fr_FR"};
-    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
-        if (!setlocale(LC_ALL, NAMES[i])) continue;
-        double x = 0;
-        cr_expect(weft_i_parse_double("1.5", 0, 2, &x) && x > 1.4, "%s", NAMES[i]);
-        cr_expect_not(weft_i_parse_double("1,5", 0, 2, &x), "%s", NAMES[i]);
-    }
 }
 
 Test(parse, choices)

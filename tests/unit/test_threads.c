@@ -53,28 +53,37 @@ Test(threads, each_job_runs_once)
     weft_i_team_free(NULL);
 }
 
-/* All workers meet inside one run, so that the jobs really run beside each other. */
+/* A run that ends only when all workers are in it, each under a number of its own. */
+typedef struct meeting {
+    atomic_int n_waiting;
+    atomic_int n_of_worker[8];
+    int n_workers;
+    int64_t give_up_ns;
+} meeting;
+
 static void meet(void *context, int i, int worker)
 {
     (void)i;
-    (void)worker;
-    atomic_int *n_waiting = context;
-    ++*n_waiting;
-    int64_t give_up_ns = weft_i_now_ns() + 20000000000;
+    meeting *m = context;
     struct timespec pause = {.tv_nsec = 100000};
-    while (*n_waiting < 4 && weft_i_now_ns() < give_up_ns)
+    m->n_of_worker[worker]++;
+    m->n_waiting++;
+    while (m->n_waiting < m->n_workers && weft_i_now_ns() < m->give_up_ns)
         nanosleep(&pause, NULL);
 }
 
 Test(threads, workers_run_beside_each_other)
 {
-    weft_i_team *team = weft_i_team_create(4);
-    atomic_int n_waiting = 0;
-    int64_t begin_ns = weft_i_now_ns();
-    weft_i_team_run(team, meet, &n_waiting, 4);
-    cr_expect_eq(n_waiting, 4);
-    cr_expect_lt(weft_i_now_ns() - begin_ns, 20000000000);
-    weft_i_team_free(team);
+    for (int n = 1; n <= 8; n++) {
+        weft_i_team *team = weft_i_team_create(n);
+        meeting m = {.n_workers = n, .give_up_ns = weft_i_now_ns() + 20000000000};
+        weft_i_team_run(team, meet, &m, n);
+        cr_expect_eq(m.n_waiting, n);
+        for (int i = 0; i < n; i++)
+            cr_expect_eq(m.n_of_worker[i], 1, "worker %d of %d", i, n);
+        cr_expect_lt(weft_i_now_ns(), m.give_up_ns);
+        weft_i_team_free(team);
+    }
 }
 
 Test(threads, no_memory)
