@@ -55,7 +55,7 @@ weft_status weft_i_cut_line_by(weft_i_piece_cost *cost, const void *context, int
     weft_status status = WEFT_STATUS_OK;
     double largest = t.best && t.choice ? fill(&t, -1) : 0;
     if (!t.best || !t.choice) {
-        status = weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory for a cut");
+        status = weft_i_no_memory(error);
     } else if (isinf(largest)) {
         status = weft_i_fail(error, WEFT_STATUS_INFEASIBLE,
                              "no cut of %d layers into %d pieces is possible", n, k);
@@ -84,7 +84,7 @@ weft_status weft_i_cut_line(const double *w, int32_t n, int32_t k, const double 
 {
     weft_i_arena arena = {0};
     double *prefix = weft_i_new(&arena, double, (size_t)n + 1);
-    if (!prefix) return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory for a cut");
+    if (!prefix) return weft_i_no_memory(error);
     for (int32_t i = 0; i < n; i++)
         prefix[i + 1] = prefix[i] + w[i];
     sums context = {prefix, extra};

@@ -94,8 +94,7 @@ static weft_status rate_line(const weft_i_layer_graph *graph, int32_t k, const i
 {
     double *time = weft_i_new(arena, double, graph->n);
     int32_t *cut = weft_i_new(arena, int32_t, k + 1), *piece = weft_i_new(arena, int32_t, graph->n);
-    if (!time || !cut || !piece)
-        return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory for a line of layers");
+    if (!time || !cut || !piece) return weft_i_no_memory(error);
     for (int32_t i = 0; i < graph->n; i++)
         time[i] = graph->time[line[i]];
     weft_status status = weft_i_cut_line(time, graph->n, k, NULL, false, error, cut);
@@ -130,8 +129,7 @@ static weft_status lines(const weft_i_layer_graph *graph, int32_t k, const int32
     int32_t *by_part = weft_i_new(arena, int32_t, n);
     double *key = weft_i_new(arena, double, n), *depth = weft_i_new(arena, double, n);
     double *mean = weft_i_new(arena, double, k);
-    if (!waiting || !plain || !by_part || !key || !depth || !mean)
-        return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory for a line of layers");
+    if (!waiting || !plain || !by_part || !key || !depth || !mean) return weft_i_no_memory(error);
     if (!order_by_key(graph, key, waiting, plain))
         return weft_i_fail(error, WEFT_STATUS_BAD_INPUT, "the graph of layers has a cycle");
 
@@ -169,15 +167,13 @@ weft_status weft_i_cut_linearize(const weft_i_layer_graph *graph, int32_t k, wef
 
     weft_i_arena arena = {0};
     int32_t *part = weft_i_new(&arena, int32_t, graph->n);
-    weft_status status =
-        part ? weft_i_metis_parts(graph, k, NULL, part)
-             : weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory for a line of layers");
+    weft_status status = part ? weft_i_metis_parts(graph, k, part) : WEFT_STATUS_NO_MEMORY;
     /* Where METIS gives up, the plain order stands in. */
-    if (status == WEFT_STATUS_OK || status == WEFT_STATUS_FAILED)
+    if (status == WEFT_STATUS_NO_MEMORY)
+        weft_i_no_memory(error);
+    else
         status = weft_i_cut_linearize_parts(graph, k, status == WEFT_STATUS_OK ? part : NULL, error,
                                             out_line);
-    else
-        weft_i_fail(error, status, "out of memory for METIS");
     weft_i_arena_free(&arena);
     return status;
 }

@@ -8,7 +8,6 @@
 #include <pthread.h>
 
 #include "base/arena.h"
-#include "base/error.h"
 
 enum { N_CONSTRAINTS = 2, WEIGHT_SUM = 1000000, LARGEST_EDGE = 10000 };
 
@@ -93,18 +92,16 @@ static int call_metis(const csr *graph, idx_t n, idx_t k, idx_t *out_part)
     return answer;
 }
 
-weft_status weft_i_metis_parts(const weft_i_layer_graph *graph, int32_t k, weft_error *error,
-                               int32_t *out_part)
+weft_status weft_i_metis_parts(const weft_i_layer_graph *graph, int32_t k, int32_t *out_part)
 {
     assert(k >= 2 && sizeof(idx_t) == sizeof(int32_t));
     weft_i_arena arena = {0};
-    weft_status status = WEFT_STATUS_OK;
+    weft_status status = WEFT_STATUS_NO_MEMORY;
     csr undirected;
-    if (!csr_build(graph, &arena, &undirected))
-        status = weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory for METIS");
-    else if (call_metis(&undirected, graph->n, k, out_part) != METIS_OK)
-        status = weft_i_fail(error, WEFT_STATUS_FAILED, "METIS cannot cut %d layers into %d parts",
-                             graph->n, k);
+    if (csr_build(graph, &arena, &undirected)) {
+        int answer = call_metis(&undirected, graph->n, k, out_part);
+        status = answer == METIS_OK ? WEFT_STATUS_OK : WEFT_STATUS_FAILED;
+    }
     weft_i_arena_free(&arena);
     return status;
 }

@@ -5,8 +5,8 @@
 #include "partition/cut.h"
 
 /* Cut the graph into k >= 2 parts of balanced time and state with few bytes between them. FAILED
- * where METIS gives up. The same graph gives the same parts. Calls wait for each other. */
-weft_status weft_i_metis_parts(const weft_i_layer_graph *graph, int32_t k, weft_error *error,
-                               int32_t *out_part);
+ * where METIS gives up, NO_MEMORY. The same graph gives the same parts. Calls wait for each other.
+ */
+weft_status weft_i_metis_parts(const weft_i_layer_graph *graph, int32_t k, int32_t *out_part);
 
 #endif

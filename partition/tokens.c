@@ -75,24 +75,41 @@ static weft_i_tokens dynamic_tokens(const weft_input_rule *rule, int32_t width, 
     return tokens_of_grid(rule, 1, h / patch, w / patch);
 }
 
-/* Number of tiles of the grid whose ratio of sides is closest to the image's. Among equals the
- * larger grid, if the image has more than half its pixels. Source: dynamic_preprocess and
- * find_closest_aspect_ratio of InternVL. */
+/* The grids of i columns whose ratio is nearest to `ratio`: rows out_first..out_last, none where
+ * out_first > out_last. The nearest lies beside i / ratio; one more on both sides covers rounding.
+ */
+static void nearest_rows(double ratio, int64_t i, int64_t min, int64_t max, int64_t *out_first,
+                         int64_t *out_last)
+{
+    int64_t least = (min + i - 1) / i, most = max / i;
+    double rows = floor((double)i / ratio);
+    int64_t nearest = rows < (double)most ? (int64_t)rows : most;
+    *out_first = nearest - 1 > least ? (nearest - 1 < most ? nearest - 1 : most) : least;
+    *out_last = nearest + 2 < most ? (nearest + 2 > least ? nearest + 2 : least) : most;
+}
+
+/* Tiles of the grid of min..max tiles whose ratio of sides is closest to the image's. Among equals
+ * the largest of which the image fills more than half, or the smallest. Source: dynamic_preprocess
+ * and find_closest_aspect_ratio of InternVL, which walk over all grids by number of tiles. */
 static int32_t tile_count(const weft_input_rule *rule, int32_t width, int32_t height)
 {
     int64_t max = at_least_one(rule->max_tiles), min = at_least_one(rule->min_tiles);
     double w = (double)at_least_one(width), h = (double)at_least_one(height);
-    double tile = (double)at_least_one(rule->size), best_difference = INFINITY;
-    int64_t best = 1;
-    for (int64_t n = min; n <= max; n++)
-        for (int64_t i = 1; i <= n; i++) {
-            if (n % i) continue;
-            double difference = fabs(w / h - (double)i / (double)(n / i));
-            bool enough = w * h > 0.5 * tile * tile * (double)n;
-            if (difference < best_difference || (difference == best_difference && enough)) best = n;
-            if (difference < best_difference) best_difference = difference;
+    double tile = (double)at_least_one(rule->size), best = INFINITY;
+    int64_t smallest = 1, largest_filled = 0, first, last;
+    for (int64_t i = 1; i <= max; i++) {
+        nearest_rows(w / h, i, min, max, &first, &last);
+        for (int64_t j = first; j <= last && j <= max / i; j++) {
+            double difference = fabs(w / h - (double)i / (double)j);
+            if (difference > best) continue;
+            bool filled = w * h > 0.5 * tile * tile * (double)(i * j);
+            if (difference < best || i * j < smallest) smallest = i * j;
+            if (difference < best) largest_filled = 0;
+            if (filled && i * j > largest_filled) largest_filled = i * j;
+            best = difference;
         }
-    return grid_side(best);
+    }
+    return grid_side(largest_filled > smallest ? largest_filled : smallest);
 }
 
 static weft_i_tokens tile_tokens(const weft_input_rule *rule, int32_t width, int32_t height)

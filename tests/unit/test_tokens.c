@@ -140,7 +140,8 @@ Test(tokens, intern_random)
         int32_t h = i % 4 ? 1 + (int32_t)weft_i_rng_below(&rng, 4000) : w;
         weft_input_rule rule = INTERN;
         rule.max_tiles = 1 + (int32_t)weft_i_rng_below(&rng, 24);
-        int tiles = slow_tiles(w, h, 448, 1, rule.max_tiles);
+        rule.min_tiles = 1 + (int32_t)weft_i_rng_below(&rng, (uint64_t)rule.max_tiles);
+        int tiles = slow_tiles(w, h, 448, rule.min_tiles, rule.max_tiles);
         int32_t found = weft_i_tokens_image(&rule, w, h).grid[0];
         cr_assert_eq(found, tiles > 1 ? tiles + 1 : 1, "seed 448: %d x %d, at most %d: %d, not %d",
                      w, h, rule.max_tiles, found, tiles);
