@@ -4,6 +4,7 @@
 #define WEFT_PLAN_PIPELINE_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/arena.h"
 #include "base/json_in.h"
@@ -17,6 +18,20 @@
 #define WEFT_I_EDGE_KIND_WORDS "tokens|add|condition|skip"
 #define WEFT_I_ITEM_KIND_WORDS "document|image|clip|audio|caption"
 
+/* The beginnings of rows of tables of fields. */
+#define WEFT_I_FIELD(field_key, field_type, owner, member)                                         \
+    .key = (field_key), .type = (field_type), .offset = offsetof(owner, member)
+#define WEFT_I_FIELD_INT32(key, owner, member) WEFT_I_FIELD(key, WEFT_I_JSON_INT32, owner, member)
+#define WEFT_I_FIELD_INT64(key, owner, member)                                                     \
+    WEFT_I_FIELD(key, WEFT_I_JSON_INT64, owner, member), .max = (double)WEFT_INT_MAX
+#define WEFT_I_FIELD_DOUBLE(key, owner, member) WEFT_I_FIELD(key, WEFT_I_JSON_DOUBLE, owner, member)
+#define WEFT_I_FIELD_STRING(key, owner, member) WEFT_I_FIELD(key, WEFT_I_JSON_STRING, owner, member)
+#define WEFT_I_FIELD_ENUM(key, owner, member, words)                                               \
+    WEFT_I_FIELD(key, WEFT_I_JSON_ENUM, owner, member), .choices = (words)
+#define WEFT_I_FIELD_OTHER(field_key) .key = (field_key), .type = WEFT_I_JSON_OTHER
+
+#define WEFT_I_N_FIELDS(fields) (sizeof(fields) / sizeof((fields)[0]))
+
 /* One document being read. After the first failure the functions below do nothing, so that callers
  * look at `status` once, at the end.
  *
@@ -28,6 +43,7 @@ typedef struct weft_i_reader {
     weft_i_arena *arena; /* of all that is read */
     weft_error *error;
     weft_status status;
+    void *context; /* for the caller's own weft_i_read_fn */
 } weft_i_reader;
 
 /* Read an object by its table into `out`. */
@@ -46,6 +62,9 @@ void *weft_i_read_array(weft_i_reader *reader, const weft_i_json *in, const char
 int32_t *weft_i_read_int32s(weft_i_reader *reader, const weft_i_json *in, const char *key,
                             int32_t max, int32_t *out_n);
 
+/* An item in min..max; 0 after a failure. */
+int64_t weft_i_read_int(weft_i_reader *reader, const weft_i_json *in, int64_t min, int64_t max);
+
 /* Member `key`, an array of exactly n numbers in 0..WEFT_INT_MAX. */
 int64_t *weft_i_read_int64s(weft_i_reader *reader, const weft_i_json *in, const char *key,
                             int32_t n);
@@ -60,6 +79,9 @@ void weft_i_read_pipeline(weft_i_reader *reader, const weft_i_json *in, weft_pro
 /* weft_problem_check; what is wrong is told with its line in the document. `path` is where the
  * problem is: "$" or "$.pipelines[3]". */
 void weft_i_read_check(weft_i_reader *reader, const char *path, const weft_problem *problem);
+
+/* A key and word number `place` of "none|input|full". */
+void weft_i_write_word(weft_i_json_out *out, const char *key, const char *words, int place);
 
 /* The same parts written as a stream. Each goes under its keys into the object that is open. */
 void weft_i_write_chunks(weft_i_json_out *out, const weft_chunk *chunks, int32_t n);

@@ -9,17 +9,7 @@
 #include "base/error.h"
 #include "plan/problem_own.h"
 
-#define FIELD_INT32(name, owner, member)                                                           \
-    .key = (name), .type = WEFT_I_JSON_INT32, .offset = offsetof(owner, member)
-#define FIELD_INT64(name, owner, member)                                                           \
-    .key = (name), .type = WEFT_I_JSON_INT64, .offset = offsetof(owner, member),                   \
-    .max = (double)WEFT_INT_MAX
-#define FIELD_ENUM(name, owner, member, words)                                                     \
-    .key = (name), .type = WEFT_I_JSON_ENUM, .offset = offsetof(owner, member), .choices = (words)
-#define FIELD_STRING(name, owner, member)                                                          \
-    .key = (name), .type = WEFT_I_JSON_STRING, .offset = offsetof(owner, member)
-#define FIELD_OTHER(name) .key = (name), .type = WEFT_I_JSON_OTHER
-#define REQUIRED          .required = true
+#define REQUIRED .required = true
 
 /* The fields of an object: those that a plan must have, those that it may have, and then those of
  * problems alone. `required` holds for both. */
@@ -28,85 +18,85 @@ typedef struct table {
     size_t n_plan_has, n_plan_may, n;
 } table;
 
-#define N_FIELDS(fields) (sizeof(fields) / sizeof((fields)[0]))
 #define TABLE_OF(fields)                                                                           \
     {                                                                                              \
-        (fields), N_FIELDS(fields), N_FIELDS(fields), N_FIELDS(fields)                             \
+        (fields), WEFT_I_N_FIELDS(fields), WEFT_I_N_FIELDS(fields), WEFT_I_N_FIELDS(fields)        \
     }
 
 static const weft_i_json_field chunk_fields[] = {
-    {FIELD_STRING("module", weft_chunk, module), REQUIRED},
-    {FIELD_INT32("segment", weft_chunk, segment), REQUIRED},
-    {FIELD_INT32("rank", weft_chunk, rank), REQUIRED},
-    {FIELD_INT32("first_layer", weft_chunk, first_layer)},
-    {FIELD_INT32("layers", weft_chunk, layers)},
-    {FIELD_INT64("state_bytes", weft_chunk, state_bytes)},
-    {FIELD_INT64("reduce_bytes", weft_chunk, reduce_bytes)},
-    {FIELD_INT64("reduce_ns", weft_chunk, reduce_ns)},
+    {WEFT_I_FIELD_STRING("module", weft_chunk, module), REQUIRED},
+    {WEFT_I_FIELD_INT32("segment", weft_chunk, segment), REQUIRED},
+    {WEFT_I_FIELD_INT32("rank", weft_chunk, rank), REQUIRED},
+    {WEFT_I_FIELD_INT32("first_layer", weft_chunk, first_layer)},
+    {WEFT_I_FIELD_INT32("layers", weft_chunk, layers)},
+    {WEFT_I_FIELD_INT64("state_bytes", weft_chunk, state_bytes)},
+    {WEFT_I_FIELD_INT64("reduce_bytes", weft_chunk, reduce_bytes)},
+    {WEFT_I_FIELD_INT64("reduce_ns", weft_chunk, reduce_ns)},
 };
 static const table chunk_table = TABLE_OF(chunk_fields);
 
 static const weft_i_json_field item_fields[] = {
-    {FIELD_INT32("sample", weft_item, sample), REQUIRED},
-    {FIELD_ENUM("kind", weft_item, kind, WEFT_I_ITEM_KIND_WORDS), REQUIRED},
-    {FIELD_INT32("index", weft_item, index)},
-    {FIELD_OTHER("grid")},
-    {FIELD_INT64("tokens", weft_item, tokens)},
+    {WEFT_I_FIELD_INT32("sample", weft_item, sample), REQUIRED},
+    {WEFT_I_FIELD_ENUM("kind", weft_item, kind, WEFT_I_ITEM_KIND_WORDS), REQUIRED},
+    {WEFT_I_FIELD_INT32("index", weft_item, index)},
+    {WEFT_I_FIELD_OTHER("grid")},
+    {WEFT_I_FIELD_INT64("tokens", weft_item, tokens)},
 };
 static const table item_table = TABLE_OF(item_fields);
 
 static const weft_i_json_field submicrobatch_fields[] = {
-    {FIELD_STRING("module", weft_submicrobatch, module), REQUIRED},
-    {FIELD_OTHER("microbatches"), REQUIRED},
-    {FIELD_INT32("index", weft_submicrobatch, index)},
-    {FIELD_INT64("tokens", weft_submicrobatch, tokens)},
-    {FIELD_OTHER("items")},
+    {WEFT_I_FIELD_STRING("module", weft_submicrobatch, module), REQUIRED},
+    {WEFT_I_FIELD_OTHER("microbatches"), REQUIRED},
+    {WEFT_I_FIELD_INT32("index", weft_submicrobatch, index)},
+    {WEFT_I_FIELD_INT64("tokens", weft_submicrobatch, tokens)},
+    {WEFT_I_FIELD_OTHER("items")},
 };
 static const table submicrobatch_table = TABLE_OF(submicrobatch_fields);
 
 static const weft_i_json_field work_fields[] = {
-    {FIELD_INT64("fw", weft_cost, work_bytes[WEFT_PASS_FW])},
-    {FIELD_INT64("bw", weft_cost, work_bytes[WEFT_PASS_BW])},
-    {FIELD_INT64("bwi", weft_cost, work_bytes[WEFT_PASS_BWI])},
-    {FIELD_INT64("bww", weft_cost, work_bytes[WEFT_PASS_BWW])},
+    {WEFT_I_FIELD_INT64("fw", weft_cost, work_bytes[WEFT_PASS_FW])},
+    {WEFT_I_FIELD_INT64("bw", weft_cost, work_bytes[WEFT_PASS_BW])},
+    {WEFT_I_FIELD_INT64("bwi", weft_cost, work_bytes[WEFT_PASS_BWI])},
+    {WEFT_I_FIELD_INT64("bww", weft_cost, work_bytes[WEFT_PASS_BWW])},
 };
 static const table work_table = TABLE_OF(work_fields);
 
 /* Those of a weft_candidate at `at` of `owner`. */
 #define COST_FIELDS(owner, at)                                                                     \
-    {FIELD_INT64("fw_ns", owner, at cost.fw_ns), REQUIRED},                                        \
-        {FIELD_INT64("bw_ns", owner, at cost.bw_ns)},                                              \
-        {FIELD_INT64("bwi_ns", owner, at cost.bwi_ns)},                                            \
-        {FIELD_INT64("bww_ns", owner, at cost.bww_ns)},                                            \
-        {FIELD_INT64("recompute_ns", owner, at cost.recompute_ns)},                                \
-        {FIELD_INT64("saved_bytes", owner, at cost.saved_bytes)},                                  \
-        {FIELD_INT64("held_bytes", owner, at cost.held_bytes)}, {FIELD_OTHER("work_bytes")},       \
+    {WEFT_I_FIELD_INT64("fw_ns", owner, at cost.fw_ns), REQUIRED},                                 \
+        {WEFT_I_FIELD_INT64("bw_ns", owner, at cost.bw_ns)},                                       \
+        {WEFT_I_FIELD_INT64("bwi_ns", owner, at cost.bwi_ns)},                                     \
+        {WEFT_I_FIELD_INT64("bww_ns", owner, at cost.bww_ns)},                                     \
+        {WEFT_I_FIELD_INT64("recompute_ns", owner, at cost.recompute_ns)},                         \
+        {WEFT_I_FIELD_INT64("saved_bytes", owner, at cost.saved_bytes)},                           \
+        {WEFT_I_FIELD_INT64("held_bytes", owner, at cost.held_bytes)},                             \
+        {WEFT_I_FIELD_OTHER("work_bytes")},                                                        \
     {                                                                                              \
-        FIELD_OTHER("memory")                                                                      \
+        WEFT_I_FIELD_OTHER("memory")                                                               \
     }
 
 static const weft_i_json_field candidate_fields[] = {COST_FIELDS(weft_candidate, )};
 static const table candidate_table = TABLE_OF(candidate_fields);
 
 static const weft_i_json_field stage_fields[] = {
-    {FIELD_INT32("chunk", weft_stage, chunk), REQUIRED},
-    {FIELD_INT32("submicrobatch", weft_stage, submicrobatch), REQUIRED},
-    {FIELD_ENUM("backward", weft_stage, backward, WEFT_I_BACKWARD_WORDS), REQUIRED},
+    {WEFT_I_FIELD_INT32("chunk", weft_stage, chunk), REQUIRED},
+    {WEFT_I_FIELD_INT32("submicrobatch", weft_stage, submicrobatch), REQUIRED},
+    {WEFT_I_FIELD_ENUM("backward", weft_stage, backward, WEFT_I_BACKWARD_WORDS), REQUIRED},
     COST_FIELDS(weft_stage, now.),
-    {FIELD_INT64("ready_ns", weft_stage, ready_ns)},
-    {FIELD_INT32("label", weft_stage, label), .min = -1, .max = INT32_MAX},
-    {FIELD_OTHER("candidates")},
+    {WEFT_I_FIELD_INT64("ready_ns", weft_stage, ready_ns)},
+    {WEFT_I_FIELD_INT32("label", weft_stage, label), .min = -1, .max = INT32_MAX},
+    {WEFT_I_FIELD_OTHER("candidates")},
 };
-static const table stage_table = {stage_fields, N_FIELDS(stage_fields) - 3,
-                                  N_FIELDS(stage_fields) - 2, N_FIELDS(stage_fields)};
+static const table stage_table = {stage_fields, WEFT_I_N_FIELDS(stage_fields) - 3,
+                                  WEFT_I_N_FIELDS(stage_fields) - 2, WEFT_I_N_FIELDS(stage_fields)};
 
 static const weft_i_json_field edge_fields[] = {
-    {FIELD_ENUM("pass", weft_edge, pass, WEFT_I_EDGE_PASS_WORDS), REQUIRED},
-    {FIELD_INT32("from", weft_edge, from), REQUIRED},
-    {FIELD_INT32("to", weft_edge, to), REQUIRED},
-    {FIELD_ENUM("kind", weft_edge, kind, WEFT_I_EDGE_KIND_WORDS)},
-    {FIELD_INT64("bytes", weft_edge, bytes)},
-    {FIELD_INT64("transfer_ns", weft_edge, transfer_ns)},
+    {WEFT_I_FIELD_ENUM("pass", weft_edge, pass, WEFT_I_EDGE_PASS_WORDS), REQUIRED},
+    {WEFT_I_FIELD_INT32("from", weft_edge, from), REQUIRED},
+    {WEFT_I_FIELD_INT32("to", weft_edge, to), REQUIRED},
+    {WEFT_I_FIELD_ENUM("kind", weft_edge, kind, WEFT_I_EDGE_KIND_WORDS)},
+    {WEFT_I_FIELD_INT64("bytes", weft_edge, bytes)},
+    {WEFT_I_FIELD_INT64("transfer_ns", weft_edge, transfer_ns)},
 };
 static const table edge_table = TABLE_OF(edge_fields);
 
@@ -124,7 +114,7 @@ static void read_by_table(weft_i_reader *reader, const weft_i_json *in, const ta
         weft_i_read_object(reader, in, by->fields, by->n, out);
         return;
     }
-    enum { MOST_FIELDS = N_FIELDS(stage_fields) };
+    enum { MOST_FIELDS = WEFT_I_N_FIELDS(stage_fields) };
     weft_i_json_field fields[MOST_FIELDS];
     memcpy(fields, by->fields, by->n_plan_may * sizeof(fields[0]));
     for (size_t i = 0; i < by->n_plan_has; i++)
@@ -168,10 +158,13 @@ void *weft_i_read_array(weft_i_reader *reader, const weft_i_json *in, const char
     return items;
 }
 
-static void read_int(weft_i_reader *reader, const weft_i_json *in, int64_t max, int64_t *out)
+int64_t weft_i_read_int(weft_i_reader *reader, const weft_i_json *in, int64_t min, int64_t max)
 {
-    if (reader->status != WEFT_STATUS_OK) return;
-    reader->status = weft_i_json_int(in, 0, max, reader->error, out);
+    int64_t number = 0;
+    if (reader->status == WEFT_STATUS_OK) {
+        reader->status = weft_i_json_int(in, min, max, reader->error, &number);
+    }
+    return number;
 }
 
 int32_t *weft_i_read_int32s(weft_i_reader *reader, const weft_i_json *in, const char *key,
@@ -183,9 +176,7 @@ int32_t *weft_i_read_int32s(weft_i_reader *reader, const weft_i_json *in, const 
     int32_t *numbers = alloc(reader, (size_t)*out_n, sizeof(*numbers));
     for (int32_t i = 0; numbers && i < *out_n; i++) {
         weft_i_json item = weft_i_json_item(&array, (size_t)i);
-        int64_t number = 0;
-        read_int(reader, &item, max, &number);
-        numbers[i] = (int32_t)number;
+        numbers[i] = (int32_t)weft_i_read_int(reader, &item, 0, max);
     }
     return numbers;
 }
@@ -221,9 +212,7 @@ static void read_item(weft_i_reader *reader, const weft_i_json *in, void *out)
     reader->status = weft_i_json_array(&grid, 3, 3, reader->error, &n);
     for (size_t i = 0; i < 3; i++) {
         weft_i_json at = weft_i_json_item(&grid, i);
-        int64_t patches = 0;
-        read_int(reader, &at, INT32_MAX, &patches);
-        item->grid[i] = (int32_t)patches;
+        item->grid[i] = (int32_t)weft_i_read_int(reader, &at, 0, INT32_MAX);
     }
 }
 
@@ -246,9 +235,7 @@ static void read_memory_run(weft_i_reader *reader, const weft_i_json *in, void *
     if (reader->status != WEFT_STATUS_OK) return;
     weft_i_json strategy = weft_i_json_item(in, 0), layers = weft_i_json_item(in, 1);
     reader->status = weft_i_json_string(&strategy, reader->arena, reader->error, &run->strategy);
-    int64_t n_layers = 0;
-    read_int(reader, &layers, INT32_MAX, &n_layers);
-    run->layers = (int32_t)n_layers;
+    run->layers = (int32_t)weft_i_read_int(reader, &layers, 0, INT32_MAX);
 }
 
 /* What a table cannot say about a cost with its memory: its two containers. */
@@ -288,11 +275,8 @@ static void read_edge(weft_i_reader *reader, const weft_i_json *in, void *out)
 static void read_limit(weft_i_reader *reader, const weft_i_json *in, void *out)
 {
     int64_t *limit = out;
-    if (!reader->is_plan && weft_i_json_is_null(in)) {
-        *limit = WEFT_INT_MAX;
-    } else {
-        read_int(reader, in, WEFT_INT_MAX, limit);
-    }
+    bool is_none = !reader->is_plan && weft_i_json_is_null(in);
+    *limit = is_none ? WEFT_INT_MAX : weft_i_read_int(reader, in, 0, WEFT_INT_MAX);
 }
 
 static void read_ranks(weft_i_reader *reader, const weft_i_json *in, weft_problem *problem)

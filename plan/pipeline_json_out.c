@@ -5,8 +5,7 @@
 
 #include "plan/pipeline_json.h"
 
-/* Word number `place` of "none|input|full". */
-static void put_word(weft_i_json_out *out, const char *key, const char *words, unsigned place)
+void weft_i_write_word(weft_i_json_out *out, const char *key, const char *words, int place)
 {
     char word[32];
     for (; place > 0; place--)
@@ -74,7 +73,7 @@ static void write_item(weft_i_json_out *out, const weft_item *item)
 {
     weft_i_json_open_object(out);
     weft_i_json_put_key_int(out, "sample", item->sample);
-    put_word(out, "kind", WEFT_I_ITEM_KIND_WORDS, item->kind);
+    weft_i_write_word(out, "kind", WEFT_I_ITEM_KIND_WORDS, (int)item->kind);
     weft_i_json_put_key_int(out, "index", item->index);
     weft_i_write_int32s(out, "grid", item->grid, 3);
     weft_i_json_put_key_int(out, "tokens", item->tokens);
@@ -141,7 +140,7 @@ static void write_stage(weft_i_json_out *out, const weft_stage *stage, bool is_p
     open_item(out);
     weft_i_json_put_key_int(out, "chunk", stage->chunk);
     weft_i_json_put_key_int(out, "submicrobatch", stage->submicrobatch);
-    put_word(out, "backward", WEFT_I_BACKWARD_WORDS, stage->backward);
+    weft_i_write_word(out, "backward", WEFT_I_BACKWARD_WORDS, (int)stage->backward);
     write_candidate(out, &stage->now);
     if (stage->ready_ns > 0) weft_i_json_put_key_int(out, "ready_ns", stage->ready_ns);
     if (!is_plan) write_choices(out, stage);
@@ -151,10 +150,10 @@ static void write_stage(weft_i_json_out *out, const weft_stage *stage, bool is_p
 static void write_edge(weft_i_json_out *out, const weft_edge *edge)
 {
     open_item(out);
-    put_word(out, "pass", WEFT_I_EDGE_PASS_WORDS, edge->pass);
+    weft_i_write_word(out, "pass", WEFT_I_EDGE_PASS_WORDS, (int)edge->pass);
     weft_i_json_put_key_int(out, "from", edge->from);
     weft_i_json_put_key_int(out, "to", edge->to);
-    put_word(out, "kind", WEFT_I_EDGE_KIND_WORDS, edge->kind);
+    weft_i_write_word(out, "kind", WEFT_I_EDGE_KIND_WORDS, (int)edge->kind);
     weft_i_json_put_key_int(out, "bytes", edge->bytes);
     weft_i_json_put_key_int(out, "transfer_ns", edge->transfer_ns);
     weft_i_json_close_object(out);

@@ -10,16 +10,13 @@
 #include "plan/problem_own.h"
 
 static const weft_i_json_field fields[] = {
-    {.key = "post_ns",
-     .type = WEFT_I_JSON_INT64,
-     .offset = offsetof(weft_problem, post_ns),
-     .max = (double)WEFT_INT_MAX},
-    {.key = "chunks", .type = WEFT_I_JSON_OTHER, .required = true},
-    {.key = "static_bytes", .type = WEFT_I_JSON_OTHER, .required = true},
-    {.key = "limit_bytes", .type = WEFT_I_JSON_OTHER, .required = true},
-    {.key = "submicrobatches", .type = WEFT_I_JSON_OTHER, .required = true},
-    {.key = "stages", .type = WEFT_I_JSON_OTHER, .required = true},
-    {.key = "edges", .type = WEFT_I_JSON_OTHER, .required = true},
+    {WEFT_I_FIELD_INT64("post_ns", weft_problem, post_ns)},
+    {WEFT_I_FIELD_OTHER("chunks"), .required = true},
+    {WEFT_I_FIELD_OTHER("static_bytes"), .required = true},
+    {WEFT_I_FIELD_OTHER("limit_bytes"), .required = true},
+    {WEFT_I_FIELD_OTHER("submicrobatches"), .required = true},
+    {WEFT_I_FIELD_OTHER("stages"), .required = true},
+    {WEFT_I_FIELD_OTHER("edges"), .required = true},
 };
 
 static weft_status read_document(const weft_i_json_doc *doc, weft_i_arena *arena, weft_error *error,
@@ -27,7 +24,7 @@ static weft_status read_document(const weft_i_json_doc *doc, weft_i_arena *arena
 {
     weft_i_reader reader = {.root = weft_i_json_root(doc), .arena = arena, .error = error};
     reader.status = weft_i_json_header(&reader.root, "problem", 1, error);
-    weft_i_read_object(&reader, &reader.root, fields, sizeof(fields) / sizeof(fields[0]), problem);
+    weft_i_read_object(&reader, &reader.root, fields, WEFT_I_N_FIELDS(fields), problem);
     problem->chunks = weft_i_read_chunks(&reader, &problem->n_chunks);
     weft_i_read_pipeline(&reader, &reader.root, problem);
     weft_i_read_check(&reader, "$", problem);

@@ -53,8 +53,8 @@ WEFT_API weft_operand weft_action_operand(weft_action_kind kind);
 /* The first four kinds are the passes, in the order of weft_pass. */
 typedef struct weft_action {
     weft_action_kind kind;
-    int32_t operand;
-    int32_t group; /* neighbours with the same number >= 0 are posted together; -1 = alone */
+    int32_t operand; /* 0 where the kind has none */
+    int32_t group;   /* neighbours with the same number >= 0 are posted together; -1 = alone */
     int64_t start_ns, end_ns;
 } weft_action;
 
@@ -96,9 +96,10 @@ typedef struct weft_prediction {
 } weft_prediction;
 
 typedef struct weft_plan {
-    weft_input model, cluster, recipe, layout, batch;
-    int32_t n_samples; /* of the batch */
-    uint64_t seed;
+    weft_input model, cluster, recipe, layout;
+    weft_input batch;   /* its name is not in the file */
+    int32_t n_samples;  /* of the batch */
+    uint64_t seed;      /* at most WEFT_INT_MAX */
     int objective;      /* 0 step, 1 makespan, 2 span */
     const char *method; /* "default", "paper", or the baseline's name */
     weft_parallel parallel;
@@ -128,10 +129,14 @@ typedef struct weft_pipeline_input {
 WEFT_API weft_status weft_plan_build(const weft_pipeline_input *inputs, int32_t n_inputs,
                                      int64_t optimizer_ns, weft_error *error, weft_plan **out_plan);
 
-/* Read a weft.plan file ("-" = stdin): the form only, not the rules (weft_plan_check). */
+/* Read a weft.plan file ("-" = stdin): the form only (types, ranges, weft_problem_check of each
+ * pipeline), not the rules (weft_plan_check). BAD_INPUT with file, line and path; IO; NO_MEMORY.
+ * Free *out_plan. */
 WEFT_API weft_status weft_plan_read(const char *file, weft_error *error, weft_plan **out_plan);
 
-/* Write a plan ("-" = stdout), complete or not at all, as a stream. */
+/* Write a plan ("-" = stdout), complete or not at all, as a stream: memory does not grow with the
+ * plan. FAILED where a number has no place in JSON (a seed over WEFT_INT_MAX, a ratio that is not
+ * finite); IO. The same plan gives the same bytes. */
 WEFT_API weft_status weft_plan_write(const weft_plan *plan, const char *file, weft_error *error);
 
 /* Where a plan breaks a rule. */

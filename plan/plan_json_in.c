@@ -1,0 +1,344 @@
+/* plan/plan_json_in.c - reading weft.plan: its form. Not: its rules (check.c). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "plan/pipeline_json.h"
+#include "plan/plan_json.h"
+#include "plan/plan_own.h"
+
+#define REQUIRED .required = true
+
+#define READ_OBJECT(reader, in, fields, out)                                                       \
+    weft_i_read_object((reader), (in), (fields), WEFT_I_N_FIELDS(fields), (out))
+
+/* What the readers of a pipeline's parts have to know. */
+typedef struct place {
+    weft_plan *plan;
+    const weft_pipeline *pipeline;
+} place;
+
+static const weft_i_json_field plan_fields[] = {
+    {WEFT_I_FIELD_OTHER("inputs"), REQUIRED},    {WEFT_I_FIELD_OTHER("options"), REQUIRED},
+    {WEFT_I_FIELD_OTHER("recipe"), REQUIRED},    {WEFT_I_FIELD_OTHER("parallel"), REQUIRED},
+    {WEFT_I_FIELD_OTHER("chunks"), REQUIRED},    {WEFT_I_FIELD_OTHER("shared"), REQUIRED},
+    {WEFT_I_FIELD_OTHER("pipelines"), REQUIRED}, {WEFT_I_FIELD_OTHER("predicted"), REQUIRED},
+};
+
+/* Member `key`, an object, by its table. */
+static void read_member(weft_i_reader *reader, const weft_i_json *in, const char *key,
+                        const weft_i_json_field *fields, size_t n_fields, void *out)
+{
+    weft_i_json member;
+    if (reader->status != WEFT_STATUS_OK || !weft_i_json_get(in, key, &member)) return;
+    weft_i_read_object(reader, &member, fields, n_fields, out);
+}
+
+#define READ_MEMBER(reader, in, key, fields, out)                                                  \
+    read_member((reader), (in), (key), (fields), WEFT_I_N_FIELDS(fields), (out))
+
+/* BAD_INPUT at member `key` of an object. */
+static void fail_member(weft_i_reader *reader, const weft_i_json *in, const char *key,
+                        const char *text)
+{
+    weft_i_json member;
+    if (reader->status != WEFT_STATUS_OK || !weft_i_json_get(in, key, &member)) return;
+    reader->status = weft_i_json_fail(&member, reader->error, "%s", text);
+}
+
+static bool is_sha256(const char *text)
+{
+    return text[0] == '\0' || (strspn(text, "0123456789abcdef") == 64 && text[64] == '\0');
+}
+
+static const weft_i_json_field input_fields[] = {
+    {WEFT_I_FIELD_STRING("name", weft_input, name)},
+    {WEFT_I_FIELD_STRING("sha256", weft_input, sha256)},
+};
+
+static const weft_i_json_field batch_fields[] = {
+    {WEFT_I_FIELD_INT32("samples", weft_plan, n_samples), REQUIRED},
+    {WEFT_I_FIELD_STRING("sha256", weft_plan, batch.sha256), REQUIRED},
+};
+
+static void read_input(weft_i_reader *reader, const weft_i_json *in, const char *key,
+                       weft_input *out)
+{
+    READ_MEMBER(reader, in, key, input_fields, out);
+    if (!is_sha256(out->sha256)) fail_member(reader, in, key, "expected a sha256 of 64 hex digits");
+}
+
+static void read_inputs(weft_i_reader *reader, const weft_i_json *in, weft_plan *plan)
+{
+    static const weft_i_json_field fields[] = {
+        {WEFT_I_FIELD_OTHER("model"), REQUIRED},  {WEFT_I_FIELD_OTHER("cluster"), REQUIRED},
+        {WEFT_I_FIELD_OTHER("recipe"), REQUIRED}, {WEFT_I_FIELD_OTHER("layout"), REQUIRED},
+        {WEFT_I_FIELD_OTHER("batch"), REQUIRED},
+    };
+    weft_i_json inputs;
+    if (reader->status != WEFT_STATUS_OK || !weft_i_json_get(in, "inputs", &inputs)) return;
+    READ_OBJECT(reader, &inputs, fields, NULL);
+    read_input(reader, &inputs, "model", &plan->model);
+    read_input(reader, &inputs, "cluster", &plan->cluster);
+    read_input(reader, &inputs, "recipe", &plan->recipe);
+    read_input(reader, &inputs, "layout", &plan->layout);
+    READ_MEMBER(reader, &inputs, "batch", batch_fields, plan);
+    if (!is_sha256(plan->batch.sha256))
+        fail_member(reader, &inputs, "batch", "expected a sha256 of 64 hex digits");
+}
+
+static const weft_i_json_field option_fields[] = {
+    {WEFT_I_FIELD_INT64("seed", weft_plan, seed), REQUIRED},
+    {WEFT_I_FIELD_ENUM("objective", weft_plan, objective, WEFT_I_OBJECTIVE_WORDS), REQUIRED},
+    {WEFT_I_FIELD_STRING("method", weft_plan, method), REQUIRED},
+};
+
+/* The recipe's name stands in "inputs" as well: one value, which may be left out here. */
+static void read_recipe(weft_i_reader *reader, const weft_i_json *in, weft_plan *plan)
+{
+    static const weft_i_json_field fields[] = {
+        {WEFT_I_FIELD_STRING("name", weft_plan, recipe.name)},
+        {WEFT_I_FIELD_INT64("post_ns", weft_plan, post_ns), REQUIRED},
+    };
+    const char *name = plan->recipe.name;
+    READ_MEMBER(reader, in, "recipe", fields, plan);
+    if (reader->status == WEFT_STATUS_OK && strcmp(plan->recipe.name, name) != 0) {
+        fail_member(reader, in, "recipe", "expected the name of inputs.recipe, found another");
+    }
+}
+
+static const weft_i_json_field parallel_fields[] = {
+    {WEFT_I_FIELD_INT32("dp", weft_parallel, dp), .min = 1, .max = INT32_MAX, REQUIRED},
+    {WEFT_I_FIELD_INT32("pp", weft_parallel, pp), .min = 1, .max = INT32_MAX, REQUIRED},
+    {WEFT_I_FIELD_INT32("tp", weft_parallel, tp), .min = 1, .max = INT32_MAX, REQUIRED},
+    {WEFT_I_FIELD_INT32("cp", weft_parallel, cp), .min = 1, .max = INT32_MAX, REQUIRED},
+    {WEFT_I_FIELD_INT32("ep", weft_parallel, ep), .min = 1, .max = INT32_MAX, REQUIRED},
+};
+
+static void read_shared(weft_i_reader *reader, const weft_i_json *in, void *out)
+{
+    static const weft_i_json_field fields[] = {
+        {WEFT_I_FIELD_STRING("name", weft_shared, name), REQUIRED},
+        {WEFT_I_FIELD_OTHER("chunks"), REQUIRED},
+        {WEFT_I_FIELD_INT64("bytes", weft_shared, bytes), REQUIRED},
+    };
+    const place *at = reader->context;
+    weft_shared *shared = out;
+    READ_OBJECT(reader, in, fields, shared);
+    shared->chunks =
+        weft_i_read_int32s(reader, in, "chunks", at->plan->n_chunks - 1, &shared->n_chunks);
+}
+
+/* How many things of the kind there are that an action's operand can number. */
+static int32_t n_operands(const place *at, weft_operand operand)
+{
+    switch (operand) {
+    case WEFT_OPERAND_STAGE:
+        return at->pipeline->problem.n_stages;
+    case WEFT_OPERAND_EDGE:
+        return at->pipeline->problem.n_edges;
+    case WEFT_OPERAND_CHUNK:
+        return at->plan->n_chunks;
+    case WEFT_OPERAND_NONE:
+        break;
+    }
+    return 0;
+}
+
+#define ACTION_WORD(name, text, operand) "|" text
+static const char action_words[] = WEFT_ACTION_LIST(ACTION_WORD);
+#undef ACTION_WORD
+
+/* ["isend",3,0]: kind, operand and, of messages, a group. */
+static void read_action(weft_i_reader *reader, const weft_i_json *in, void *out)
+{
+    weft_action *action = out;
+    action->group = -1;
+    size_t n;
+    int kind;
+    reader->status = weft_i_json_array(in, 1, 3, reader->error, &n);
+    if (reader->status != WEFT_STATUS_OK) return;
+    weft_i_json item = weft_i_json_item(in, 0);
+    reader->status = weft_i_json_choice(&item, action_words + 1, reader->error, &kind);
+    if (reader->status != WEFT_STATUS_OK) return;
+    action->kind = (weft_action_kind)kind;
+    weft_operand operand = weft_action_operand(action->kind);
+    bool has_operand = operand != WEFT_OPERAND_NONE;
+    size_t least = has_operand ? 2 : 1, most = operand == WEFT_OPERAND_EDGE ? 3 : least;
+    reader->status = weft_i_json_array(in, least, most, reader->error, &n);
+    if (has_operand && n > 1) {
+        item = weft_i_json_item(in, 1);
+        int32_t max = n_operands(reader->context, operand) - 1;
+        action->operand = (int32_t)weft_i_read_int(reader, &item, 0, max);
+    }
+    if (n > 2) {
+        item = weft_i_json_item(in, 2);
+        action->group = (int32_t)weft_i_read_int(reader, &item, 0, INT32_MAX);
+    }
+}
+
+/* One time of each action. */
+static void read_times(weft_i_reader *reader, const weft_i_json *in, const char *key,
+                       const weft_rank_actions *rank, size_t offset)
+{
+    weft_i_json array;
+    size_t n = (size_t)rank->n_actions;
+    if (reader->status != WEFT_STATUS_OK || !weft_i_json_get(in, key, &array)) return;
+    reader->status = weft_i_json_array(&array, n, n, reader->error, &n);
+    if (reader->status != WEFT_STATUS_OK) return;
+    for (size_t i = 0; i < n; i++) {
+        weft_i_json item = weft_i_json_item(&array, i);
+        int64_t time = weft_i_read_int(reader, &item, 0, WEFT_INT_MAX);
+        memcpy((char *)&rank->actions[i] + offset, &time, sizeof(time));
+    }
+}
+
+static void read_rank(weft_i_reader *reader, const weft_i_json *in, void *out)
+{
+    static const weft_i_json_field fields[] = {
+        {WEFT_I_FIELD_OTHER("actions"), REQUIRED},
+        {WEFT_I_FIELD_OTHER("start_ns"), REQUIRED},
+        {WEFT_I_FIELD_OTHER("end_ns"), REQUIRED},
+    };
+    weft_rank_actions *rank = out;
+    READ_OBJECT(reader, in, fields, NULL);
+    rank->actions = weft_i_read_array(reader, in, "actions", sizeof(weft_action), read_action,
+                                      &rank->n_actions);
+    read_times(reader, in, "start_ns", rank, offsetof(weft_action, start_ns));
+    read_times(reader, in, "end_ns", rank, offsetof(weft_action, end_ns));
+}
+
+static const weft_i_json_field pipeline_fields[] = {
+    {WEFT_I_FIELD_INT32("replica", weft_pipeline, replica), REQUIRED},
+    {WEFT_I_FIELD_OTHER("static_bytes"), REQUIRED},
+    {WEFT_I_FIELD_OTHER("limit_bytes"), REQUIRED},
+    {WEFT_I_FIELD_OTHER("submicrobatches"), REQUIRED},
+    {WEFT_I_FIELD_OTHER("stages"), REQUIRED},
+    {WEFT_I_FIELD_OTHER("edges"), REQUIRED},
+    {WEFT_I_FIELD_OTHER("ranks"), REQUIRED},
+    {WEFT_I_FIELD_INT64("pipeline_ns", weft_pipeline, pipeline_ns), REQUIRED},
+    {WEFT_I_FIELD_INT64("span_ns", weft_pipeline, span_ns), REQUIRED},
+    {WEFT_I_FIELD_INT64("lower_bound_ns", weft_pipeline, lower_bound_ns), REQUIRED},
+    {WEFT_I_FIELD_INT64("span_lower_bound_ns", weft_pipeline, span_lower_bound_ns), REQUIRED},
+    {WEFT_I_FIELD_INT64("work_bound_ns", weft_pipeline, work_bound_ns), REQUIRED},
+    {WEFT_I_FIELD_OTHER("peak_bytes"), REQUIRED},
+};
+
+/* The pipeline's place among the others, once its own numbers are read. */
+static void check_pipeline(weft_i_reader *reader, const weft_i_json *in, const place *at,
+                           int32_t n_ranks)
+{
+    const weft_pipeline *pipeline = at->pipeline, *first = at->plan->pipelines;
+    if (pipeline->replica >= at->plan->parallel.dp) {
+        fail_member(reader, in, "replica", "expected less than parallel.dp");
+    }
+    if (pipeline > first && pipeline->replica <= pipeline[-1].replica) {
+        fail_member(reader, in, "replica", "expected more than that of the pipeline before");
+    }
+    if (pipeline->problem.n_ranks != at->plan->parallel.pp) {
+        fail_member(reader, in, "limit_bytes", "expected parallel.pp items");
+    }
+    if (n_ranks != at->plan->parallel.pp) {
+        fail_member(reader, in, "ranks", "expected parallel.pp items");
+    }
+}
+
+static void read_pipeline(weft_i_reader *reader, const weft_i_json *in, weft_pipeline *pipeline)
+{
+    place *at = reader->context;
+    weft_problem *problem = &pipeline->problem;
+    int32_t n_ranks;
+    at->pipeline = pipeline;
+    problem->chunks = at->plan->chunks;
+    problem->n_chunks = at->plan->n_chunks;
+    problem->post_ns = at->plan->post_ns;
+    READ_OBJECT(reader, in, pipeline_fields, pipeline);
+    weft_i_read_pipeline(reader, in, problem);
+    pipeline->ranks =
+        weft_i_read_array(reader, in, "ranks", sizeof(weft_rank_actions), read_rank, &n_ranks);
+    pipeline->peak_bytes = weft_i_read_int64s(reader, in, "peak_bytes", problem->n_ranks);
+    check_pipeline(reader, in, at, n_ranks);
+    char path[32];
+    snprintf(path, sizeof(path), "$.pipelines[%d]", (int)(pipeline - at->plan->pipelines));
+    weft_i_read_check(reader, path, problem);
+}
+
+static void read_pipelines(weft_i_reader *reader, const weft_i_json *in, weft_plan *plan)
+{
+    weft_i_json array;
+    size_t n;
+    if (reader->status != WEFT_STATUS_OK || !weft_i_json_get(in, "pipelines", &array)) return;
+    reader->status = weft_i_json_array(&array, 1, (size_t)plan->parallel.dp, reader->error, &n);
+    if (reader->status != WEFT_STATUS_OK) return;
+    plan->pipelines = weft_i_new(reader->arena, weft_pipeline, n);
+    if (!plan->pipelines) reader->status = weft_i_no_memory(reader->error);
+    plan->n_pipelines = plan->pipelines ? (int32_t)n : 0;
+    for (size_t i = 0; i < n && reader->status == WEFT_STATUS_OK; i++) {
+        weft_i_json item = weft_i_json_item(&array, i);
+        read_pipeline(reader, &item, &plan->pipelines[i]);
+    }
+}
+
+static const weft_i_json_field prediction_fields[] = {
+    {WEFT_I_FIELD_INT64("step_ns", weft_prediction, step_ns), REQUIRED},
+    {WEFT_I_FIELD_INT64("reduce_tail_ns", weft_prediction, reduce_tail_ns), REQUIRED},
+    {WEFT_I_FIELD_INT64("optimizer_ns", weft_prediction, optimizer_ns), REQUIRED},
+    {WEFT_I_FIELD_DOUBLE("bubble", weft_prediction, bubble), .min = -1, .max = 1, REQUIRED},
+    {WEFT_I_FIELD_DOUBLE("mfu", weft_prediction, mfu), REQUIRED},
+    {WEFT_I_FIELD_DOUBLE("hfu", weft_prediction, hfu), REQUIRED},
+};
+
+static weft_status read_document(const weft_i_json_doc *doc, weft_i_arena *arena, weft_error *error,
+                                 weft_plan *plan)
+{
+    place at = {.plan = plan};
+    weft_i_reader reader = {.is_plan = true,
+                            .root = weft_i_json_root(doc),
+                            .arena = arena,
+                            .error = error,
+                            .context = &at};
+    const weft_i_json *root = &reader.root;
+    reader.status = weft_i_json_header(root, "plan", 1, error);
+    READ_OBJECT(&reader, root, plan_fields, NULL);
+    read_inputs(&reader, root, plan);
+    READ_MEMBER(&reader, root, "options", option_fields, plan);
+    read_recipe(&reader, root, plan);
+    READ_MEMBER(&reader, root, "parallel", parallel_fields, &plan->parallel);
+    plan->chunks = weft_i_read_chunks(&reader, &plan->n_chunks);
+    plan->shared = weft_i_read_array(&reader, root, "shared", sizeof(weft_shared), read_shared,
+                                     &plan->n_shared);
+    read_pipelines(&reader, root, plan);
+    READ_MEMBER(&reader, root, "predicted", prediction_fields, &plan->predicted);
+    return reader.status;
+}
+
+weft_status weft_i_plan_parse(const char *name, const char *text, size_t n, weft_error *error,
+                              weft_plan **out_plan)
+{
+    weft_i_json_doc *doc = NULL;
+    weft_status status = weft_i_json_parse(name, text, n, 1, error, &doc);
+    if (status != WEFT_STATUS_OK) return status;
+    weft_i_arena *arena;
+    weft_plan *plan = weft_i_plan_create(&arena);
+    status = plan ? read_document(doc, arena, error, plan) : weft_i_no_memory(error);
+    weft_i_json_free(doc);
+    if (status != WEFT_STATUS_OK) {
+        weft_plan_free(plan);
+        return status;
+    }
+    *out_plan = plan;
+    return WEFT_STATUS_OK;
+}
+
+weft_status weft_plan_read(const char *file, weft_error *error, weft_plan **out_plan)
+{
+    char *text;
+    size_t n;
+    weft_status status = weft_i_file_read(file, error, &text, &n);
+    if (status != WEFT_STATUS_OK) return status;
+    const char *name = strcmp(file, "-") == 0 ? "stdin" : file;
+    status = weft_i_plan_parse(name, text, n, error, out_plan);
+    free(text);
+    return status;
+}
