@@ -30,6 +30,19 @@ weft_recipe_module weft_recipe_of_module(const weft_recipe *recipe, const char *
     return weft_i_recipe_default_module(module);
 }
 
+weft_status weft_recipe_check(const weft_recipe *recipe, const weft_model *model, weft_error *error)
+{
+    for (int32_t i = 0; i < recipe->n_modules; i++) {
+        bool found = false;
+        for (int32_t m = 0; m < model->n_modules && !found; m++)
+            found = strcmp(model->modules[m].name, recipe->modules[i].module) == 0;
+        if (!found)
+            return weft_i_fail(error, WEFT_STATUS_USAGE, "model %s has no module '%s'", model->name,
+                               recipe->modules[i].module);
+    }
+    return WEFT_STATUS_OK;
+}
+
 const char *weft_i_recipe_wrong(const weft_recipe *recipe, const char **out_key)
 {
     *out_key = "allow_none";

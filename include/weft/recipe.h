@@ -86,6 +86,11 @@ WEFT_API const char *weft_recipe_shipped(size_t index);
 WEFT_API weft_status weft_recipe_override(weft_recipe *recipe, const char *overrides,
                                           weft_error *error);
 
+/* Every module that the recipe mentions is one of the model's. USAGE names the first that is not.
+ */
+WEFT_API weft_status weft_recipe_check(const weft_recipe *recipe, const weft_model *model,
+                                       weft_error *error);
+
 /* What the recipe says of the module, the defaults where it says nothing. */
 WEFT_API weft_recipe_module weft_recipe_of_module(const weft_recipe *recipe, const char *module);
 
