@@ -1,6 +1,7 @@
 /* search/flow.c - topological orders of the stages and their microbatches. */
 #include "search/flow.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -33,40 +34,29 @@ static int compare_int32(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The distinct microbatch numbers of all sub-microbatches, ascending; NULL when out of memory. */
-static int32_t *list_microbatches(const weft_problem *problem, weft_i_arena *arena, int32_t *out_n)
+/* Write the microbatches of all sub-microbatches, renumbered; returns how many distinct ones there
+ * are. `sorted` has room for as many as `of_sub`. */
+static int32_t renumber(const weft_problem *problem, int32_t *sorted, weft_i_flow *flow)
 {
-    size_t n = 0, kept = 0;
-    for (int32_t i = 0; i < problem->n_submicrobatches; i++)
-        n += (size_t)problem->submicrobatches[i].n_microbatches;
-    int32_t *all = weft_i_new(arena, int32_t, n);
-    if (!all) return NULL;
-    n = 0;
-    for (int32_t i = 0; i < problem->n_submicrobatches; i++)
-        for (int32_t k = 0; k < problem->submicrobatches[i].n_microbatches; k++)
-            all[n++] = problem->submicrobatches[i].microbatches[k];
-    qsort(all, n, sizeof *all, compare_int32);
-    for (size_t i = 0; i < n; i++)
-        if (kept == 0 || all[kept - 1] != all[i]) all[kept++] = all[i];
-    *out_n = (int32_t)kept;
-    return all;
-}
-
-/* First and last microbatch of a stage by their new numbers. */
-static void renumber(const weft_problem *problem, int32_t stage, const int32_t *all, int32_t n_all,
-                     int32_t *first, int32_t *last)
-{
-    const weft_submicrobatch *sub = &problem->submicrobatches[problem->stages[stage].submicrobatch];
-    *first = n_all;
-    *last = 0;
-    for (int32_t k = 0; k < sub->n_microbatches; k++) {
-        const int32_t *found =
-            bsearch(&sub->microbatches[k], all, (size_t)n_all, sizeof *all, compare_int32);
-        int32_t number = (int32_t)(found - all);
-        *first = number < *first ? number : *first;
-        *last = number > *last ? number : *last;
+    int32_t n = 0, kept = 0;
+    for (int32_t i = 0; i < problem->n_submicrobatches; i++) {
+        const weft_submicrobatch *sub = &problem->submicrobatches[i];
+        flow->first_of_sub[i] = n;
+        for (int32_t k = 0; k < sub->n_microbatches; k++)
+            sorted[n++] = sub->microbatches[k];
     }
-    if (*first == n_all) *first = 0; /* of no microbatch: run it with the first */
+    flow->first_of_sub[problem->n_submicrobatches] = n;
+    for (int32_t i = 0; i < n; i++)
+        flow->of_sub[i] = sorted[i];
+    qsort(sorted, (size_t)n, sizeof *sorted, compare_int32);
+    for (int32_t i = 0; i < n; i++)
+        if (kept == 0 || sorted[kept - 1] != sorted[i]) sorted[kept++] = sorted[i];
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t *found =
+            bsearch(&flow->of_sub[i], sorted, (size_t)kept, sizeof *sorted, compare_int32);
+        flow->of_sub[i] = (int32_t)(found - sorted);
+    }
+    return kept;
 }
 
 /* Raise every stage's number to the largest of those it needs; `stages` is topological. */
@@ -82,31 +72,63 @@ static void raise_along(const weft_problem *problem, const weft_i_adjacency *out
     }
 }
 
+void weft_i_flow_number(const weft_i_graph *graph, const weft_i_flow *flow, const int32_t *turn,
+                        int32_t *fw_microbatch, int32_t *bw_microbatch)
+{
+    const weft_problem *problem = graph->problem;
+    for (int32_t s = 0; s < problem->n_stages; s++) {
+        int32_t sub = problem->stages[s].submicrobatch;
+        int32_t begin = flow->first_of_sub[sub], end = flow->first_of_sub[sub + 1];
+        fw_microbatch[s] = bw_microbatch[s] = begin < end ? turn[flow->of_sub[begin]] : 0;
+        for (int32_t i = begin; i < end; i++) {
+            int32_t m = turn[flow->of_sub[i]];
+            fw_microbatch[s] = m < fw_microbatch[s] ? m : fw_microbatch[s];
+            bw_microbatch[s] = m > bw_microbatch[s] ? m : bw_microbatch[s];
+        }
+    }
+    raise_along(problem, &graph->fw_out, flow->fw_stages, fw_microbatch);
+    for (int32_t s = 0; s < problem->n_stages; s++)
+        if (bw_microbatch[s] < fw_microbatch[s]) bw_microbatch[s] = fw_microbatch[s];
+    raise_along(problem, &graph->bw_out, flow->bw_stages, bw_microbatch);
+}
+
+static bool allocate(const weft_problem *problem, size_t n_members, weft_i_arena *arena,
+                     weft_i_flow *flow)
+{
+    size_t n = (size_t)problem->n_stages;
+    int32_t **const arrays[] = {&flow->fw_stages, &flow->bw_stages,     &flow->fw_place,
+                                &flow->bw_place,  &flow->fw_microbatch, &flow->bw_microbatch};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        if (!(*arrays[i] = weft_i_new(arena, int32_t, n))) return false;
+    flow->first_of_sub = weft_i_new(arena, int32_t, (size_t)problem->n_submicrobatches + 1);
+    flow->of_sub = weft_i_new(arena, int32_t, n_members);
+    return flow->first_of_sub && flow->of_sub;
+}
+
 weft_status weft_i_flow_build(const weft_i_graph *graph, weft_i_arena *arena, weft_error *error,
                               weft_i_flow *out_flow)
 {
     const weft_problem *problem = graph->problem;
-    int32_t n = problem->n_stages, n_all = 0;
-    weft_i_flow flow = {0, weft_i_new(arena, int32_t, n), weft_i_new(arena, int32_t, n),
-                        weft_i_new(arena, int32_t, n), weft_i_new(arena, int32_t, n)};
+    int32_t n = problem->n_stages;
+    size_t n_members = 0;
+    weft_i_flow flow;
+    for (int32_t i = 0; i < problem->n_submicrobatches; i++)
+        n_members += (size_t)problem->submicrobatches[i].n_microbatches;
     int32_t *missing = weft_i_new(arena, int32_t, n);
-    int32_t *forwards = weft_i_new(arena, int32_t, n);
-    int32_t *backwards = weft_i_new(arena, int32_t, n);
-    int32_t *all = list_microbatches(problem, arena, &n_all);
-    if (!flow.fw_place || !flow.bw_place || !flow.fw_microbatch || !flow.bw_microbatch ||
-        !missing || !forwards || !backwards || !all)
+    int32_t *sorted = weft_i_new(arena, int32_t, n_members);
+    int32_t *turn = weft_i_new(arena, int32_t, n_members + 1);
+    if (!missing || !sorted || !turn || !allocate(problem, n_members, arena, &flow))
         return weft_i_no_memory(error);
-    if (sort_stages(problem, &graph->fw_in, &graph->fw_out, missing, forwards, flow.fw_place) < n ||
-        sort_stages(problem, &graph->bw_in, &graph->bw_out, missing, backwards, flow.bw_place) < n)
+    if (sort_stages(problem, &graph->fw_in, &graph->fw_out, missing, flow.fw_stages,
+                    flow.fw_place) < n ||
+        sort_stages(problem, &graph->bw_in, &graph->bw_out, missing, flow.bw_stages,
+                    flow.bw_place) < n)
         return weft_i_fail(error, WEFT_STATUS_FAILED, "the problem's edges have a cycle");
-    for (int32_t s = 0; s < n; s++)
-        renumber(problem, s, all, n_all, &flow.fw_microbatch[s], &flow.bw_microbatch[s]);
-    raise_along(problem, &graph->fw_out, forwards, flow.fw_microbatch);
-    for (int32_t s = 0; s < n; s++)
-        if (flow.bw_microbatch[s] < flow.fw_microbatch[s])
-            flow.bw_microbatch[s] = flow.fw_microbatch[s];
-    raise_along(problem, &graph->bw_out, backwards, flow.bw_microbatch);
-    flow.n_microbatches = n_all > 0 ? n_all : 1;
+    flow.n_microbatches = renumber(problem, sorted, &flow);
+    if (flow.n_microbatches == 0) flow.n_microbatches = 1; /* stages of none run with the first */
+    for (int32_t m = 0; m < flow.n_microbatches; m++)
+        turn[m] = m;
+    weft_i_flow_number(graph, &flow, turn, flow.fw_microbatch, flow.bw_microbatch);
     *out_flow = flow;
     return WEFT_STATUS_OK;
 }

@@ -83,6 +83,40 @@ Test(fixed, megatron_makespans)
                            makespan_of(&cells[i]), cells[i].makespan);
 }
 
+/* Most stages that a rank has between their forward and the end of their backward. */
+static int peak_stages(const fixture *f, weft_i_fixed_kind kind)
+{
+    weft_order *order = NULL;
+    int peak = 0;
+    cr_assert_eq(weft_i_order_fixed(&f->graph, kind, &f->slots, 0, NULL, &order), WEFT_STATUS_OK);
+    for (int32_t r = 0; r < order->n_ranks; r++)
+        for (int32_t i = 0, held = 0; i < order->n_tasks[r]; i++) {
+            weft_pass pass = weft_task_pass(order->tasks[r][i]);
+            held += pass == WEFT_PASS_FW;
+            peak = held > peak ? held : peak;
+            held -= pass == WEFT_PASS_BW || pass == WEFT_PASS_BWW;
+        }
+    weft_order_free(order);
+    return peak;
+}
+
+/* Peak memory at 16 ranks and 128 microbatches, by the same measurements: 16 and 23.5 activations;
+ * that of ZB-H1 is 1F1B's. */
+Test(fixed, peaks_of_uniform_problems)
+{
+    static const char *const text = "pp=16 microbatches=128 fw=2 bw=4 bww=2 transfer=0 limit=999";
+    char two[96];
+    snprintf(two, sizeof two, "%s segments=2", text);
+    fixture f = open_synthetic(text), g = open_synthetic(two);
+    cr_expect_eq(peak_stages(&f, WEFT_I_FIXED_1F1B), 16);
+    cr_expect_eq(peak_stages(&f, WEFT_I_FIXED_ZB_H1), 16);
+    cr_expect_eq(peak_stages(&f, WEFT_I_FIXED_GPIPE), 128);
+    cr_expect_eq(peak_stages(&g, WEFT_I_FIXED_VPP), 47, "%d of half a rank's work",
+                 peak_stages(&g, WEFT_I_FIXED_VPP));
+    close_synthetic(&f);
+    close_synthetic(&g);
+}
+
 /* T - 3m for m >= 2p without transfers. */
 Test(fixed, bubbles_of_uniform_problems)
 {

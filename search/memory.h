@@ -1,0 +1,25 @@
+/* search/memory.h - memory strategies for a given order: the fastest that fit. Not: changing the
+ * order, nor listing candidates, which is the producer's. */
+#ifndef WEFT_SEARCH_MEMORY_H
+#define WEFT_SEARCH_MEMORY_H
+
+#include "plan/graph.h"
+#include "weft/order.h"
+
+/* Choose a candidate for every stage of an order. First the fastest uniform one per rank: candidate
+ * k of a stage is strategy k of the whole rank (of a shorter list the last one). Then as many
+ * stages as memory allows go back to a faster candidate, those first that give the most time for a
+ * byte; no pass becomes longer by that. Peaks are those of weft_i_compile_peaks.
+ * out_choices: n_stages entries, -1 for stages without candidates. INFEASIBLE when a rank does not
+ * fit even with its leanest strategy: the error names the rank that lacks most, *out_missing_bytes
+ * (may be NULL) says how much; NO_MEMORY; FAILED when the order is not one.
+ * O(strategies x passes + pairs log pairs). */
+weft_status weft_i_memory_choose(const weft_i_graph *graph, const weft_order *order,
+                                 weft_error *error, int64_t *out_missing_bytes,
+                                 int32_t *out_choices);
+
+/* INFEASIBLE with "rank 2 needs 91.2 GiB of 76.0 GiB". */
+weft_status weft_i_memory_fail(int32_t rank, int64_t needed_bytes, int64_t limit_bytes,
+                               weft_error *error);
+
+#endif

@@ -1,0 +1,46 @@
+/* search/room.h - memory of the ranks while a schedule is being made, and who may take it.
+ *
+ * A memory cap can lock a greedy up: a rank full of encoder outputs never admits the forward that
+ * would free them. The rule here: microbatches have turns, and a forward of turn j is admitted on a
+ * rank only if for every unfinished turn k < j what later turns hold there, this forward included,
+ * plus the full need of k stays within the limit. Then the oldest can always finish, frees what it
+ * held, and leaves the next one in the same position. */
+#ifndef WEFT_SEARCH_ROOM_H
+#define WEFT_SEARCH_ROOM_H
+
+#include "search/flow.h"
+#include "search/net.h"
+
+typedef struct weft_i_room {
+    const weft_i_net *net;
+    int32_t n_turns;
+    int32_t *fw_turn, *bw_turn;    /* by stage */
+    int64_t *out_bytes, *in_bytes; /* by task: of edges that leave it, of messages that it takes */
+    int64_t *need;         /* by rank * n_turns + turn: most that the turn holds at a time */
+    int64_t *largest_need; /* by rank */
+    int64_t *largest_work; /* by rank: most that a pass takes only while it runs */
+    int32_t *n_passes;     /* by rank * n_turns + turn */
+    /* The state while a schedule is made. */
+    const int64_t *limit, *soft_limit; /* by rank; the second may be NULL */
+    int64_t *used;                     /* by rank */
+    int64_t *slack;  /* by rank * n_turns + turn: limit - need - held by later turns */
+    int32_t *left;   /* as n_passes: those to come */
+    int32_t *oldest; /* by rank: first turn with passes to come */
+} weft_i_room;
+
+weft_status weft_i_room_create(const weft_i_net *net, const weft_i_flow *flow, weft_i_arena *arena,
+                               weft_error *error, weft_i_room *out_room);
+
+/* Take the microbatches in another order: microbatch m comes turn[m]-th. */
+void weft_i_room_set_turns(weft_i_room *room, const weft_i_flow *flow, const int32_t *turn);
+
+/* Empty all ranks. */
+void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *soft_limit);
+
+/* Whether a pass may start on its rank now. */
+bool weft_i_room_admits(const weft_i_room *room, weft_task task);
+
+/* Start a pass and account for its end at once, since its rank does nothing else meanwhile. */
+void weft_i_room_take(weft_i_room *room, weft_task task);
+
+#endif
