@@ -61,7 +61,7 @@ Test(cluster, refuses_wrong_overrides)
         {"h800:node=4", "cluster: unknown key 'node', did you mean 'nodes'?"},
         {"h800:reserved_bytes=84825604096",
          "cluster: reserved_bytes 84825604096 leave nothing of memory_bytes 84825604096"},
-        {"h80", "'h80' is neither a file nor a shipped cluster, did you mean 'h800'?"},
+        {"h8000", "'h8000' is neither a file nor a shipped cluster, did you mean 'h800'?"},
         {"h801:nodes=4", "'h801' is neither a file nor a shipped cluster, did you mean 'h800'?"},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
