@@ -62,7 +62,8 @@ weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int
                              const weft_i_work *work, weft_i_strategy strategy, weft_error *error,
                              weft_i_stage_cost *out_cost);
 
-/* Bytes per device of parameters, gradients and optimizer state, and of the gradients to reduce. */
+/* Bytes per device of parameters, gradients and optimizer state, and of the gradients to reduce. A
+ * tied head counts as a copy where pp > 1: on the embedding's own rank it costs nothing. */
 int64_t weft_i_emu_state_bytes(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n);
 int64_t weft_i_emu_reduce_bytes(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n);
 
@@ -74,10 +75,12 @@ int64_t weft_i_emu_output_bytes(const weft_i_emu *emu, int32_t module, int32_t l
 int64_t weft_i_emu_transfer_ns(const weft_i_emu *emu, int64_t bytes, int32_t from_rank,
                                int32_t to_rank);
 
-/* All-reduce of so many bytes a device over the replicas of a rank; 0 with one replica. */
-int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int64_t bytes, int32_t rank);
+/* Reduction of the gradients of layers that a rank holds: over the replicas, and over the TP group
+ * where the module is replicated there; 0 where there is nothing to reduce. */
+int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
+                             int32_t rank);
 
-/* Optimizer step of a rank whose chunks hold so many bytes of state. */
+/* Optimizer step of a rank whose trained chunks hold so many bytes of state. */
 int64_t weft_i_emu_optimizer_ns(const weft_i_emu *emu, int64_t state_bytes);
 
 /* Device memory less the reserve, per rank. */

@@ -40,4 +40,9 @@ struct weft_i_emu {
     bool spreads; /* some module is replicated over the TP group */
 };
 
+/* The one rounding of times: to the nearest ns, at least 1 where there is anything; and of bytes:
+ * up. Both at most WEFT_INT_MAX. */
+int64_t weft_i_whole_ns(double ns);
+int64_t weft_i_whole_bytes(double bytes);
+
 #endif

@@ -198,6 +198,8 @@ static void embedding(weft_i_builder *b)
     weft_i_part_traffic(b, WEFT_I_PHASE_BWW, 3 * WEFT_I_VALUE_BYTES * values, 0);
     weft_i_part_collective(b, WEFT_I_PHASE_FW, all, WEFT_I_VALUE_BYTES * values);
     if (spread) weft_i_part_collective(b, WEFT_I_PHASE_BWW, all, WEFT_I_VALUE_BYTES * values);
+    if (b->shape->asked) /* by rows that other modules put in */
+        weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values, 0);
     b->graph->out_bytes = WEFT_I_VALUE_BYTES * values;
     const double id_values = 8.0 / WEFT_I_VALUE_BYTES;
     weft_i_part_save(b, id_values * b->rows, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_ALL);

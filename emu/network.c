@@ -54,11 +54,12 @@ weft_i_network weft_i_network_make(const weft_cluster *cluster, const weft_paral
     return network;
 }
 
-weft_i_group weft_i_network_replicas(const weft_i_network *network, int32_t rank)
+weft_i_group weft_i_network_replicas(const weft_i_network *network, int32_t rank, int32_t ep)
 {
     const weft_parallel *p = &network->parallel;
     int64_t width = (int64_t)p->dp * p->cp * p->tp;
-    weft_i_group group = network->groups[WEFT_I_AXIS_DP];
+    weft_i_group group =
+        group_of(network->cluster, p->dp / ep, p->tp * p->cp * ep, weft_i_network_devices(p));
     group.level = level_of_range(network->cluster, rank * width, rank * width + width - 1);
     return group;
 }

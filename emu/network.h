@@ -26,7 +26,7 @@ typedef enum weft_i_collective {
     WEFT_I_COLLECTIVE_ALL_TO_ALL  /* each device holds `bytes` and sends all but its own part */
 } weft_i_collective;
 
-/* A group of `devices`, neighbours `stride` apart, that reaches up to level `level`. */
+/* A group of devices that reaches up to level `level`. */
 typedef struct weft_i_group {
     int32_t devices;
     int32_t level;
@@ -41,8 +41,8 @@ typedef struct weft_i_network {
 
 weft_i_network weft_i_network_make(const weft_cluster *cluster, const weft_parallel *parallel);
 
-/* The replicas of each device of a pipeline rank. */
-weft_i_group weft_i_network_replicas(const weft_i_network *network, int32_t rank);
+/* The replicas of each device of a pipeline rank; of `ep` > 1 those with the same experts. */
+weft_i_group weft_i_network_replicas(const weft_i_network *network, int32_t rank, int32_t ep);
 
 /* Devices of the job. */
 int32_t weft_i_network_devices(const weft_parallel *parallel);

@@ -77,12 +77,13 @@ static weft_i_sums ask_layer(weft_i_emu *emu, int32_t c, const weft_i_load *load
     return sums;
 }
 
-static int64_t to_ns(double ns)
+int64_t weft_i_whole_ns(double ns)
 {
-    return ns <= 0 ? 0 : ns < 1 ? 1 : ns >= (double)WEFT_INT_MAX ? WEFT_INT_MAX : llround(ns);
+    if (ns >= (double)WEFT_INT_MAX) return WEFT_INT_MAX;
+    return ns <= 0 ? 0 : llround(fmax(ns, 1));
 }
 
-static int64_t to_bytes(double bytes)
+int64_t weft_i_whole_bytes(double bytes)
 {
     return bytes >= (double)WEFT_INT_MAX ? WEFT_INT_MAX : (int64_t)ceil(bytes);
 }
@@ -114,7 +115,7 @@ static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
     for (int p = 0; p < WEFT_I_N_PHASES; p++)
         busy[p] = sums->busy_ns[p] + sums->tp_ns[p];
     double fw_kernels = sums->kernels[WEFT_I_PHASE_FW] + core->fw_kernels;
-    out->fw_ns = to_ns(pass_ns(machine, busy[WEFT_I_PHASE_FW] + core->fw_ns, fw_kernels));
+    out->fw_ns = weft_i_whole_ns(pass_ns(machine, busy[WEFT_I_PHASE_FW] + core->fw_ns, fw_kernels));
     if (class->shape.backward == WEFT_BACKWARD_NONE) return;
     double repeat = sums->repeat_ns[strategy] + (again ? core->fw_ns : 0);
     double repeat_kernels = sums->repeat_kernels[strategy] + (again ? core->fw_kernels : 0);
@@ -122,11 +123,11 @@ static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
     double bwi_kernels = repeat_kernels + sums->kernels[WEFT_I_PHASE_BWI] + core->bw_kernels;
     double bww = busy[WEFT_I_PHASE_BWW], bww_kernels = sums->kernels[WEFT_I_PHASE_BWW];
     double split = busy[WEFT_I_PHASE_SPLIT], split_kernels = sums->kernels[WEFT_I_PHASE_SPLIT];
-    out->recompute_ns = to_ns(repeat);
-    out->bwi_ns = to_ns(pass_ns(machine, bwi, bwi_kernels));
-    out->bww_ns = to_ns(pass_ns(machine, bww + split, bww_kernels + split_kernels));
-    int64_t fused =
-        to_ns(pass_ns(machine, bwi + bww - hidden_ns(machine, sums), bwi_kernels + bww_kernels));
+    out->recompute_ns = weft_i_whole_ns(repeat);
+    out->bwi_ns = weft_i_whole_ns(pass_ns(machine, bwi, bwi_kernels));
+    out->bww_ns = weft_i_whole_ns(pass_ns(machine, bww + split, bww_kernels + split_kernels));
+    int64_t fused = weft_i_whole_ns(
+        pass_ns(machine, bwi + bww - hidden_ns(machine, sums), bwi_kernels + bww_kernels));
     out->bw_ns = fused < out->bwi_ns + out->bww_ns ? fused : out->bwi_ns + out->bww_ns;
 }
 
@@ -139,14 +140,14 @@ static layer_cost cost_of(const weft_i_emu *emu, const weft_i_class *class, cons
     bool keeps = strategy == WEFT_I_STRATEGY_NONE ||
                  (strategy == WEFT_I_STRATEGY_SELECTIVE && class->core.flash);
     double saved = runs_back && keeps ? core->saved_bytes : 0;
-    cost.saved_bytes = to_bytes(sums->saved_bytes[strategy] + saved);
-    cost.held_bytes = to_bytes(sums->held_bytes);
-    cost.made_bytes = to_bytes(sums->held_bytes - sums->held_saved[strategy]);
-    cost.fw_work = to_bytes(sums->work_bytes[strategy][0] + core->work_fw_bytes +
-                            (keeps && runs_back ? 0 : core->saved_bytes));
-    cost.bw_work = to_bytes(sums->work_bytes[strategy][1] + core->work_bw_bytes +
-                            (keeps ? 0 : core->saved_bytes));
-    cost.bww_work = to_bytes(sums->edge_bytes);
+    cost.saved_bytes = weft_i_whole_bytes(sums->saved_bytes[strategy] + saved);
+    cost.held_bytes = weft_i_whole_bytes(sums->held_bytes);
+    cost.made_bytes = weft_i_whole_bytes(sums->held_bytes - sums->held_saved[strategy]);
+    cost.fw_work = weft_i_whole_bytes(sums->work_bytes[strategy][0] + core->work_fw_bytes +
+                                      (keeps && runs_back ? 0 : core->saved_bytes));
+    cost.bw_work = weft_i_whole_bytes(sums->work_bytes[strategy][1] + core->work_bw_bytes +
+                                      (keeps ? 0 : core->saved_bytes));
+    cost.bww_work = weft_i_whole_bytes(sums->edge_bytes);
     return cost;
 }
 
@@ -295,8 +296,8 @@ weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int
                                n, (long long)work->tokens, (long long)WEFT_INT_MAX);
     }
     /* The layers read the same condition: it is saved once. */
-    a.stage.cost.saved_bytes += to_bytes(condition);
-    a.stage.cost.held_bytes += to_bytes(condition);
+    a.stage.cost.saved_bytes += weft_i_whole_bytes(condition);
+    a.stage.cost.held_bytes += weft_i_whole_bytes(condition);
     finish(&a, weft_i_emu_backward(emu, module, first, n));
     *out_cost = a.stage;
     return WEFT_STATUS_OK;
