@@ -1,0 +1,71 @@
+/* search/dual_queue.c - see dual_queue.h. */
+#include "search/dual_queue.h"
+
+#include "base/error.h"
+
+/* How much a rank may hold unless it is its oldest microbatch that asks. */
+typedef enum soft_kind {
+    SOFT_NONE,
+    SOFT_DEPTH, /* as 1F1B: P - r microbatches on rank r */
+    SOFT_FLAT   /* P microbatches on every rank */
+} soft_kind;
+
+static const int64_t *set_soft(weft_i_workbench *w, soft_kind kind)
+{
+    int32_t n_ranks = w->net.n_ranks;
+    if (kind == SOFT_NONE) return NULL;
+    for (int32_t r = 0; r < n_ranks; r++) {
+        int64_t need = weft_i_dispatcher_need(w->dispatcher, r);
+        int64_t depth = kind == SOFT_DEPTH ? n_ranks - r : n_ranks;
+        w->soft[r] = need > WEFT_INT_MAX / depth ? WEFT_INT_MAX : need * depth;
+    }
+    return w->soft;
+}
+
+weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget, double until,
+                              weft_i_incumbent *incumbent, weft_error *error)
+{
+    static const weft_i_prefer prefers[] = {WEFT_I_PREFER_ALTERNATE, WEFT_I_PREFER_BACKWARD,
+                                            WEFT_I_PREFER_FORWARD};
+    static const struct {
+        weft_i_weights weights;
+        int32_t patience;
+    } weights[] = {{WEFT_I_WEIGHTS_IDLE, 0}, {WEFT_I_WEIGHTS_IDLE, 100}, {WEFT_I_WEIGHTS_EAGER, 0}};
+    weft_i_workbench *w = workbench;
+    bool any = false;
+    for (int g = 0; g < 2; g++) {
+        int32_t group = g == 0 ? 1 : w->net.n_ranks;
+        weft_i_keys_by_turn(&w->net, &w->flow, &w->course, &w->turns, group, w->key);
+        for (int s = SOFT_NONE; s <= SOFT_FLAT; s++)
+            for (int i = 0; i < 9; i++) {
+                weft_i_rule rule = {.prefer = prefers[i % 3],
+                                    .weights = weights[i / 3].weights,
+                                    .patience = weights[i / 3].patience};
+                int64_t ns;
+                if (any && weft_i_budget_used(budget) >= until) return WEFT_STATUS_OK;
+                any = true;
+                weft_status status = weft_i_workbench_try(w, &rule, set_soft(w, (soft_kind)s),
+                                                          "dual-queue", incumbent, error, &ns);
+                if (status != WEFT_STATUS_OK) return status;
+                budget->iterations++;
+            }
+    }
+    return WEFT_STATUS_OK;
+}
+
+weft_status weft_i_dual_queue_serial(weft_i_workbench *workbench, weft_error *error,
+                                     const weft_order **out_order)
+{
+    weft_i_workbench *w = workbench;
+    weft_i_rule rule = {.prefer = WEFT_I_PREFER_BACKWARD, .weights = WEFT_I_WEIGHTS_EAGER};
+    weft_i_dispatched result;
+    for (int32_t r = 0; r < w->net.n_ranks; r++) {
+        w->limit[r] = WEFT_INT_MAX;
+        w->soft[r] = 0;
+    }
+    weft_i_keys_by_turn(&w->net, &w->flow, &w->course, &w->turns, 1, w->key);
+    if (!weft_i_dispatch(w->dispatcher, &rule, w->key, w->limit, w->soft, &result))
+        return weft_i_fail(error, WEFT_STATUS_FAILED, "the problem's edges have a cycle");
+    *out_order = result.order;
+    return WEFT_STATUS_OK;
+}

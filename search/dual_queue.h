@@ -1,0 +1,19 @@
+/* search/dual_queue.h - the grid of list scheduling rules: the paper's dual queue and its
+ * relatives. Not: improvement of what they find. */
+#ifndef WEFT_SEARCH_DUAL_QUEUE_H
+#define WEFT_SEARCH_DUAL_QUEUE_H
+
+#include "search/budget.h"
+#include "search/workbench.h"
+
+/* Try every rule of the grid on a variant and offer what comes out, until `until` of the budget is
+ * used. The first rule is the paper's: forwards and backwards in turn (arXiv 2504.14145,
+ * interleaving of stages), and is tried even when nothing is left. NO_MEMORY or OK. */
+weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget, double until,
+                              weft_i_incumbent *incumbent, weft_error *error);
+
+/* One microbatch at a time: the order that takes the least memory. */
+weft_status weft_i_dual_queue_serial(weft_i_workbench *workbench, weft_error *error,
+                                     const weft_order **out_order);
+
+#endif

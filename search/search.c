@@ -1,0 +1,220 @@
+/* search/search.c - weft_search: starts, list scheduling, improvement, one answer. */
+#include "search/starts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "search/dual_queue.h"
+#include "search/fixed.h"
+#include "search/memory.h"
+
+typedef struct searcher {
+    const weft_problem *problem;
+    weft_i_graph graph;
+    weft_i_budget budget;
+    weft_i_incumbent best;
+    int32_t n_strategies; /* the longest list of candidates, at least 1 */
+    int32_t *choices;     /* scratch, by stage */
+    bool *split;          /* scratch, by stage */
+    weft_i_arena arena;
+} searcher;
+
+void weft_search_options_init(weft_search_options *options)
+{
+    *options = (weft_search_options){.struct_size = sizeof *options, .seed = 1, .threads = 1};
+}
+
+void weft_solution_free(weft_solution *solution)
+{
+    if (!solution) return;
+    weft_order_free(solution->order);
+    free(solution->choices);
+    *solution = (weft_solution){.order = NULL};
+}
+
+/* Offer an order with the fastest strategies that fit; passed over where none does. */
+static weft_status offer_with_memory(searcher *s, const weft_order *order, const char *method,
+                                     weft_error *error)
+{
+    weft_i_offer offer;
+    weft_status status = weft_i_memory_choose(&s->graph, order, NULL, NULL, s->choices);
+    if (status == WEFT_STATUS_OK)
+        return weft_i_incumbent_offer(&s->best, order, s->choices, method, error, &offer);
+    if (status == WEFT_STATUS_INFEASIBLE) return WEFT_STATUS_OK;
+    return weft_i_memory_choose(&s->graph, order, error, NULL, s->choices); /* for its text */
+}
+
+static weft_status try_starts(searcher *s, const weft_i_start *starts, int32_t n_starts,
+                              weft_error *error)
+{
+    weft_status status = WEFT_STATUS_OK;
+    for (int32_t i = 0; i < n_starts && status == WEFT_STATUS_OK; i++) {
+        weft_i_offer offer;
+        if (starts[i].choices)
+            status = weft_i_incumbent_offer(&s->best, starts[i].order, starts[i].choices,
+                                            starts[i].method, error, &offer);
+        else
+            status = offer_with_memory(s, starts[i].order, starts[i].method, error);
+    }
+    return status;
+}
+
+/* The published orders that suit the problem's own slots. */
+static weft_status try_fixed(searcher *s, weft_error *error)
+{
+    weft_i_slots slots;
+    weft_status status = weft_i_slots_derive(&s->graph, &s->arena, NULL, &slots);
+    if (status == WEFT_STATUS_NO_MEMORY) return weft_i_no_memory(error);
+    if (status != WEFT_STATUS_OK) return WEFT_STATUS_OK;
+    for (int kind = WEFT_I_FIXED_GPIPE; kind <= WEFT_I_FIXED_OPTIMUS; kind++) {
+        weft_order *order = NULL;
+        status = weft_i_order_fixed(&s->graph, (weft_i_fixed_kind)kind, &slots, 0, NULL, &order);
+        if (status == WEFT_STATUS_NO_MEMORY) return weft_i_no_memory(error);
+        if (status != WEFT_STATUS_OK) continue;
+        status = offer_with_memory(s, order, weft_i_fixed_name((weft_i_fixed_kind)kind), error);
+        weft_order_free(order);
+        if (status != WEFT_STATUS_OK) return status;
+        s->budget.iterations++;
+    }
+    return WEFT_STATUS_OK;
+}
+
+/* Put strategy k in force for every stage. */
+static void set_strategy(searcher *s, int32_t k)
+{
+    for (int32_t i = 0; i < s->problem->n_stages; i++) {
+        int32_t n = s->problem->stages[i].n_candidates;
+        s->choices[i] = k < n ? k : n - 1;
+    }
+}
+
+/* Whether some stage gains by its backward not being split. */
+static bool fused_is_faster(const searcher *s)
+{
+    for (int32_t i = 0; i < s->problem->n_stages; i++) {
+        const weft_cost *cost = &s->problem->stages[i].now.cost;
+        if (weft_cost_can_split(cost) && cost->bw_ns < cost->bwi_ns + cost->bww_ns) return true;
+    }
+    return false;
+}
+
+static bool can_split(const searcher *s)
+{
+    for (int32_t i = 0; i < s->problem->n_stages; i++)
+        if (s->problem->stages[i].backward == WEFT_BACKWARD_FULL &&
+            weft_cost_can_split(&s->problem->stages[i].now.cost))
+            return true;
+    return false;
+}
+
+/* List scheduling under strategy k, split or not; then memory that is left over is used. */
+static weft_status try_strategy(searcher *s, int32_t k, bool split, double until, weft_error *error)
+{
+    weft_i_workbench workbench;
+    set_strategy(s, k);
+    for (int32_t i = 0; i < s->problem->n_stages; i++)
+        s->split[i] = split;
+    int64_t before = weft_i_incumbent_ns(&s->best);
+    weft_status status = weft_i_workbench_open(&s->graph, s->choices, s->split, error, &workbench);
+    if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
+        status = weft_i_dual_queue(&workbench, &s->budget, until, &s->best, error);
+    weft_i_workbench_close(&workbench);
+    if (status != WEFT_STATUS_OK || k == 0 || weft_i_incumbent_ns(&s->best) == before)
+        return status;
+    weft_order *order = weft_order_copy(s->best.order);
+    if (!order) return weft_i_no_memory(error);
+    status = offer_with_memory(s, order, s->best.method, error);
+    weft_order_free(order);
+    return status;
+}
+
+static weft_status try_strategies(searcher *s, weft_error *error)
+{
+    bool splits = can_split(s), fuses = !splits || fused_is_faster(s);
+    weft_status status = WEFT_STATUS_OK;
+    for (int32_t k = 0; k < s->n_strategies && status == WEFT_STATUS_OK; k++) {
+        double until = (double)(k + 1) / s->n_strategies;
+        if (splits) status = try_strategy(s, k, true, until, error);
+        if (fuses && status == WEFT_STATUS_OK) status = try_strategy(s, k, false, until, error);
+    }
+    return status;
+}
+
+/* The order that takes the least memory: its answer or what it lacks. */
+static weft_status try_serial(searcher *s, weft_error *error)
+{
+    weft_i_workbench workbench;
+    const weft_order *order = NULL;
+    set_strategy(s, s->n_strategies - 1);
+    weft_status status = weft_i_workbench_open(&s->graph, s->choices, NULL, error, &workbench);
+    if (status == WEFT_STATUS_OK) status = weft_i_dual_queue_serial(&workbench, error, &order);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_memory_choose(&s->graph, order, error, NULL, s->choices);
+    weft_i_offer offer;
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_incumbent_offer(&s->best, order, s->choices, "serial", error, &offer);
+    weft_i_workbench_close(&workbench);
+    return status;
+}
+
+static weft_status prepare(searcher *s, const weft_search_options *options, weft_error *error)
+{
+    weft_status status = weft_i_graph_build(s->problem, &s->arena, error, &s->graph);
+    if (status != WEFT_STATUS_OK) return status;
+    s->n_strategies = 1;
+    for (int32_t i = 0; i < s->problem->n_stages; i++)
+        if (s->problem->stages[i].n_candidates > s->n_strategies)
+            s->n_strategies = s->problem->stages[i].n_candidates;
+    s->choices = weft_i_new(&s->arena, int32_t, s->problem->n_stages);
+    s->split = weft_i_new(&s->arena, bool, s->problem->n_stages);
+    if (!s->choices || !s->split) return weft_i_no_memory(error);
+    return weft_i_incumbent_init(&s->graph, options->objective, &s->arena, error, &s->best);
+}
+
+static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts, weft_error *error)
+{
+    weft_status status = try_starts(s, starts, n_starts, error);
+    if (status == WEFT_STATUS_OK) status = try_fixed(s, error);
+    if (status == WEFT_STATUS_OK) status = try_strategies(s, error);
+    if (status == WEFT_STATUS_OK && !s->best.order) status = try_serial(s, error);
+    return status;
+}
+
+static weft_status hand_over(searcher *s, weft_error *error, weft_solution *out_solution)
+{
+    size_t n = (size_t)s->problem->n_stages;
+    int32_t *choices = weft_i_alloc(n > 0 ? n : 1, sizeof *choices);
+    if (!choices) return weft_i_no_memory(error);
+    memcpy(choices, s->best.choices, n * sizeof *choices);
+    *out_solution = (weft_solution){.order = s->best.order,
+                                    .choices = choices,
+                                    .time = s->best.time,
+                                    .method = s->best.method,
+                                    .iterations = s->budget.iterations,
+                                    .stopped = s->budget.stopped};
+    s->best.order = NULL;
+    return WEFT_STATUS_OK;
+}
+
+weft_status weft_i_search(const weft_problem *problem, const weft_search_options *options,
+                          const weft_i_start *starts, int32_t n_starts, weft_error *error,
+                          weft_solution *out_solution)
+{
+    weft_search_options defaults;
+    weft_search_options_init(&defaults);
+    options = options ? options : &defaults;
+    searcher s = {.problem = problem, .budget = weft_i_budget_begin(options)};
+    weft_status status = prepare(&s, options, error);
+    if (status == WEFT_STATUS_OK) status = run(&s, starts, n_starts, error);
+    if (status == WEFT_STATUS_OK) status = hand_over(&s, error, out_solution);
+    weft_i_incumbent_free(&s.best);
+    weft_i_arena_free(&s.arena);
+    return status;
+}
+
+weft_status weft_search(const weft_problem *problem, const weft_search_options *options,
+                        weft_error *error, weft_solution *out_solution)
+{
+    return weft_i_search(problem, options, NULL, 0, error, out_solution);
+}
