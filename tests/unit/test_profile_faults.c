@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "plan/layout_own.h"
 #include "profiles/batch_own.h"
 #include "weft/cluster.h"
 #include "weft/model.h"
@@ -55,6 +56,20 @@ static weft_status run_batch(weft_error *error)
     return status;
 }
 
+static weft_status run_layout(weft_error *error)
+{
+    static const char TEXT[] =
+        "{\"format\":\"weft.layout\",\"version\":1,\"revision\":0,\"name\":\"t\",\"model\":\"m\","
+        "\"parallel\":{\"dp\":1,\"pp\":2,\"tp\":1,\"cp\":1,\"ep\":1},\"slots\":1,\"modules\":[{"
+        "\"module\":\"a\",\"segments\":1,\"direction\":1,\"submicrobatch_tokens\":9}],"
+        "\"chunks\":[{\"module\":\"a\",\"segment\":0,\"rank\":0,\"first_layer\":0,\"layers\":1,"
+        "\"slot\":0}]}";
+    weft_layout *layout = NULL;
+    weft_status status = weft_i_layout_parse("t", TEXT, strlen(TEXT), error, &layout);
+    weft_layout_free(layout);
+    return status;
+}
+
 /* Fail allocation 1, 2, ... of a reader until it gets by without meeting the failing one. */
 static void fail_each(const char *name, weft_status (*reader)(weft_error *), long at_least)
 {
@@ -89,4 +104,8 @@ Test(profile_faults, of_recipes)
 Test(profile_faults, of_batches)
 {
     fail_each("batch", run_batch, 3);
+}
+Test(profile_faults, of_layouts)
+{
+    fail_each("layout", run_layout, 3);
 }
