@@ -99,29 +99,37 @@ static weft_status make_modules(weft_i_emu *emu, weft_error *error)
     return emu->modules ? WEFT_STATUS_OK : out_of_memory(error);
 }
 
-/* Whether layer l of module m gives the layers that read its output a reason to ask for its
- * gradient. */
+/* Whether layer l of module m wants the gradient of its output. */
 static bool wants(const weft_i_emu *emu, int32_t m, int32_t l)
 {
     return emu->modules[m].trained[l] || emu->modules[m].asked[l];
 }
 
-static bool is_asked(const weft_i_emu *emu, int32_t m, int32_t l)
+/* Whether an edge into layer l of module m asks for a gradient: of the condition that it reads, or
+ * of anything else. */
+static bool edge_asks(const weft_i_emu *emu, int32_t m, int32_t l, bool condition)
 {
-    if (l > 0 && wants(emu, m, l - 1)) return true;
     for (int32_t i = 0; i < emu->model->n_edges; i++) {
         const weft_model_edge *edge = &emu->model->edges[i];
-        if (edge->gradient && edge->to_module == m && edge->to_first_layer <= l &&
-            l <= edge->to_last_layer && wants(emu, edge->from_module, edge->from_layer))
+        if (edge->gradient && (edge->kind == WEFT_EDGE_CONDITION) == condition &&
+            edge->to_module == m && edge->to_first_layer <= l && l <= edge->to_last_layer &&
+            wants(emu, edge->from_module, edge->from_layer))
             return true;
     }
     return false;
 }
 
-static weft_backward backward_of(const weft_i_emu *emu, int32_t m, int32_t l)
+static weft_i_place place_of(weft_i_emu *emu, int32_t m, int32_t l)
 {
-    if (emu->modules[m].trained[l]) return WEFT_BACKWARD_FULL;
-    return emu->modules[m].asked[l] ? WEFT_BACKWARD_INPUT : WEFT_BACKWARD_NONE;
+    weft_i_emu_module *own = &emu->modules[m];
+    weft_i_place place = {.tp_mode = own->tp_mode};
+    place.condition_asked = edge_asks(emu, m, l, true);
+    place.asked = (l > 0 && wants(emu, m, l - 1)) || edge_asks(emu, m, l, false);
+    own->asked[l] = place.asked || place.condition_asked;
+    place.backward = own->trained[l] ? WEFT_BACKWARD_FULL
+                     : own->asked[l] ? WEFT_BACKWARD_INPUT
+                                     : WEFT_BACKWARD_NONE;
+    return place;
 }
 
 /* Measured layers are told apart by their table. */
@@ -150,8 +158,8 @@ static int32_t class_of(weft_i_emu *emu, int32_t m, int32_t l)
     const weft_i_emu_module *module = &emu->modules[m];
     const weft_layer *layer = &emu->model->modules[m].layers[l];
     weft_i_class made = {.layer = layer};
-    made.shape = weft_i_shape_of(layer, emu->recipe, &emu->parallel, module->tp_mode,
-                                 backward_of(emu, m, l), module->asked[l]);
+    weft_i_place place = place_of(emu, m, l);
+    made.shape = weft_i_shape_of(layer, emu->recipe, &emu->parallel, &place);
     if (layer->kind == WEFT_LAYER_MEASURED) made.shape.measured = measured_number(emu, layer);
     int64_t spread = module->tp_mode == WEFT_TP_MODE_DP_IN_TP ? emu->parallel.tp : 1;
     int64_t merge = l > 0 ? module->merge[l - 1] : 1;
@@ -176,10 +184,9 @@ static weft_status make_classes(weft_i_emu *emu, weft_error *error)
     if (!emu->classes) return out_of_memory(error);
     /* An edge goes from a lower module to a higher: what is asked is known when it is needed. */
     for (int32_t m = 0; m < model->n_modules; m++)
-        for (int32_t l = 0; l < model->modules[m].n_layers; l++) {
-            emu->modules[m].asked[l] = is_asked(emu, m, l);
+        for (int32_t l = 0; l < model->modules[m].n_layers; l++)
             emu->modules[m].classes[l] = class_of(emu, m, l);
-        }
+
     return WEFT_STATUS_OK;
 }
 

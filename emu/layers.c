@@ -2,13 +2,11 @@
 #include "emu/layers.h"
 
 #include <math.h>
-#include <stddef.h>
 
-#include "emu/parts.h"
+#include "emu/blocks.h"
 
 weft_i_shape weft_i_shape_of(const weft_layer *layer, const weft_recipe *recipe,
-                             const weft_parallel *parallel, weft_tp_mode mode,
-                             weft_backward backward, bool asked)
+                             const weft_parallel *parallel, const weft_i_place *place)
 {
     return (weft_i_shape){
         .kind = layer->kind,
@@ -32,128 +30,29 @@ weft_i_shape weft_i_shape_of(const weft_layer *layer, const weft_recipe *recipe,
         .state_size = layer->state_size,
         .expand = layer->expand,
         .conv_width = layer->conv_width,
-        .tp = mode == WEFT_TP_MODE_TP ? parallel->tp : 1,
+        .tp = place->tp_mode == WEFT_TP_MODE_TP ? parallel->tp : 1,
         .cp = parallel->cp,
         .ep = parallel->ep,
         .sequence_parallel = recipe->sequence_parallel,
         .flash = recipe->flash_attention,
-        .backward = backward,
-        .asked = asked,
+        .backward = place->backward,
+        .asked = place->asked,
+        .condition_asked = place->condition_asked,
         .measured = -1,
     };
-}
-
-/* Fewer key heads than devices: each device holds a copy of one. */
-static double key_width(const weft_i_shape *s)
-{
-    return fmax((double)s->kv_heads, (double)s->tp) * (double)s->head_size;
-}
-
-/* Query, key and value maps of self-attention, the core's tensors, and the output map. */
-static void self_attention(weft_i_builder *b)
-{
-    const weft_i_shape *s = b->shape;
-    double h = (double)s->hidden, q = (double)(s->heads * s->head_size), kv = key_width(s);
-    weft_i_part_gather(b, h);
-    weft_i_part_map(b, b->rows, h, q + 2 * kv, WEFT_I_CUT_COLUMN, 1);
-    /* Bias and split of all three, position embedding of query and key. */
-    double values = b->rows * weft_i_cut_over_tp(b, 2 * q + 3 * kv);
-    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values, b->again);
-    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values, 0);
-    weft_i_part_save(b, b->rows * weft_i_cut_over_tp(b, q + 2 * kv), WEFT_I_NEED_INPUT,
-                     WEFT_I_UNDER_KEPT);
-    /* The output map's input; a fused backward of attention reads it too. */
-    unsigned reads = s->flash ? WEFT_I_NEED_INPUT : 0;
-    weft_i_part_save(b, b->rows * weft_i_cut_over_tp(b, q), WEFT_I_NEED_WEIGHT | reads,
-                     WEFT_I_UNDER_KEPT);
-    weft_i_part_map(b, b->rows, q, h, WEFT_I_CUT_ROW, 1);
-    weft_i_part_reduce(b, h);
-}
-
-static void cross_attention(weft_i_builder *b, double context)
-{
-    const weft_i_shape *s = b->shape;
-    double h = (double)s->hidden, q = (double)(s->heads * s->head_size), kv = key_width(s);
-    weft_i_part_gather(b, h);
-    weft_i_part_map(b, b->rows, h, q, WEFT_I_CUT_COLUMN, 1);
-    weft_i_part_map(b, context, (double)s->cross_hidden, 2 * kv, WEFT_I_CUT_COLUMN, 1);
-    double values = b->rows * weft_i_cut_over_tp(b, q) + context * weft_i_cut_over_tp(b, 2 * kv);
-    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values, b->again);
-    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values, 0);
-    weft_i_part_save(b, values, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
-    unsigned reads = s->flash ? WEFT_I_NEED_INPUT : 0;
-    weft_i_part_save(b, b->rows * weft_i_cut_over_tp(b, q), WEFT_I_NEED_WEIGHT | reads,
-                     WEFT_I_UNDER_KEPT);
-    weft_i_part_map(b, b->rows, q, h, WEFT_I_CUT_ROW, 1);
-    weft_i_part_reduce(b, h);
-}
-
-/* The two or three maps of an MLP, `count` experts of `rows` rows each. */
-static void mlp_maps(weft_i_builder *b, double rows, double ffn, double count)
-{
-    bool gated = b->shape->swiglu;
-    double h = (double)b->shape->hidden;
-    weft_i_part_map(b, rows, h, gated ? 2 * ffn : ffn, WEFT_I_CUT_COLUMN, count);
-    weft_i_part_activation(b, rows * count, ffn, gated);
-    weft_i_part_map(b, rows, ffn, h, WEFT_I_CUT_ROW, count);
-}
-
-static void all_to_all(weft_i_builder *b, weft_i_phase phase, double bytes)
-{
-    if (b->shape->ep > 1)
-        weft_i_operators_add(b->graph,
-                             (weft_i_operator){.kind = WEFT_I_OPERATOR_COLLECTIVE,
-                                               .phase = phase,
-                                               .repeat = phase == WEFT_I_PHASE_FW ? b->again : 0,
-                                               .bytes = bytes,
-                                               .kernels = 1,
-                                               .axis = WEFT_I_AXIS_EP,
-                                               .collective = WEFT_I_COLLECTIVE_ALL_TO_ALL});
-}
-
-/* Router, dispatch to the experts' devices, experts with even load, and combination. */
-static void experts(weft_i_builder *b)
-{
-    const weft_i_shape *s = b->shape;
-    double h = (double)s->hidden, e = (double)s->experts, top = (double)s->experts_per_token;
-    double local = ceil(e / (double)s->ep), routed = b->rows * top;
-    weft_i_part_map(b, b->shard, h, e, WEFT_I_CUT_NOT, 1);
-    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 4 * WEFT_I_VALUE_BYTES * b->shard * e, b->again);
-    weft_i_part_gather(b, h);
-    for (int i = 0; i < 2; i++) { /* out and back: permute and send */
-        double values = routed * h;
-        weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values, b->again);
-        weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values, 0);
-        all_to_all(b, WEFT_I_PHASE_FW, WEFT_I_VALUE_BYTES * b->shard * top * h);
-        all_to_all(b, WEFT_I_PHASE_BWI, WEFT_I_VALUE_BYTES * b->shard * top * h);
-        /* Sent rows are the maps' input; those that come back give the router its gradient. */
-        weft_i_part_save(b, values, i == 0 ? WEFT_I_NEED_WEIGHT : WEFT_I_NEED_INPUT,
-                         WEFT_I_UNDER_KEPT);
-    }
-    mlp_maps(b, ceil(routed / local), (double)s->ffn, local);
-    if (s->shared_experts > 0) mlp_maps(b, b->rows, (double)(s->ffn * s->shared_experts), 1);
-    weft_i_part_reduce(b, h);
-}
-
-static void mlp(weft_i_builder *b)
-{
-    double h = (double)b->shape->hidden;
-    weft_i_part_gather(b, h);
-    mlp_maps(b, b->rows, (double)b->shape->ffn, 1);
-    weft_i_part_reduce(b, h);
 }
 
 static void transformer(weft_i_builder *b)
 {
     double h = (double)b->shape->hidden;
     weft_i_part_norm(b, b->shard, h, true);
-    self_attention(b);
+    weft_i_block_self_attention(b);
     weft_i_part_add(b);
     weft_i_part_norm(b, b->shard, h, false);
     if (b->shape->experts > 0)
-        experts(b);
+        weft_i_block_experts(b);
     else
-        mlp(b);
+        weft_i_block_mlp(b);
     weft_i_part_add(b);
 }
 
@@ -161,8 +60,8 @@ static void transformer(weft_i_builder *b)
 static void modulation(weft_i_builder *b)
 {
     double values = b->shard * (double)b->shape->hidden;
-    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 4 * WEFT_I_VALUE_BYTES * values, b->again);
-    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 5 * WEFT_I_VALUE_BYTES * values, 0);
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 4 * WEFT_I_VALUE_BYTES * values);
+    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 5 * WEFT_I_VALUE_BYTES * values);
     weft_i_part_save(b, values, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
 }
 
@@ -170,36 +69,36 @@ static void dit(weft_i_builder *b, const weft_i_load *load)
 {
     const weft_i_shape *s = b->shape;
     double h = (double)s->hidden;
-    if (!s->adaln_shared) weft_i_part_map(b, (double)load->spans, h, 6 * h, WEFT_I_CUT_COLUMN, 1);
     weft_i_part_norm(b, b->shard, h, true);
     modulation(b);
-    self_attention(b);
+    weft_i_block_self_attention(b);
     weft_i_part_add(b);
     if (s->cross_hidden > 0) {
         weft_i_part_norm(b, b->shard, h, false);
-        cross_attention(b, (double)load->context);
+        weft_i_block_cross_attention(b, (double)load->context);
         weft_i_part_add(b);
     }
     weft_i_part_norm(b, b->shard, h, false);
     modulation(b);
-    mlp(b);
+    weft_i_block_mlp(b);
     weft_i_part_add(b);
     if (!s->adaln_shared) weft_i_part_map(b, (double)load->spans, h, 6 * h, WEFT_I_CUT_COLUMN, 1);
 }
 
-/* A table cut by rows of the vocabulary: each device adds what it has. The gradient goes nowhere
- * but into the table. */
+/* A table cut by rows of the vocabulary: each device adds what it has. */
 static void embedding(weft_i_builder *b)
 {
     bool spread = b->shape->sequence_parallel;
     weft_i_collective all = spread ? WEFT_I_COLLECTIVE_ALL_GATHER : WEFT_I_COLLECTIVE_ALL_REDUCE;
     double values = b->rows * (double)b->shape->hidden;
-    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values, b->again);
-    weft_i_part_traffic(b, WEFT_I_PHASE_BWW, 3 * WEFT_I_VALUE_BYTES * values, 0);
-    weft_i_part_collective(b, WEFT_I_PHASE_FW, all, WEFT_I_VALUE_BYTES * values);
-    if (spread) weft_i_part_collective(b, WEFT_I_PHASE_BWW, all, WEFT_I_VALUE_BYTES * values);
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values);
+    weft_i_part_traffic(b, WEFT_I_PHASE_BWW, 3 * WEFT_I_VALUE_BYTES * values);
+    weft_i_part_collective(b, WEFT_I_PHASE_FW, WEFT_I_AXIS_TP, all, WEFT_I_VALUE_BYTES * values);
+    if (spread)
+        weft_i_part_collective(b, WEFT_I_PHASE_BWW, WEFT_I_AXIS_TP, all,
+                               WEFT_I_VALUE_BYTES * values);
     if (b->shape->asked) /* by rows that other modules put in */
-        weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values, 0);
+        weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values);
     b->graph->out_bytes = WEFT_I_VALUE_BYTES * values;
     const double id_values = 8.0 / WEFT_I_VALUE_BYTES;
     weft_i_part_save(b, id_values * b->rows, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_ALL);
@@ -215,10 +114,11 @@ static void head(weft_i_builder *b)
     weft_i_part_norm(b, b->shard, h, true);
     weft_i_part_gather(b, h);
     weft_i_part_map(b, b->rows, h, (double)s->vocab, WEFT_I_CUT_COLUMN, 1);
-    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 18 * logits, b->again);
-    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 10 * logits, 0);
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 18 * logits);
+    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 10 * logits);
     for (int i = 0; i < 3; i++)
-        weft_i_part_collective(b, WEFT_I_PHASE_FW, WEFT_I_COLLECTIVE_ALL_REDUCE, 4 * b->rows);
+        weft_i_part_collective(b, WEFT_I_PHASE_FW, WEFT_I_AXIS_TP, WEFT_I_COLLECTIVE_ALL_REDUCE,
+                               4 * b->rows);
     const double float_values = 4.0 / WEFT_I_VALUE_BYTES;
     weft_i_part_save(b, float_values * logits, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
     b->graph->inner_bytes = fmax(b->graph->inner_bytes, (WEFT_I_VALUE_BYTES + 4) * logits);
@@ -230,7 +130,7 @@ static void patch_embedding(weft_i_builder *b)
     weft_i_part_map(b, b->shard, in, h, WEFT_I_CUT_NOT, 1);
     weft_i_part_save(b, b->shard * in, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_ALL);
     /* Bias and position embedding. */
-    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 6 * b->shard * h, b->again);
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 6 * b->shard * h);
 }
 
 static void projector(weft_i_builder *b)
@@ -259,8 +159,8 @@ static void mamba(weft_i_builder *b)
     weft_i_part_map(b, b->rows, h, 2 * inner, WEFT_I_CUT_COLUMN, 1);
     weft_i_part_map(b, b->rows, h, 2 * n, WEFT_I_CUT_NOT, 1);
     weft_i_part_map(b, b->rows, h, ceil(inner / size), WEFT_I_CUT_COLUMN, 1);
-    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * b->rows * conv, b->again);
-    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 3 * WEFT_I_VALUE_BYTES * b->rows * conv, 0);
+    weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * b->rows * conv);
+    weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 3 * WEFT_I_VALUE_BYTES * b->rows * conv);
     weft_i_part_product(b, CHUNK, CHUNK, n, chunks);
     weft_i_part_product(b, CHUNK, size, CHUNK, chunks * heads);
     weft_i_part_product(b, n, size, CHUNK, chunks * heads);
@@ -274,54 +174,55 @@ static void mamba(weft_i_builder *b)
     weft_i_part_add(b);
 }
 
-/* A column of a measured layer at `tokens`: linear between rows, proportional beyond them. */
-static double measured_at(const weft_layer *layer, double tokens, size_t offset)
+/* A measured layer's row at `tokens`: linear between rows, proportional beyond them. */
+typedef struct measured_row {
+    double fw_ns, bw_ns, bwi_ns, bww_ns;
+    double saved_bytes, held_bytes, work_bytes;
+} measured_row;
+
+static measured_row measured_at(const weft_layer *layer, double tokens)
 {
-    const char *column = (const char *)layer->rows + offset;
-    int32_t last = layer->n_rows - 1, i = 0;
+    int32_t i = 0, last = layer->n_rows - 1;
     while (i < last && (double)layer->rows[i + 1].tokens < tokens)
         i++;
-    const int64_t *low = (const int64_t *)(const void *)(column + (size_t)i * sizeof *layer->rows);
-    double x0 = (double)layer->rows[i].tokens, y0 = (double)*low;
-    if (tokens <= x0 || i == last) return x0 > 0 ? y0 * tokens / x0 : y0;
-    const int64_t *high = low + sizeof *layer->rows / sizeof *low;
-    double x1 = (double)layer->rows[i + 1].tokens, y1 = (double)*high;
-    if (tokens > x1) return x1 > 0 ? y1 * tokens / x1 : y1;
-    return y0 + (y1 - y0) * (tokens - x0) / (x1 - x0);
+    const weft_measured_row *low = &layer->rows[i], *high = &layer->rows[i < last ? i + 1 : i];
+    double x0 = (double)low->tokens, x1 = (double)high->tokens;
+    double from_high = x1 > x0 ? (tokens - x0) / (x1 - x0) : 0, from_low = 1 - from_high;
+    if (tokens < x0 || x1 == x0 || tokens > x1) {
+        from_low = tokens < x0 ? tokens / x0 : 0;
+        from_high = tokens < x0 ? 0 : tokens / x1;
+    }
+#define WEFT_MIX(field) (from_low * (double)low->field + from_high * (double)high->field)
+    return (measured_row){WEFT_MIX(fw_ns),     WEFT_MIX(bw_ns),       WEFT_MIX(bwi_ns),
+                          WEFT_MIX(bww_ns),    WEFT_MIX(saved_bytes), WEFT_MIX(held_bytes),
+                          WEFT_MIX(work_bytes)};
+#undef WEFT_MIX
 }
 
-static double measured_bytes(const weft_layer *layer, double tokens, size_t offset)
+static void fixed(weft_i_builder *b, weft_i_phase phase, double ns)
 {
-    return measured_at(layer, tokens, offset) / WEFT_I_VALUE_BYTES;
-}
-
-#define COLUMN(name) offsetof(weft_measured_row, name)
-
-static void measured_pass(weft_i_builder *b, const weft_layer *layer, weft_i_phase phase,
-                          size_t offset)
-{
-    double ns = measured_at(layer, b->rows, offset);
-    unsigned repeat = phase == WEFT_I_PHASE_FW ? b->again : 0;
-    weft_i_operators_add(b->graph, (weft_i_operator){.kind = WEFT_I_OPERATOR_FIXED,
-                                                     .phase = phase,
-                                                     .repeat = repeat,
-                                                     .bytes = ns});
+    weft_i_operators_add(b->graph,
+                         (weft_i_operator){.kind = WEFT_I_OPERATOR_FIXED,
+                                           .phase = phase,
+                                           .repeat = phase == WEFT_I_PHASE_FW ? b->again : 0,
+                                           .bytes = ns});
 }
 
 /* The rows are of one device: a measured layer is not cut over the TP group. */
 static void measured(weft_i_builder *b, const weft_layer *layer)
 {
-    bool split = measured_at(layer, b->rows, COLUMN(bww_ns)) > 0;
-    measured_pass(b, layer, WEFT_I_PHASE_FW, COLUMN(fw_ns));
-    measured_pass(b, layer, WEFT_I_PHASE_BWI, split ? COLUMN(bwi_ns) : COLUMN(bw_ns));
-    if (split) measured_pass(b, layer, WEFT_I_PHASE_BWW, COLUMN(bww_ns));
-    double input = b->rows * (double)b->shape->hidden;
-    double saved = measured_bytes(layer, b->rows, COLUMN(saved_bytes));
-    double held = fmin(saved, measured_bytes(layer, b->rows, COLUMN(held_bytes)));
-    weft_i_part_save(b, fmin(input, saved), WEFT_I_NEED_INPUT, WEFT_I_UNDER_ALL);
-    weft_i_part_save(b, fmax(0, saved - input - held), WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
+    measured_row row = measured_at(layer, b->rows);
+    bool split = row.bww_ns > 0;
+    fixed(b, WEFT_I_PHASE_FW, row.fw_ns);
+    fixed(b, WEFT_I_PHASE_BWI, split ? row.bwi_ns : row.bw_ns);
+    if (split) fixed(b, WEFT_I_PHASE_BWW, row.bww_ns);
+    double saved = row.saved_bytes / WEFT_I_VALUE_BYTES, held = row.held_bytes / WEFT_I_VALUE_BYTES;
+    double input = fmin(b->rows * (double)b->shape->hidden, saved);
+    weft_i_part_save(b, input, WEFT_I_NEED_INPUT, WEFT_I_UNDER_ALL);
+    held = fmin(held, saved - input);
+    weft_i_part_save(b, saved - input - held, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
     weft_i_part_save(b, held, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_KEPT);
-    b->graph->inner_bytes = measured_at(layer, b->rows, COLUMN(work_bytes));
+    b->graph->inner_bytes = row.work_bytes;
 }
 
 void weft_i_layer_operators(const weft_i_shape *shape, const weft_layer *layer,

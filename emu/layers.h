@@ -17,14 +17,20 @@ typedef struct weft_i_shape {
     int64_t state_size, expand, conv_width;
     int64_t tp, cp, ep; /* ways the layer is cut; tp 1 where the module is replicated */
     int64_t sequence_parallel, flash;
-    int64_t backward; /* weft_backward */
-    int64_t asked;    /* for the gradient of its input */
-    int64_t measured; /* its number among the measured layers, else -1 */
+    int64_t backward;               /* weft_backward */
+    int64_t asked, condition_asked; /* for the gradient of its input, of its condition */
+    int64_t measured;               /* its number among the measured layers, else -1 */
 } weft_i_shape;
 
+/* What a layer's surroundings make of it. */
+typedef struct weft_i_place {
+    weft_tp_mode tp_mode;
+    weft_backward backward;
+    bool asked, condition_asked; /* for the gradient of its input, of its condition */
+} weft_i_place;
+
 weft_i_shape weft_i_shape_of(const weft_layer *layer, const weft_recipe *recipe,
-                             const weft_parallel *parallel, weft_tp_mode mode,
-                             weft_backward backward, bool asked);
+                             const weft_parallel *parallel, const weft_i_place *place);
 
 /* What a layer works on, on its slowest device before CP and TP cut it: `tokens` at the layer's
  * input. */

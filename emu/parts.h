@@ -13,7 +13,7 @@ typedef struct weft_i_builder {
     const weft_i_shape *shape;
     weft_i_operators *graph;
     double rows;    /* tokens on this device */
-    bool entry;     /* the next map is the first, and nobody asks for its input's gradient */
+    bool entry;     /* nobody asks for the gradient of the next map's input */
     double shard;   /* the same where sequence parallelism spreads them over the TP group */
     unsigned again; /* FULL where that strategy runs the layer's forward again, else 0 */
     unsigned lean;  /* SELECTIVE where that strategy makes norms and activations again, else 0 */
@@ -31,7 +31,7 @@ typedef enum weft_i_cut { WEFT_I_CUT_NOT, WEFT_I_CUT_COLUMN, WEFT_I_CUT_ROW } we
 /* A part of `whole` that is cut over the TP group. */
 double weft_i_cut_over_tp(const weft_i_builder *b, double whole);
 
-void weft_i_part_traffic(weft_i_builder *b, weft_i_phase phase, double bytes, unsigned repeat);
+void weft_i_part_traffic(weft_i_builder *b, weft_i_phase phase, double bytes);
 void weft_i_part_save(weft_i_builder *b, double values, unsigned need, unsigned kept);
 
 /* A norm over `width` values and its saved input and output; `first`: its input is the layer's,
@@ -43,9 +43,9 @@ void weft_i_part_norm(weft_i_builder *b, double rows, double width, bool first);
 void weft_i_part_map(weft_i_builder *b, double rows, double in, double out, weft_i_cut cut,
                      double count);
 
-/* A collective of the TP group, where there is one. */
-void weft_i_part_collective(weft_i_builder *b, weft_i_phase phase, weft_i_collective kind,
-                            double bytes);
+/* A collective along an axis that the layer is cut over; nothing where it is not. */
+void weft_i_part_collective(weft_i_builder *b, weft_i_phase phase, weft_i_axis axis,
+                            weft_i_collective kind, double bytes);
 
 /* Before a map cut by columns, and after one cut by rows, of `width` values a token. */
 void weft_i_part_gather(weft_i_builder *b, double width);
