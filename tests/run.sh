@@ -134,13 +134,13 @@ stage_gcc()
 
 stage_clang()
 {
-    build clang clang && run_tests clang --no-suite house
+    build clang clang && run_tests clang --no-suite house --no-suite selftest
 }
 
 stage_sanitizers()
 {
     build sanitizers gcc -Db_sanitize=address,undefined -Db_lundef=false &&
-        run_tests sanitizers --no-suite house --timeout-multiplier 5 \
+        run_tests sanitizers --no-suite house --no-suite selftest --timeout-multiplier 5 \
             --wrapper "sh '$top/tests/memcheck.sh' sanitizers"
 }
 
