@@ -1,6 +1,7 @@
 /* base/json_in.c - documents, cursors and places of errors. Not: typed reading (json_read.c). */
 #include "base/json_in.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,13 +56,15 @@ static const char *syntax_words(const json_error_t *parsed)
 static weft_status fail_syntax(const weft_i_json_doc *doc, const json_error_t *parsed,
                                weft_error *error)
 {
-    if (json_error_code(parsed) == json_error_out_of_memory) return weft_i_no_memory(error);
+    /* jansson tells most of its failed allocations as wrong syntax, or as nothing at all. */
+    if (errno == ENOMEM || !parsed->text[0]) return weft_i_no_memory(error);
     const char *words = syntax_words(parsed);
     const char *near = strstr(parsed->text, " near ");
     if (!near || strcmp(near, " near end of file") == 0) near = "";
     bool is_first = error && error->status == WEFT_STATUS_OK;
-    weft_i_fail_at(error, WEFT_STATUS_BAD_INPUT, doc->name, doc->first_line + parsed->line - 1,
-                   NULL, "not valid JSON: %s%s", words ? words : parsed->text, words ? near : "");
+    int line = doc->first_line + parsed->line - 1;
+    weft_i_fail_at(error, WEFT_STATUS_BAD_INPUT, doc->name, line, NULL, "not valid JSON: %s%s",
+                   words ? words : parsed->text, words ? near : "");
     if (is_first) error->column = parsed->column;
     return WEFT_STATUS_BAD_INPUT;
 }
@@ -80,6 +83,7 @@ weft_status weft_i_json_parse(const char *name, const char *text, size_t n, int 
     snprintf(doc->name, sizeof(doc->name), "%s", name);
 
     json_error_t parsed;
+    errno = 0;
     doc->root = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &parsed);
     if (!doc->root) {
         status = fail_syntax(doc, &parsed, error);

@@ -71,7 +71,8 @@ weft_status weft_i_json_text_check(const char *name, const char *text, size_t n,
         return fail(name, first_line, error, "a byte order mark before the JSON text");
     }
     weft_status status = check_lines(name, text, n, first_line, error);
-    return status ? status : check_depth(name, text, n, first_line, error);
+    if (status != WEFT_STATUS_OK) return status;
+    return check_depth(name, text, n, first_line, error);
 }
 
 static const char *skip_blanks(const char *p, const char *end)
@@ -121,8 +122,7 @@ static size_t encode_utf8(uint32_t c, char out[4])
     return length;
 }
 
-/* Decode one character of a string at p into `out` and its length; returns where the next one is.
- */
+/* Decode one character of a string at p into `out`; returns where the next one begins. */
 static const char *decode(const char *p, const char *end, char out[4], size_t *out_length)
 {
     *out_length = 1;

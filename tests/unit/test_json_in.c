@@ -1,5 +1,7 @@
 /* Reading JSON: limits, syntax errors, places of errors, tables of fields. */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -407,4 +409,36 @@ Test(json_in, each_allocation_fails_once)
     }
     cr_expect_eq(n_ok, 2);
     weft_i_json_free(NULL);
+}
+
+static long parser_allocations_left;
+
+static void *fail_in_parser(size_t n)
+{
+    if (--parser_allocations_left != 0) return malloc(n);
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* jansson allocates by itself: each of its allocations fails once. It tells some as wrong syntax,
+ * which must not reach the user; the growth of a string it does not tell at all. */
+Test(json_in, each_allocation_of_the_parser_fails_once)
+{
+    const char *text =
+        "{\"fw_ns\":1,\"x_a\":[1,2.5,\"a long string with \\u00e9\",{\"b\":[]},true],"
+        "\"x_1\":1,\"x_2\":1,\"x_3\":1,\"x_4\":1,\"x_5\":1,\"x_6\":1,\"x_7\":1}";
+    int n_ok = 0;
+    json_set_alloc_funcs(fail_in_parser, free);
+    parser_allocations_left = 0;
+    for (long k = 1; parser_allocations_left <= 0; k++) {
+        point p = {0};
+        weft_error error = {0};
+        parser_allocations_left = k;
+        weft_status status = read_point(text, NULL, &error, &p);
+        n_ok += status == WEFT_STATUS_OK;
+        bool is_right = status == WEFT_STATUS_OK || status == WEFT_STATUS_NO_MEMORY;
+        cr_assert(is_right, "k %ld: %s", k, line_of(&error));
+        cr_assert_eq(error.status, status);
+    }
+    cr_expect_eq(n_ok, 2, "that string, and the last time without a failure");
 }

@@ -338,7 +338,7 @@ static char *strew(const char *text, uint64_t seed)
 Test(json_out, random_documents_read_back_with_their_lines)
 {
     int n_checked = 0;
-    for (uint64_t seed = 1; seed <= 400; seed++) {
+    for (uint64_t seed = 1; seed <= 200; seed++) {
         char *text = written(write_random, &seed);
         char *strewn = strew(text, seed);
         const char *const FORMS[] = {text, strewn};
