@@ -12,4 +12,7 @@
 weft_status weft_i_plan_parse(const char *name, const char *text, size_t n, weft_error *error,
                               weft_plan **out_plan);
 
+/* weft_plan_write into a stream that is open. */
+weft_status weft_i_plan_print(const weft_plan *plan, FILE *stream, weft_error *error);
+
 #endif

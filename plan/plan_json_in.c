@@ -1,4 +1,6 @@
 /* plan/plan_json_in.c - reading weft.plan: its form. Not: its rules (check.c). */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,11 +41,16 @@ static void read_member(weft_i_reader *reader, const weft_i_json *in, const char
     read_member((reader), (in), (key), (fields), WEFT_I_N_FIELDS(fields), (out))
 
 /* BAD_INPUT at member `key` of an object. */
-static void fail_member(weft_i_reader *reader, const weft_i_json *in, const char *key,
-                        const char *text)
+static void WEFT_PRINTF(4, 5)
+    fail_member(weft_i_reader *reader, const weft_i_json *in, const char *key, const char *fmt, ...)
 {
     weft_i_json member;
     if (reader->status != WEFT_STATUS_OK || !weft_i_json_get(in, key, &member)) return;
+    char text[sizeof(reader->error->text)];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
     reader->status = weft_i_json_fail(&member, reader->error, "%s", text);
 }
 
@@ -62,11 +69,18 @@ static const weft_i_json_field batch_fields[] = {
     {WEFT_I_FIELD_STRING("sha256", weft_plan, batch.sha256), REQUIRED},
 };
 
+static void check_sha256(weft_i_reader *reader, const weft_i_json *in, const char *key,
+                         const char *text)
+{
+    if (is_sha256(text)) return;
+    fail_member(reader, in, key, "expected a sha256 of 64 hex digits or \"\", found '%.80s'", text);
+}
+
 static void read_input(weft_i_reader *reader, const weft_i_json *in, const char *key,
                        weft_input *out)
 {
     READ_MEMBER(reader, in, key, input_fields, out);
-    if (!is_sha256(out->sha256)) fail_member(reader, in, key, "expected a sha256 of 64 hex digits");
+    check_sha256(reader, in, key, out->sha256);
 }
 
 static void read_inputs(weft_i_reader *reader, const weft_i_json *in, weft_plan *plan)
@@ -84,8 +98,7 @@ static void read_inputs(weft_i_reader *reader, const weft_i_json *in, weft_plan 
     read_input(reader, &inputs, "recipe", &plan->recipe);
     read_input(reader, &inputs, "layout", &plan->layout);
     READ_MEMBER(reader, &inputs, "batch", batch_fields, plan);
-    if (!is_sha256(plan->batch.sha256))
-        fail_member(reader, &inputs, "batch", "expected a sha256 of 64 hex digits");
+    check_sha256(reader, &inputs, "batch", plan->batch.sha256);
 }
 
 static const weft_i_json_field option_fields[] = {
@@ -103,8 +116,10 @@ static void read_recipe(weft_i_reader *reader, const weft_i_json *in, weft_plan 
     };
     const char *name = plan->recipe.name;
     READ_MEMBER(reader, in, "recipe", fields, plan);
-    if (reader->status == WEFT_STATUS_OK && strcmp(plan->recipe.name, name) != 0) {
-        fail_member(reader, in, "recipe", "expected the name of inputs.recipe, found another");
+    if (strcmp(plan->recipe.name, name) != 0) {
+        fail_member(reader, in, "recipe",
+                    "expected the name in inputs.recipe, '%.80s', found '%.80s'", name,
+                    plan->recipe.name);
     }
 }
 
@@ -229,18 +244,20 @@ static const weft_i_json_field pipeline_fields[] = {
 static void check_pipeline(weft_i_reader *reader, const weft_i_json *in, const place *at,
                            int32_t n_ranks)
 {
-    const weft_pipeline *pipeline = at->pipeline, *first = at->plan->pipelines;
-    if (pipeline->replica >= at->plan->parallel.dp) {
-        fail_member(reader, in, "replica", "expected less than parallel.dp");
+    const weft_pipeline *pipeline = at->pipeline;
+    const weft_parallel *parallel = &at->plan->parallel;
+    int32_t least = pipeline > at->plan->pipelines ? pipeline[-1].replica + 1 : 0;
+    if (pipeline->replica < least || pipeline->replica >= parallel->dp) {
+        fail_member(reader, in, "replica", "expected %d to parallel.dp - 1 = %d, found %d",
+                    (int)least, (int)parallel->dp - 1, (int)pipeline->replica);
     }
-    if (pipeline > first && pipeline->replica <= pipeline[-1].replica) {
-        fail_member(reader, in, "replica", "expected more than that of the pipeline before");
+    if (pipeline->problem.n_ranks != parallel->pp) {
+        fail_member(reader, in, "limit_bytes", "expected parallel.pp = %d items, found %d",
+                    (int)parallel->pp, (int)pipeline->problem.n_ranks);
     }
-    if (pipeline->problem.n_ranks != at->plan->parallel.pp) {
-        fail_member(reader, in, "limit_bytes", "expected parallel.pp items");
-    }
-    if (n_ranks != at->plan->parallel.pp) {
-        fail_member(reader, in, "ranks", "expected parallel.pp items");
+    if (n_ranks != parallel->pp) {
+        fail_member(reader, in, "ranks", "expected parallel.pp = %d items, found %d",
+                    (int)parallel->pp, (int)n_ranks);
     }
 }
 

@@ -146,9 +146,27 @@ static void write_prediction(weft_i_json_out *out, const weft_prediction *predic
     weft_i_json_close_object(out);
 }
 
-static weft_status write_stream(const weft_plan *plan, FILE *stream, weft_error *error)
+/* What JSON has no number for. */
+static weft_status check_numbers(const weft_plan *plan, weft_error *error)
+{
+    const weft_prediction *predicted = &plan->predicted;
+    if (plan->seed > (uint64_t)WEFT_INT_MAX) {
+        return weft_i_fail(error, WEFT_STATUS_FAILED, "expected a seed of at most %lld, found %llu",
+                           (long long)WEFT_INT_MAX, (unsigned long long)plan->seed);
+    }
+    if (!isfinite(predicted->bubble) || !isfinite(predicted->mfu) || !isfinite(predicted->hfu)) {
+        return weft_i_fail(error, WEFT_STATUS_FAILED,
+                           "expected finite ratios, found bubble %g, mfu %g, hfu %g",
+                           predicted->bubble, predicted->mfu, predicted->hfu);
+    }
+    return WEFT_STATUS_OK;
+}
+
+weft_status weft_i_plan_print(const weft_plan *plan, FILE *stream, weft_error *error)
 {
     weft_i_json_out out;
+    weft_status status = check_numbers(plan, error);
+    if (status != WEFT_STATUS_OK) return status;
     weft_i_json_out_begin(&out, stream);
     weft_i_json_open_object(&out);
     weft_i_json_put_key_string(&out, "format", "weft.plan");
@@ -170,29 +188,12 @@ static weft_status write_stream(const weft_plan *plan, FILE *stream, weft_error 
     return weft_i_json_out_end(&out, error);
 }
 
-/* What JSON has no number for. */
-static weft_status check_numbers(const weft_plan *plan, weft_error *error)
-{
-    const weft_prediction *predicted = &plan->predicted;
-    if (plan->seed > (uint64_t)WEFT_INT_MAX) {
-        return weft_i_fail(error, WEFT_STATUS_FAILED, "expected a seed of at most %lld, found %llu",
-                           (long long)WEFT_INT_MAX, (unsigned long long)plan->seed);
-    }
-    if (!isfinite(predicted->bubble) || !isfinite(predicted->mfu) || !isfinite(predicted->hfu)) {
-        return weft_i_fail(error, WEFT_STATUS_FAILED,
-                           "expected finite ratios, found bubble %g, mfu %g, hfu %g",
-                           predicted->bubble, predicted->mfu, predicted->hfu);
-    }
-    return WEFT_STATUS_OK;
-}
-
 weft_status weft_plan_write(const weft_plan *plan, const char *file, weft_error *error)
 {
     weft_i_file_out out;
-    weft_status status = check_numbers(plan, error);
-    if (status == WEFT_STATUS_OK) status = weft_i_file_create(file, error, &out);
+    weft_status status = weft_i_file_create(file, error, &out);
     if (status != WEFT_STATUS_OK) return status;
-    status = write_stream(plan, out.stream, error);
+    status = weft_i_plan_print(plan, out.stream, error);
     if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
     weft_i_file_abort(&out);
     return status;

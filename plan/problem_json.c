@@ -61,7 +61,7 @@ weft_status weft_problem_read(const char *file, weft_error *error, weft_problem 
     return status;
 }
 
-static weft_status write_stream(const weft_problem *problem, FILE *stream, weft_error *error)
+weft_status weft_i_problem_print(const weft_problem *problem, FILE *stream, weft_error *error)
 {
     weft_i_json_out out;
     weft_i_json_out_begin(&out, stream);
@@ -81,7 +81,7 @@ weft_status weft_problem_write(const weft_problem *problem, const char *file, we
     weft_i_file_out out;
     weft_status status = weft_i_file_create(file, error, &out);
     if (status != WEFT_STATUS_OK) return status;
-    status = write_stream(problem, out.stream, error);
+    status = weft_i_problem_print(problem, out.stream, error);
     if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
     weft_i_file_abort(&out);
     return status;

@@ -245,17 +245,19 @@ Test(plan_json, what_is_wrong_is_named)
         {"weft.plan", "weft.problem", 1, "$.format", "expected 'weft.plan', found 'weft.problem'"},
         {"\"cluster\":{},", "", 2, "$.inputs", "missing key 'cluster'"},
         {"\"sha256\":\"\"}},", "\"sha256\":\"12\"}},", 3, "$.inputs.batch",
-         "expected a sha256 of 64 hex digits"},
+         "expected a sha256 of 64 hex digits or \"\", found '12'"},
         {"\"seed\":1", "\"seed\":-1", 4, "$.options.seed",
          "expected an integer from 0 to 9007199254740991, found -1"},
         {"\"span\"", "\"fast\"", 4, "$.options.objective",
          "expected one of step, makespan, span, found 'fast'"},
         {"\"post_ns\":4", "\"post_ns\":4,\"name\":\"x\"", 5, "$.recipe",
-         "expected the name of inputs.recipe, found another"},
+         "expected the name in inputs.recipe, '', found 'x'"},
         {"\"pp\":2", "\"pp\":0", 5, "$.parallel.pp",
          "expected an integer from 1 to 2147483647, found 0"},
-        {"\"pp\":2", "\"pp\":3", 10, "$.pipelines[0].limit_bytes", "expected parallel.pp items"},
-        {"\"dp\":2", "\"dp\":1", 9, "$.pipelines[0].replica", "expected less than parallel.dp"},
+        {"\"pp\":2", "\"pp\":3", 10, "$.pipelines[0].limit_bytes",
+         "expected parallel.pp = 3 items, found 2"},
+        {"\"dp\":2", "\"dp\":1", 9, "$.pipelines[0].replica",
+         "expected 0 to parallel.dp - 1 = 0, found 1"},
         {"\"rank\":1", "\"rank\":2", 7, "$.chunks[1].rank",
          "expected an integer from 0 to 1, found 2"},
         {",\"reduce_ns\":0},", "},", 6, "$.chunks[0]", "missing key 'reduce_ns'"},
@@ -290,7 +292,7 @@ Test(plan_json, what_is_wrong_is_named)
         {"\"end_ns\":[1,", "\"end_ns\":[-1,", 17, "$.pipelines[0].ranks[0].end_ns[0]",
          "expected an integer from 0 to 9007199254740991, found -1"},
         {",\n{\"actions\":[],\"start_ns\":[],\"end_ns\":[]}", "", 15, "$.pipelines[0].ranks",
-         "expected parallel.pp items"},
+         "expected parallel.pp = 2 items, found 1"},
         {"[6,7]", "[6]", 20, "$.pipelines[0].peak_bytes", "expected 2 items, found 1"},
         {"\"bubble\":0.25", "\"bubble\":1.25", 21, "$.predicted.bubble",
          "expected a number from -1 to 1, found 1.25"},
@@ -325,7 +327,7 @@ Test(plan_json, replicas_come_in_order)
     weft_error error = {0};
     cr_expect_eq(weft_i_plan_parse("t", text, (size_t)n, &error, &plan), WEFT_STATUS_BAD_INPUT);
     cr_expect_str_eq(error.path, "$.pipelines[1].replica");
-    cr_expect_str_eq(error.text, "expected more than that of the pipeline before");
+    cr_expect_str_eq(error.text, "expected 2 to parallel.dp - 1 = 1, found 1");
     memcpy(strstr(text, "\"replica\":1"), "\"replica\":0", strlen("\"replica\":0"));
     cr_expect_eq(weft_i_plan_parse("t", text, (size_t)n, NULL, &plan), WEFT_STATUS_OK);
     weft_plan_free(plan);
