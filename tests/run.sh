@@ -18,7 +18,6 @@ apt-get can be used as root or through sudo. Without arguments only the stage gc
   clang      build with clang and -Werror, all tests but the rules of the tree
   sanitizers the same with gcc's address, leak and undefined-behaviour sanitizers
   valgrind   the unit tests under memcheck, but for those of suite 'slow'
-  format     clang-format 14 finds nothing to change
 
   --all      all of these, in this order
   --help     this text
@@ -41,8 +40,8 @@ for argument in "$@"; do
         usage
         exit 0
         ;;
-    --all) stages='gcc install clang sanitizers valgrind format' ;;
-    gcc | install | clang | sanitizers | valgrind | format) stages="$stages $argument" ;;
+    --all) stages='gcc install clang sanitizers valgrind' ;;
+    gcc | install | clang | sanitizers | valgrind) stages="$stages $argument" ;;
     *)
         echo "tests/run.sh: unknown argument '$argument'; see --help" >&2
         exit 2
@@ -151,30 +150,6 @@ stage_valgrind()
             --wrapper "sh '$top/tests/memcheck.sh' valgrind"
 }
 
-stage_format()
-{
-    formatter=
-    for name in clang-format-14 clang-format; do
-        if "$name" --version 2>/dev/null | grep -q 'version 14\.'; then
-            formatter=$name
-            break
-        fi
-    done
-    if [ -z "$formatter" ]; then
-        n_skipped=$((n_skipped + 1))
-        echo 'no clang-format of version 14: skipped'
-        return
-    fi
-    cd "$top" || return
-    if find . -name 'build*' -prune -o -name .git -prune -o \
-        -type f \( -name '*.c' -o -name '*.h' -o -name '*.cu' \) \
-        -exec "$formatter" --dry-run -Werror {} + 2>&1; then
-        n_passed=$((n_passed + 1))
-    else
-        fail "format: run $formatter -i on the files named above"
-    fi
-}
-
 # The library and its command as a user finds them: nothing of the build folder is in the way.
 stage_install()
 {
@@ -192,7 +167,7 @@ stage_install()
 
 wanted="$packages_build $packages_test"
 case $stages in
-*clang* | *sanitizers* | *valgrind* | *format*) wanted="$wanted $packages_all" ;;
+*clang* | *sanitizers* | *valgrind*) wanted="$wanted $packages_all" ;;
 esac
 # shellcheck disable=SC2086
 if [ -z "$WEFT_NO_INSTALL" ] && ! packages_install $wanted; then
@@ -208,7 +183,6 @@ run_stage()
     clang) stage_clang ;;
     sanitizers) stage_sanitizers ;;
     valgrind) stage_valgrind ;;
-    format) stage_format ;;
     esac
 }
 

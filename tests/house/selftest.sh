@@ -157,6 +157,13 @@ echo "out of /tm""p/x" | caught 'no such text' sizes.sh docs/bad.md
 echo "TO""DO: more" | caught 'no such text' sizes.sh docs/bad.md
 echo "FIX""ME" | caught 'no such text' sizes.sh docs/bad.md
 
+cp "$here/../../.clang-format" "$tree/.clang-format"
+sh "$here/format.sh" "$tree" >"$work/log" 2>&1
+if [ $? != 77 ]; then
+    check ok "$here/format.sh" "$tree"
+    printf '%s\nint  x;\n' "$first" | caught 'clang-formatted' format.sh base/bad.c
+fi
+
 # object FILE: compile standard input.
 object()
 {
