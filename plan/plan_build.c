@@ -1,4 +1,4 @@
-/* plan/plan_build.c - weft_plan_build: from problems and orders to a plan. Not: actions (compile.c). */
+/* plan/plan_build.c - weft_plan_build: problems and orders become a plan. Actions: compile.c. */
 #include <stdio.h>
 
 #include "base/error.h"
