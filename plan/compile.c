@@ -131,25 +131,32 @@ static void emit_all(compiler *c)
         emit_tail(c, &c->ranks[r], c->offset[r] + sequence->order->n_tasks[r]);
 }
 
-/* Chain the messages at the positions of one kind of action; in each list by their producers, as
- * the pairs' order asks for. */
-static bool list_edges(const compiler *c, const int32_t *position, bool on_receiver,
-                       weft_i_arena *arena, edge_lists *out)
+static bool make_lists(const compiler *c, weft_i_arena *arena, edge_lists *out)
 {
-    const weft_i_graph *graph = c->sequence.graph;
     size_t n = (size_t)c->sequence.n_tasks + (size_t)c->problem->n_ranks;
     out->first = weft_i_new(arena, int32_t, n);
     out->next = weft_i_new(arena, int32_t, c->problem->n_edges);
     if (!out->first || !out->next) return false;
     for (size_t i = 0; i < n; i++)
         out->first[i] = -1;
+    return true;
+}
+
+static void add_to_list(edge_lists *lists, int32_t place, int32_t edge)
+{
+    lists->next[edge] = lists->first[place];
+    lists->first[place] = edge;
+}
+
+/* Chain the messages at their positions; in each list by their producers, as the pairs' order asks
+ * for. */
+static bool list_messages(compiler *c, weft_i_arena *arena)
+{
+    if (!make_lists(c, arena, &c->irecvs) || !make_lists(c, arena, &c->waits)) return false;
     for (int32_t i = c->posts.n_messages - 1; i >= 0; i--) {
-        int32_t message = c->posts.messages[i];
-        const weft_edge *edge = &c->problem->edges[message];
-        int32_t rank = graph->rank[on_receiver ? edge->to : edge->from];
-        int32_t *head = &out->first[c->offset[rank] + position[message]];
-        out->next[message] = *head;
-        *head = message;
+        const weft_i_message *message = &c->posts.messages[i];
+        add_to_list(&c->irecvs, c->offset[message->receiver] + message->irecv, message->edge);
+        add_to_list(&c->waits, c->offset[message->sender] + message->wait_isend, message->edge);
     }
     return true;
 }
@@ -158,15 +165,13 @@ static bool list_edges(const compiler *c, const int32_t *position, bool on_recei
  * the optimizer. */
 static bool make_ranks(compiler *c, weft_i_arena *scratch, weft_i_arena *arena)
 {
-    const weft_i_graph *graph = c->sequence.graph;
     int32_t *room = weft_i_new(scratch, int32_t, c->problem->n_ranks);
     if (!room) return false;
     for (int32_t r = 0; r < c->problem->n_ranks; r++)
         room[r] = c->sequence.order->n_tasks[r] + 2 * c->ranks[r].n_reduces + 1;
     for (int32_t i = 0; i < c->posts.n_messages; i++) {
-        const weft_edge *edge = &c->problem->edges[c->posts.messages[i]];
-        room[graph->rank[edge->from]] += 2;
-        room[graph->rank[edge->to]] += 2;
+        room[c->posts.messages[i].sender] += 2;
+        room[c->posts.messages[i].receiver] += 2;
     }
     for (int32_t r = 0; r < c->problem->n_ranks; r++) {
         c->ranks[r].actions = weft_i_new(arena, weft_action, room[r]);
@@ -213,8 +218,7 @@ static bool prepare(compiler *c, const int32_t *reduce_sequence, int32_t n_reduc
     for (int32_t r = 1; r < n_ranks; r++)
         c->offset[r] = c->offset[r - 1] + c->sequence.order->n_tasks[r - 1] + 1;
     return deal_reduces(c, reduce_sequence, n_reduce, scratch) && make_ranks(c, scratch, arena) &&
-           list_edges(c, c->posts.irecv, true, scratch, &c->irecvs) &&
-           list_edges(c, c->posts.wait_isend, false, scratch, &c->waits);
+           list_messages(c, scratch);
 }
 
 static weft_status hand_over(const compiler *c, weft_i_arena *arena, weft_error *error,

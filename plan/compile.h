@@ -17,7 +17,9 @@ weft_status weft_i_compile(const weft_i_graph *graph, const weft_order *order,
                            weft_error *error, weft_pipeline *pipeline);
 
 /* The peak of each rank that the compiled plan of this order has, without building its actions: the
- * search's exact memory test. peak_bytes has n_ranks entries. FAILED as weft_i_compile. */
+ * search's exact memory test, about three times the work of weft_i_order_time. peak_bytes has
+ * n_ranks entries. FAILED as weft_i_compile. O(passes log ranks +
+ * edges log passes). */
 weft_status weft_i_compile_peaks(const weft_i_graph *graph, const weft_order *order,
                                  weft_error *error, int64_t *peak_bytes);
 

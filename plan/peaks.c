@@ -69,12 +69,11 @@ static void add_messages(const weft_i_sequence *sequence, const weft_i_posts *po
 {
     const weft_i_graph *graph = sequence->graph;
     for (int32_t i = 0; i < posts->n_messages; i++) {
-        int32_t message = posts->messages[i];
-        const weft_edge *edge = &graph->problem->edges[message];
-        int32_t sender = graph->rank[edge->from];
-        changes[offset[graph->rank[edge->to]] + posts->irecv[message]].before += edge->bytes;
-        if (posts->wait_isend[message] < sequence->order->n_tasks[sender]) {
-            changes[offset[sender] + posts->wait_isend[message]].before -= edge->bytes;
+        const weft_i_message *message = &posts->messages[i];
+        int64_t bytes = graph->problem->edges[message->edge].bytes;
+        changes[offset[message->receiver] + message->irecv].before += bytes;
+        if (message->wait_isend < sequence->order->n_tasks[message->sender]) {
+            changes[offset[message->sender] + message->wait_isend].before -= bytes;
         }
     }
 }

@@ -5,11 +5,7 @@
 
 #include "base/error.h"
 
-typedef struct placing {
-    const weft_i_sequence *sequence;
-    weft_i_posts *posts;
-    int32_t *by_pair; /* messages by pair of ranks, in each pair by their producers' places */
-} placing;
+typedef enum end_kind { LOW, HIGH } end_kind; /* the lower or the higher rank of a message */
 
 static int32_t min32(int32_t a, int32_t b)
 {
@@ -21,109 +17,109 @@ static int32_t max32(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
-static int32_t low_rank(const weft_i_graph *graph, int32_t edge)
+static int32_t rank_at(const weft_i_message *message, end_kind end)
 {
-    const weft_edge *e = &graph->problem->edges[edge];
-    return min32(graph->rank[e->from], graph->rank[e->to]);
+    return end == LOW ? min32(message->sender, message->receiver)
+                      : max32(message->sender, message->receiver);
 }
 
-static int32_t high_rank(const weft_i_graph *graph, int32_t edge)
+static void list_messages(const weft_i_sequence *sequence, weft_i_posts *posts)
 {
-    const weft_edge *e = &graph->problem->edges[edge];
-    return max32(graph->rank[e->from], graph->rank[e->to]);
-}
-
-/* Messages in the order of their producers; those of one producer in the order of its edges. */
-static void list_messages(const placing *p)
-{
-    const weft_i_sequence *sequence = p->sequence;
-    int32_t n = 0;
+    const weft_i_graph *graph = sequence->graph;
     for (int32_t i = 0; i < sequence->n_tasks; i++) {
-        weft_i_edge_run out = weft_i_task_out(sequence->graph, sequence->tasks[i]);
+        weft_task task = sequence->tasks[i];
+        int32_t sender = graph->rank[weft_task_stage(task)];
+        weft_i_edge_run out = weft_i_task_out(graph, task);
         for (const int32_t *e = out.first; e < out.end; e++) {
-            if (weft_i_edge_is_message(sequence->graph, *e)) p->posts->messages[n++] = *e;
+            const weft_edge *edge = &graph->problem->edges[*e];
+            int32_t receiver = graph->rank[edge->to];
+            if (receiver == sender) continue;
+            posts->messages[posts->n_messages++] = (weft_i_message){
+                .edge = *e,
+                .sender = sender,
+                .receiver = receiver,
+                .producer = sequence->position[task],
+                .consumer = sequence->position[weft_i_sequence_consumer(sequence, edge)]};
         }
     }
-    p->posts->n_messages = n;
 }
 
-/* Stable counting sort of edges by one of their ranks; `first` has n_ranks + 1 entries. */
-static void sort_by_rank(const weft_i_graph *graph,
-                         int32_t (*rank_of)(const weft_i_graph *, int32_t), const int32_t *from,
-                         int32_t n, int32_t *first, int32_t *to)
+/* Stable counting sort of message numbers by one of their ranks; `first` has n_ranks + 1 entries.
+ */
+static void sort_by_rank(const weft_i_posts *posts, end_kind end, int32_t n_ranks,
+                         const int32_t *from, int32_t *first, int32_t *to)
 {
-    int32_t n_ranks = graph->problem->n_ranks;
     memset(first, 0, ((size_t)n_ranks + 1) * sizeof *first);
-    for (int32_t i = 0; i < n; i++)
-        first[rank_of(graph, from[i]) + 1]++;
+    for (int32_t i = 0; i < posts->n_messages; i++)
+        first[rank_at(&posts->messages[from[i]], end) + 1]++;
     for (int32_t r = 0; r < n_ranks; r++)
         first[r + 1] += first[r];
-    for (int32_t i = 0; i < n; i++)
-        to[first[rank_of(graph, from[i])]++] = from[i];
+    for (int32_t i = 0; i < posts->n_messages; i++)
+        to[first[rank_at(&posts->messages[from[i]], end)]++] = from[i];
 }
 
 /* The receiver may not post before its own sends that come earlier in the pair's order. */
-static void bound_from_below(const placing *p, const int32_t *first, const int32_t *end)
+static void bound_from_below(weft_i_posts *posts, const int32_t *first, const int32_t *end)
 {
-    const weft_i_sequence *sequence = p->sequence;
-    int32_t after[2] = {0, 0}; /* lower rank, higher rank: position after its last send */
-    int32_t low = low_rank(sequence->graph, *first);
-    for (const int32_t *m = first; m < end; m++) {
-        const weft_edge *edge = &sequence->graph->problem->edges[*m];
-        int sender = sequence->graph->rank[edge->from] != low;
-        after[sender] = sequence->position[weft_i_sequence_producer(sequence, edge)] + 1;
-        p->posts->irecv[*m] = after[!sender];
+    int32_t after[2] = {0, 0}; /* per rank of the pair: position after its last send */
+    for (const int32_t *i = first; i < end; i++) {
+        weft_i_message *message = &posts->messages[*i];
+        int sender = message->sender > message->receiver;
+        after[sender] = message->producer + 1;
+        message->irecv = after[!sender];
     }
 }
 
 /* It posts one pass ahead of the consumer's, but no later than what follows in the pair's order:
  * its next receive, and the pass whose isend comes next. The lower bound wins over "one pass
  * ahead" and never passes the consumer, which is later in the sequence than that own send. */
-static void bound_from_above(const placing *p, const int32_t *first, const int32_t *end)
+static void bound_from_above(weft_i_posts *posts, const int32_t *first, const int32_t *end)
 {
-    const weft_i_sequence *sequence = p->sequence;
     int32_t before[2] = {INT32_MAX, INT32_MAX};
-    int32_t low = low_rank(sequence->graph, *first);
-    for (const int32_t *m = end; m-- > first;) {
-        const weft_edge *edge = &sequence->graph->problem->edges[*m];
-        int sender = sequence->graph->rank[edge->from] != low, receiver = !sender;
-        int32_t consumer = sequence->position[weft_i_sequence_consumer(sequence, edge)];
-        int32_t at = min32(max32(consumer - 1, 0), before[receiver]);
-        at = max32(at, p->posts->irecv[*m]);
-        p->posts->irecv[*m] = at;
-        before[receiver] = at;
-        before[sender] = sequence->position[weft_i_sequence_producer(sequence, edge)];
+    for (const int32_t *i = end; i-- > first;) {
+        weft_i_message *message = &posts->messages[*i];
+        int sender = message->sender > message->receiver;
+        int32_t at = min32(max32(message->consumer - 1, 0), before[!sender]);
+        message->irecv = max32(at, message->irecv);
+        before[!sender] = message->irecv;
+        before[sender] = message->producer;
     }
 }
 
-static void place_receives(const placing *p)
+/* Message numbers come by pair of ranks, in each pair by their producers' places. */
+static void place_receives(weft_i_posts *posts, const int32_t *by_pair)
 {
-    const weft_i_graph *graph = p->sequence->graph;
-    const int32_t *all_end = p->by_pair + p->posts->n_messages;
-    for (const int32_t *first = p->by_pair, *end; first < all_end; first = end) {
-        int32_t low = low_rank(graph, *first), high = high_rank(graph, *first);
-        for (end = first; end < all_end; end++) {
-            if (low_rank(graph, *end) != low || high_rank(graph, *end) != high) break;
+    const int32_t *all_end = by_pair + posts->n_messages;
+    for (const int32_t *first = by_pair, *end; first < all_end; first = end) {
+        const weft_i_message *one = &posts->messages[*first];
+        for (end = first + 1; end < all_end; end++) {
+            const weft_i_message *other = &posts->messages[*end];
+            if (rank_at(other, LOW) != rank_at(one, LOW)) break;
+            if (rank_at(other, HIGH) != rank_at(one, HIGH)) break;
         }
-        bound_from_below(p, first, end);
-        bound_from_above(p, first, end);
+        bound_from_below(posts, first, end);
+        bound_from_above(posts, first, end);
     }
 }
 
 /* The first own pass after the producer that is later in the sequence than the pass before which
- * the receive is posted. A rank's passes rise in the sequence: binary search. */
-static int32_t place_wait(const placing *p, int32_t message)
+ * the receive is posted. A rank's passes rise in the sequence, and mostly it is near: steps that
+ * double, then binary search. */
+static int32_t place_wait(const weft_i_sequence *sequence, const weft_i_message *message)
 {
-    const weft_i_sequence *sequence = p->sequence;
-    const weft_edge *edge = &sequence->graph->problem->edges[message];
-    int32_t receiver = sequence->graph->rank[edge->to], sender = sequence->graph->rank[edge->from];
-    weft_task posted = sequence->order->tasks[receiver][p->posts->irecv[message]];
-    const weft_task *own = sequence->order->tasks[sender];
-    int32_t low = sequence->position[weft_i_sequence_producer(sequence, edge)] + 1;
-    int32_t high = sequence->order->n_tasks[sender];
+    const weft_task *own = sequence->order->tasks[message->sender];
+    weft_task posted = sequence->order->tasks[message->receiver][message->irecv];
+    int32_t posted_place = sequence->place[posted];
+    int32_t n = sequence->order->n_tasks[message->sender];
+    int32_t low = message->producer + 1, high = low, step = 1;
+    while (high < n && sequence->place[own[high]] < posted_place) {
+        low = high + 1;
+        high = min32(low + step, n);
+        step *= 2;
+    }
     while (low < high) {
         int32_t middle = low + (high - low) / 2;
-        if (sequence->place[own[middle]] > sequence->place[posted]) {
+        if (sequence->place[own[middle]] > posted_place) {
             high = middle;
         } else {
             low = middle + 1;
@@ -135,23 +131,22 @@ static int32_t place_wait(const placing *p, int32_t message)
 weft_status weft_i_posts_place(const weft_i_sequence *sequence, weft_i_arena *arena,
                                weft_error *error, weft_i_posts *out_posts)
 {
-    const weft_i_graph *graph = sequence->graph;
-    int32_t n_edges = graph->problem->n_edges;
-    weft_i_posts posts = {.messages = weft_i_new(arena, int32_t, n_edges),
-                          .irecv = weft_i_new(arena, int32_t, n_edges),
-                          .wait_isend = weft_i_new(arena, int32_t, n_edges)};
-    placing p = {sequence, &posts, weft_i_new(arena, int32_t, n_edges)};
+    int32_t n_ranks = sequence->graph->problem->n_ranks;
+    size_t n_edges = (size_t)sequence->graph->problem->n_edges;
+    weft_i_posts posts = {.messages = weft_i_new(arena, weft_i_message, n_edges)};
+    int32_t *by_place = weft_i_new(arena, int32_t, n_edges);
     int32_t *by_low = weft_i_new(arena, int32_t, n_edges);
-    int32_t *first = weft_i_new(arena, int32_t, (size_t)graph->problem->n_ranks + 1);
-    if (!posts.messages || !posts.irecv || !posts.wait_isend || !p.by_pair || !by_low || !first) {
-        return weft_i_no_memory(error);
-    }
-    list_messages(&p);
-    sort_by_rank(graph, low_rank, posts.messages, posts.n_messages, first, by_low);
-    sort_by_rank(graph, high_rank, by_low, posts.n_messages, first, p.by_pair);
-    place_receives(&p);
+    int32_t *first = weft_i_new(arena, int32_t, (size_t)n_ranks + 1);
+    if (!posts.messages || !by_place || !by_low || !first) return weft_i_no_memory(error);
+    list_messages(sequence, &posts);
     for (int32_t i = 0; i < posts.n_messages; i++)
-        posts.wait_isend[posts.messages[i]] = place_wait(&p, posts.messages[i]);
+        by_place[i] = i;
+    sort_by_rank(&posts, LOW, n_ranks, by_place, first, by_low);
+    int32_t *by_pair = by_place;
+    sort_by_rank(&posts, HIGH, n_ranks, by_low, first, by_pair);
+    place_receives(&posts, by_pair);
+    for (int32_t i = 0; i < posts.n_messages; i++)
+        posts.messages[i].wait_isend = place_wait(sequence, &posts.messages[i]);
     *out_posts = posts;
     return WEFT_STATUS_OK;
 }

@@ -20,16 +20,22 @@
 
 #include "plan/sequence.h"
 
-/* Positions are those of passes in a rank's order: "before that pass". */
+/* A message. Positions are those of passes in a rank's order. */
+typedef struct weft_i_message {
+    int32_t edge;
+    int32_t sender, receiver;
+    int32_t producer, consumer; /* positions of its passes */
+    int32_t irecv;              /* posted before the receiver's pass at this position */
+    int32_t wait_isend;         /* before the sender's; its number of tasks = at the end */
+} weft_i_message;
+
 typedef struct weft_i_posts {
     int32_t n_messages;
-    int32_t *messages;   /* edge numbers, by their producers' places */
-    int32_t *irecv;      /* per edge: position on the receiver */
-    int32_t *wait_isend; /* per edge: position on the sender; its number of tasks = at the end */
+    weft_i_message *messages; /* by their producers' places, then by edge */
 } weft_i_posts;
 
-/* Place the posts and waits: isend directly after its producer; irecv one pass ahead of the pass
- * before which it is waited for, earlier or later where the pair's order asks for it; wait_irecv
+/* Place the posts and waits: isend directly after its producer; irecv before the pass that precedes
+ * the consumer on its rank, earlier or later only where the pair's order asks for it; wait_irecv
  * directly before the consumer; wait_isend as soon as the receive is sure to be posted. NO_MEMORY
  * or OK; arrays live in the arena. O(passes + edges log passes + ranks). */
 weft_status weft_i_posts_place(const weft_i_sequence *sequence, weft_i_arena *arena,

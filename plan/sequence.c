@@ -56,12 +56,6 @@ int64_t weft_i_edges_bytes(const weft_i_graph *graph, weft_i_edge_run run)
     return bytes;
 }
 
-weft_task weft_i_sequence_producer(const weft_i_sequence *sequence, const weft_edge *edge)
-{
-    return edge->pass == WEFT_PASS_FW ? weft_task_make(edge->from, WEFT_PASS_FW)
-                                      : weft_i_sequence_backward(sequence, edge->from);
-}
-
 weft_task weft_i_sequence_consumer(const weft_i_sequence *sequence, const weft_edge *edge)
 {
     return edge->pass == WEFT_PASS_FW ? weft_task_make(edge->to, WEFT_PASS_FW)

@@ -31,8 +31,7 @@ static inline weft_task weft_i_sequence_backward(const weft_i_sequence *sequence
     return sequence->position[split] >= 0 ? split : weft_task_make(stage, WEFT_PASS_BW);
 }
 
-/* The pass that makes an edge's data, and the one that needs it. */
-weft_task weft_i_sequence_producer(const weft_i_sequence *sequence, const weft_edge *edge);
+/* The pass that needs an edge's data. */
 weft_task weft_i_sequence_consumer(const weft_i_sequence *sequence, const weft_edge *edge);
 
 /* Edges into and out of a task, from first to end; none for a weight gradient. */

@@ -7,7 +7,7 @@
 #include "tests/unit/plan_edit.h"
 #include "tests/unit/plan_sim.h"
 
-enum { N_COMPILED = 300, N_MOVED = 250, N_BROKEN = 2500 };
+enum { N_COMPILED = 300, N_MOVED = 150, N_BROKEN = 1500 };
 
 Test(check, compiled_plans_keep_every_rule)
 {
@@ -96,7 +96,7 @@ Test(check, moved_posts_deadlock_where_the_slow_simulations_do)
         weft_plan_free(plan);
         weft_i_arena_free(&arena);
     }
-    cr_expect(count.ok > 30 && count.mpi > 30 && count.nccl > 30, "%d ok, %d mpi, %d nccl",
+    cr_expect(count.ok > 15 && count.mpi > 15 && count.nccl > 15, "%d ok, %d mpi, %d nccl",
               count.ok, count.mpi, count.nccl);
 }
 

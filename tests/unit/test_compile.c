@@ -98,3 +98,85 @@ Test(compile, random_orders_have_the_peaks_of_the_slow_twin)
         compiled_free(&c);
     }
 }
+
+static weft_action_kind kind_at(const weft_rank_actions *rank, int32_t a)
+{
+    return a >= 0 && a < rank->n_actions ? rank->actions[a].kind : WEFT_N_ACTIONS;
+}
+
+/* Last pass before place `a`; -1 = none. */
+static int32_t pass_before(const weft_rank_actions *rank, int32_t a)
+{
+    while (--a >= 0 && rank->actions[a].kind > WEFT_ACTION_BWW) {
+    }
+    return a;
+}
+
+/* Whether the pass at place `a` of a rank is sent to `peer`. */
+static bool sends_to(const weft_pipeline *pipeline, int32_t rank, int32_t a, int32_t peer)
+{
+    const weft_rank_actions *actions = &pipeline->ranks[rank];
+    while (kind_at(actions, ++a) == WEFT_ACTION_ISEND) {
+        const weft_edge *edge = &pipeline->problem.edges[actions->actions[a].operand];
+        if (twin_rank(&pipeline->problem, edge->to) == peer) return true;
+    }
+    return false;
+}
+
+/* isend right after its producer, wait_irecv right before its consumer; the receive is posted a
+ * whole pass ahead unless that pass itself is sent to the same rank first. */
+static void expect_posts(const compiled *c, int32_t e, uint64_t seed)
+{
+    const weft_pipeline *pipeline = &c->pipeline;
+    const weft_edge *edge = &c->problem->edges[e];
+    int32_t from = c->graph.rank[edge->from], to = c->graph.rank[edge->to];
+    if (from == to) return;
+    const weft_rank_actions *sender = &pipeline->ranks[from], *receiver = &pipeline->ranks[to];
+    int32_t isend = twin_find(pipeline, from, WEFT_ACTION_ISEND, e);
+    int32_t irecv = twin_find(pipeline, to, WEFT_ACTION_IRECV, e);
+    int32_t wait = twin_find(pipeline, to, WEFT_ACTION_WAIT_IRECV, e);
+    int32_t producer = twin_find_end(pipeline, edge, edge->from);
+    int32_t consumer = twin_find_end(pipeline, edge, edge->to);
+    for (int32_t a = producer + 1; a < isend; a++)
+        cr_expect_eq(kind_at(sender, a), WEFT_ACTION_ISEND, "seed %llu", (unsigned long long)seed);
+    for (int32_t a = wait + 1; a < consumer; a++)
+        cr_expect_eq(kind_at(receiver, a), WEFT_ACTION_WAIT_IRECV, "seed %llu",
+                     (unsigned long long)seed);
+    int32_t previous = pass_before(receiver, consumer);
+    cr_expect(previous < 0 || irecv < previous || sends_to(pipeline, to, previous, from),
+              "seed %llu: irecv %d of rank %d at %d, pass at %d", (unsigned long long)seed, e, to,
+              irecv, previous);
+}
+
+Test(compile, posts_stand_by_their_passes)
+{
+    for (uint64_t seed = 1; seed <= N_RANDOM; seed++) {
+        weft_i_rng rng;
+        weft_i_rng_seed(&rng, seed);
+        compiled c;
+        compile_random(&rng, 0, &c);
+        for (int32_t e = 0; e < c.problem->n_edges; e++)
+            expect_posts(&c, e, seed);
+        compiled_free(&c);
+    }
+}
+
+/* Every allocation of the exact memory test fails once. */
+Test(compile, peaks_without_memory)
+{
+    weft_i_rng rng;
+    weft_i_rng_seed(&rng, 7);
+    compiled c;
+    compile_random(&rng, 0, &c);
+    int64_t peaks[RANDOM_RANKS];
+    weft_status status = WEFT_STATUS_NO_MEMORY;
+    long k = 0;
+    while (status == WEFT_STATUS_NO_MEMORY) {
+        weft_i_alloc_fail_after(++k);
+        status = weft_i_compile_peaks(&c.graph, c.order, NULL, peaks);
+    }
+    weft_i_alloc_fail_after(0);
+    cr_expect_eq(status, WEFT_STATUS_OK);
+    cr_expect_gt(k, 1);
+    compiled_free(&c);
+}
