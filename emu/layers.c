@@ -121,7 +121,8 @@ static void head(weft_i_builder *b)
                                4 * b->rows);
     const double float_values = 4.0 / WEFT_I_VALUE_BYTES;
     weft_i_part_save(b, float_values * logits, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
-    b->graph->inner_bytes = fmax(b->graph->inner_bytes, (WEFT_I_VALUE_BYTES + 4) * logits);
+    b->graph->inner_bytes = fmax(b->graph->inner_bytes, 4 * logits);
+    b->graph->out_bytes = WEFT_I_VALUE_BYTES * logits;
 }
 
 static void patch_embedding(weft_i_builder *b)
@@ -216,12 +217,15 @@ static void measured(weft_i_builder *b, const weft_layer *layer)
     fixed(b, WEFT_I_PHASE_FW, row.fw_ns);
     fixed(b, WEFT_I_PHASE_BWI, split ? row.bwi_ns : row.bw_ns);
     if (split) fixed(b, WEFT_I_PHASE_BWW, row.bww_ns);
-    double saved = row.saved_bytes / WEFT_I_VALUE_BYTES, held = row.held_bytes / WEFT_I_VALUE_BYTES;
+    /* The input is saved whatever the strategy; what it and the held bytes share counts once. */
+    double saved = row.saved_bytes / WEFT_I_VALUE_BYTES;
+    double held = fmin(row.held_bytes / WEFT_I_VALUE_BYTES, saved);
     double input = fmin(b->rows * (double)b->shape->hidden, saved);
-    weft_i_part_save(b, input, WEFT_I_NEED_INPUT, WEFT_I_UNDER_ALL);
-    held = fmin(held, saved - input);
-    weft_i_part_save(b, saved - input - held, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
-    weft_i_part_save(b, held, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_KEPT);
+    double shared = fmax(0, held + input - saved);
+    weft_i_part_save(b, shared, WEFT_I_NEED_INPUT | WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_ALL);
+    weft_i_part_save(b, input - shared, WEFT_I_NEED_INPUT, WEFT_I_UNDER_ALL);
+    weft_i_part_save(b, held - shared, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_KEPT);
+    weft_i_part_save(b, saved - input - held + shared, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
     b->graph->inner_bytes = row.work_bytes;
 }
 

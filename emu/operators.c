@@ -172,8 +172,9 @@ void weft_i_operators_price(const weft_i_operators *graph, const weft_i_machine 
     for (int s = 0; s < WEFT_I_N_STRATEGIES; s++) {
         /* What the forward does not save is there for a moment, one map's input and output at most;
          * the backward has their gradients beside all that it makes again. */
-        double passing = backward == WEFT_BACKWARD_NONE ? graph->inner_bytes : made_again[s];
-        sums.work_bytes[s][0] = sums.edge_bytes + fmin(graph->inner_bytes, passing);
+        bool saves = s != WEFT_I_STRATEGY_FULL && backward != WEFT_BACKWARD_NONE;
+        double passing = saves ? fmin(made_again[s], graph->inner_bytes) : graph->inner_bytes;
+        sums.work_bytes[s][0] = sums.edge_bytes + passing;
         sums.work_bytes[s][1] = sums.edge_bytes + graph->inner_bytes + made_again[s];
     }
     *out_sums = sums;
