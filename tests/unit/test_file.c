@@ -184,7 +184,12 @@ Test(file, writes_devices_and_stdout_in_place)
     cr_assert_geq(dup2(fd, STDOUT_FILENO), 0);
     cr_expect_eq(write_out("-", "dash ", NULL), WEFT_STATUS_OK);
     cr_expect_eq(write_out("/dev/stdout", "name", NULL), WEFT_STATUS_OK);
-    expect_text("log", "before dash name");
+    weft_i_file_out out = {0};
+    cr_expect_eq(weft_i_file_create("-", NULL, &out), WEFT_STATUS_OK);
+    weft_i_file_abort(&out);
+    cr_expect_geq(fprintf(stdout, "open"), 4, "stdout stays open");
+    fflush(stdout);
+    expect_text("log", "before dash nameopen");
     struct stat info;
     cr_expect(stat("/dev/null", &info) == 0 && S_ISCHR(info.st_mode));
 }

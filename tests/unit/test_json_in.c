@@ -35,6 +35,7 @@ static const weft_i_json_field FIELDS[] = {
     {.key = "mode", .type = WEFT_I_JSON_ENUM, .offset = offsetof(point, mode), .choices = "a|b|c"},
     {.key = "two", .type = WEFT_I_JSON_INT64, .offset = offsetof(point, two), .min = 2, .max = 2},
     {.key = "most", .type = WEFT_I_JSON_INT64, .offset = offsetof(point, two), .min = 2},
+    {.key = "flop", .type = WEFT_I_JSON_DOUBLE, .offset = offsetof(point, ratio)},
     {.key = "rest", .type = WEFT_I_JSON_OTHER},
 };
 
@@ -83,6 +84,8 @@ Test(json_in, reads_a_table)
     cr_expect_eq(p.mode, 2);
     cr_expect_eq(read_point("{\"mode\":\"a\",\"fw_ns\":0}", NULL, NULL, &p), WEFT_STATUS_OK);
     cr_expect_eq(p.mode, 0);
+    cr_expect_eq(read_point("{\"flop\":1e300,\"fw_ns\":0}", NULL, NULL, &p), WEFT_STATUS_OK);
+    cr_expect_float_eq(p.ratio, 1e300, 0);
     weft_i_arena_free(&arena);
 }
 
@@ -103,6 +106,7 @@ Test(json_in, says_what_is_wrong_and_where)
         {"{\"two\":3}", "1:$.two: expected an integer from 2 to 2, found 3"},
         {"{\"most\":1}", "1:$.most: expected an integer of at least 2, found 1"},
         {"{\"ratio\":1.5}", "1:$.ratio: expected a number from 0 to 1, found 1.5"},
+        {"{\"flop\":-1}", "1:$.flop: expected a number of at least 0, found -1"},
         {"{\"ratio\":true}", "1:$.ratio: expected a number, found true"},
         {"{\"on\":1}", "1:$.on: expected true or false, found 1"},
         {"{\"name\":[]}", "1:$.name: expected a string, found an array"},
@@ -194,6 +198,16 @@ Test(json_in, refuses_what_is_nested_too_deeply)
     }
 }
 
+Test(json_in, counts_lines_in_broken_strings)
+{
+    char text[100] = "\"\\\n\"\n";
+    memset(text + strlen(text), '[', 65);
+    weft_error error = {0};
+    weft_i_json_doc *doc = NULL;
+    cr_expect_eq(parse(text, &error, &doc), WEFT_STATUS_BAD_INPUT);
+    cr_expect_str_eq(line_of(&error), "3:: nested deeper than 64");
+}
+
 Test(json_in, refuses_long_lines_large_texts_and_nul_bytes)
 {
     size_t n = WEFT_I_LINE_MAX + 4;
@@ -252,6 +266,23 @@ Test(json_in, paths)
     weft_i_json_free(doc);
 }
 
+Test(json_in, long_paths_are_cut_and_marked)
+{
+    char text[400], key[300];
+    memset(key, 'k', sizeof(key) - 1);
+    key[sizeof(key) - 1] = '\0';
+    snprintf(text, sizeof(text), "{\"%s\":1}", key);
+    weft_error error = {0};
+    weft_i_json_doc *doc = NULL;
+    cr_assert_eq(parse(text, NULL, &doc), WEFT_STATUS_OK);
+    weft_i_json root = weft_i_json_root(doc), member;
+    cr_assert(weft_i_json_member(&root, 0, &member));
+    weft_i_json_fail(&member, &error, "x");
+    cr_expect_eq(strlen(error.path), sizeof(error.path) - 1);
+    cr_expect_str_eq(error.path + sizeof(error.path) - 6, "kk...");
+    weft_i_json_free(doc);
+}
+
 static void add_escaped(char **to, uint32_t unit)
 {
     *to += sprintf(*to, "\\u%04x", unit);
@@ -263,8 +294,10 @@ static void random_key(weft_i_rng *rng, char *plain, char *raw)
     static const struct {
         const char *text;
         uint32_t units[2];
-    } CHARACTERS[] = {{"a", {'a'}},         {"b", {'b'}},         {"\u00e9", {0xe9}},
-                      {"\u20ac", {0x20ac}}, {"\uffff", {0xffff}}, {"\U0001F600", {0xd83d, 0xde00}}};
+    } CHARACTERS[] = {{"a", {'a'}},         {"b", {'b'}},
+                      {"\u00e9", {0xe9}},   {"\u20ac", {0x20ac}},
+                      {"\u07ff", {0x7ff}},  {"\u0800", {0x800}},
+                      {"\uffff", {0xffff}}, {"\U0001F600", {0xd83d, 0xde00}}};
     for (size_t n = 1 + weft_i_rng_below(rng, 4); n > 0; n--) {
         size_t i = weft_i_rng_below(rng, N_OF(CHARACTERS));
         plain = stpcpy(plain, CHARACTERS[i].text);
@@ -314,6 +347,7 @@ Test(json_in, header)
 {
     static const char *const CASES[][2] = {
         {"{\"format\":\"weft.plan\",\"version\":1,\"revision\":4}", "0:: "},
+        {"{\"format\":\"weft.plan\",\"version\":2,\"revision\":0}", "0:: "},
         {"[]", "1:$: expected an object, found an array"},
         {"{\"version\":1,\"revision\":0}", "1:$: missing key 'format'"},
         {"{\"format\":\"weft.plan\",\"version\":1}", "1:$: missing key 'revision'"},
@@ -337,6 +371,17 @@ Test(json_in, header)
         cr_expect_str_eq(line_of(&error), CASES[i][1]);
         weft_i_json_free(doc);
     }
+}
+
+Test(json_in, whole_arrays_of_integers)
+{
+    weft_i_json_doc *doc = NULL;
+    cr_assert_eq(parse("[3,-4,5]", NULL, &doc), WEFT_STATUS_OK);
+    weft_i_json root = weft_i_json_root(doc);
+    int64_t values[3] = {0};
+    cr_expect_eq(weft_i_json_ints(&root, 3, -4, 5, NULL, values), WEFT_STATUS_OK);
+    cr_expect(values[0] == 3 && values[1] == -4 && values[2] == 5);
+    weft_i_json_free(doc);
 }
 
 Test(json_in, arrays)

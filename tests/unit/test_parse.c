@@ -77,7 +77,7 @@ Test(parse, doubles_in_range_only)
                                       "0x1",  "inf", "-inf", "nan",  "1e999", "1,5", "1.5.", "e5",
                                       "1..2", "--1", "1e5.", "1e-+", "Inf",   "1f",  "1d0",  ".e1"};
     for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
-        cr_expect_not(weft_i_parse_double(BAD[i], -DBL_MAX, DBL_MAX, &x), "'%s'", BAD[i]);
+        cr_expect_not(weft_i_parse_double(BAD[i], -INFINITY, INFINITY, &x), "'%s'", BAD[i]);
     }
     cr_expect_not(weft_i_parse_double("1.01", 0, 1, &x));
     cr_expect_not(weft_i_parse_double("-1e-9", 0, 1, &x));
