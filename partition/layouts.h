@@ -15,6 +15,7 @@ typedef struct weft_i_layout_input {
     weft_i_emu *emu;
     weft_parallel parallel;
     const weft_i_packed *packed;
+    const int64_t *submicrobatch_tokens; /* B of each module, 0 = by the rule; NULL = all by it */
 } weft_i_layout_input;
 
 /* Modality-aware: B_i = smallest sub-microbatch that keeps 95 % of the best efficiency; K_i =
@@ -28,7 +29,9 @@ weft_status weft_i_layout_modality(const weft_i_layout_input *input, const int32
                                    weft_layout **out_layout);
 
 /* Cuts of the baselines: all layers in data order (a graph that is no chain through METIS), in P *
- * v pieces, no splitting of microbatches. slot_of_chunk and n_slots = v are set. */
+ * v pieces, no splitting of microbatches (B is WEFT_INT_MAX). slot_of_chunk and n_slots = v are
+ * set. Of SLOWEST v is 1: memory is that of 1F1B at the mean microbatch, each stage with its
+ * fastest uniform strategy that fits; INFEASIBLE where no cut fits. */
 typedef enum weft_i_cut_rule {
     WEFT_I_CUT_PARAMETERS, /* equal parameters */
     WEFT_I_CUT_TIME,       /* equal time at the mean microbatch */
@@ -38,7 +41,9 @@ typedef enum weft_i_cut_rule {
 weft_status weft_i_layout_cut(const weft_i_layout_input *input, weft_i_cut_rule rule, int32_t v,
                               weft_error *error, weft_layout **out_layout);
 
-/* A cut by hand: "vision=32,0,0,0;language=1,10,10,7", layers of each module per rank. */
+/* A cut by hand: "vision=32,0,0,0;language=1,10,10,7", layers of each module per rank (P numbers a
+ * module, or P * v: slot after slot). The numbers count all layers, or only the blocks: then what
+ * is before the first block goes with it, and the rest with the last. USAGE says what is wrong. */
 weft_status weft_i_layout_hand(const weft_i_layout_input *input, const char *text,
                                weft_error *error, weft_layout **out_layout);
 

@@ -83,7 +83,6 @@ static int call_metis(const csr *graph, idx_t n, idx_t k, idx_t *out_part)
     real_t imbalance[N_CONSTRAINTS] = {1.03F, 1.20F};
     METIS_SetDefaultOptions(options);
     options[METIS_OPTION_SEED] = 1;
-    options[METIS_OPTION_NCUTS] = 4;
     pthread_mutex_lock(&metis_lock);
     int answer = (k <= 8 ? METIS_PartGraphRecursive : METIS_PartGraphKway)(
         &n, &n_constraints, graph->first, graph->neighbours, graph->vertex_weights, NULL,
