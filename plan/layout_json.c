@@ -271,7 +271,7 @@ static void write_shared(weft_i_json_out *out, const weft_layout *layout)
     weft_i_json_close_array(out);
 }
 
-static weft_status write_stream(const weft_layout *layout, FILE *stream, weft_error *error)
+weft_status weft_i_layout_print(const weft_layout *layout, FILE *stream, weft_error *error)
 {
     weft_i_json_out out;
     weft_i_json_out_begin(&out, stream);
@@ -295,7 +295,7 @@ weft_status weft_layout_write(const weft_layout *layout, const char *file, weft_
     weft_i_file_out out;
     weft_status status = weft_i_file_create(file, error, &out);
     if (status != WEFT_STATUS_OK) return status;
-    status = write_stream(layout, out.stream, error);
+    status = weft_i_layout_print(layout, out.stream, error);
     if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
     weft_i_file_abort(&out);
     return status;

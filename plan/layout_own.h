@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/arena.h"
 #include "weft/layout.h"
@@ -28,5 +29,8 @@ bool weft_i_layout_is_sound(const weft_layout *layout, const int32_t *n_layers,
 /* weft_layout_read of n bytes of text; `name` is what errors call it. */
 weft_status weft_i_layout_parse(const char *name, const char *text, size_t n, weft_error *error,
                                 weft_layout **out_layout);
+
+/* weft_layout_write to a stream that is open. */
+weft_status weft_i_layout_print(const weft_layout *layout, FILE *stream, weft_error *error);
 
 #endif

@@ -45,16 +45,13 @@ static weft_status fill(weft_cluster *cluster, const char *name, const char *ove
     weft_i_arena *arena = cluster->owner;
     weft_status status = weft_i_text_open(WEFT_I_SHIPPED_CLUSTER, name, error, &text);
     if (status != WEFT_STATUS_OK) return status;
-    status = weft_i_cluster_read_json(name, text.text, text.n, arena, error, cluster);
+    status = weft_i_cluster_read_json(name, text.text, text.n, overrides, arena, error, cluster);
     if (status == WEFT_STATUS_OK) {
         cluster->sha256 = weft_i_arena_string(arena, text.sha256);
         if (!cluster->sha256) status = weft_i_no_memory(error);
     }
-    if (status == WEFT_STATUS_OK && overrides) {
-        status = weft_i_cluster_override(cluster, overrides, error);
-        if (status == WEFT_STATUS_OK) status = rename_overridden(cluster, &text, overrides, error);
-    }
-    if (status == WEFT_STATUS_OK) status = weft_i_cluster_complete(cluster, error);
+    if (status == WEFT_STATUS_OK && overrides)
+        status = rename_overridden(cluster, &text, overrides, error);
     weft_i_text_close(&text);
     return status;
 }

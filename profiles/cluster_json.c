@@ -58,7 +58,8 @@ static weft_status read_attention(const weft_i_json *device, weft_i_arena *arena
         status = read_attention_row(&item, arena, error, &out->attention[i]);
         if (status != WEFT_STATUS_OK) return status;
         if (i > 0 && out->attention[i].head_size <= out->attention[i - 1].head_size)
-            return weft_i_json_fail(&item, error, "head_size must ascend");
+            return weft_i_json_fail(&item, error, "expected a head_size over %d, found %d",
+                                    out->attention[i - 1].head_size, out->attention[i].head_size);
     }
     out->n_attention = (int32_t)n;
     return WEFT_STATUS_OK;
@@ -130,7 +131,8 @@ static weft_status read_collectives(const weft_i_json *level, weft_i_arena *aren
             status = read_table(&item, "fraction", 2, arena, error, &row->fraction);
         if (status != WEFT_STATUS_OK) return status;
         if (i > 0 && row->devices <= row[-1].devices)
-            return weft_i_json_fail(&item, error, "devices must ascend");
+            return weft_i_json_fail(&item, error, "expected more than %d devices, found %d",
+                                    row[-1].devices, row->devices);
     }
     out->n_collectives = (int32_t)n;
     return WEFT_STATUS_OK;
@@ -225,14 +227,31 @@ static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_
     return status;
 }
 
+/* Fill in what follows from other fields; what does not fit is said at its level. */
+static weft_status complete(const weft_i_json *root, weft_error *error, weft_cluster *cluster)
+{
+    weft_i_cluster_fault fault;
+    weft_i_json member, level;
+    if (weft_i_cluster_complete(cluster, &fault)) return WEFT_STATUS_OK;
+    if (!weft_i_json_get(root, fault.level < 0 ? "node_types" : "levels", &member))
+        return weft_i_json_fail(root, error, "%s", fault.text);
+    if (fault.level < 0) return weft_i_json_fail(&member, error, "%s", fault.text);
+    level = weft_i_json_item(&member, (size_t)fault.level);
+    return weft_i_json_fail(&level, error, "%s", fault.text);
+}
+
 weft_status weft_i_cluster_read_json(const char *name, const char *text, size_t n,
-                                     weft_i_arena *arena, weft_error *error, weft_cluster *cluster)
+                                     const char *overrides, weft_i_arena *arena, weft_error *error,
+                                     weft_cluster *cluster)
 {
     weft_i_json_doc *doc;
     weft_status status = weft_i_json_parse(name, text, n, 1, error, &doc);
     if (status != WEFT_STATUS_OK) return status;
     weft_i_json root = weft_i_json_root(doc);
     status = read_root(&root, arena, error, cluster);
+    if (status == WEFT_STATUS_OK && overrides)
+        status = weft_i_cluster_override(cluster, overrides, error);
+    if (status == WEFT_STATUS_OK) status = complete(&root, error, cluster);
     weft_i_json_free(doc);
     return status;
 }

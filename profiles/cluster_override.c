@@ -1,4 +1,5 @@
 /* profiles/cluster_override.c - "nodes=4,nics=8" on a cluster, and what follows from its fields. */
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -87,14 +88,6 @@ weft_status weft_i_cluster_override(weft_cluster *cluster, const char *text, wef
     return status == WEFT_STATUS_OK ? set_levels(&o, cluster, error) : status;
 }
 
-static weft_status fail_at_level(const weft_cluster *cluster, int32_t i, weft_error *error,
-                                 const char *text)
-{
-    char path[40];
-    snprintf(path, sizeof(path), "$.levels[%d]", i);
-    return weft_i_fail_at(error, WEFT_STATUS_BAD_INPUT, cluster->name, 0, path, "%s", text);
-}
-
 /* Devices of the largest node: they share its NICs. */
 static int32_t largest_node(const weft_cluster *cluster)
 {
@@ -105,16 +98,27 @@ static int32_t largest_node(const weft_cluster *cluster)
     return largest;
 }
 
-weft_status weft_i_cluster_complete(weft_cluster *cluster, weft_error *error)
+static bool unsound(weft_i_cluster_fault *out, int32_t level, const char *fmt, ...)
+    WEFT_PRINTF(3, 4);
+static bool unsound(weft_i_cluster_fault *out, int32_t level, const char *fmt, ...)
+{
+    va_list args;
+    out->level = level;
+    va_start(args, fmt);
+    vsnprintf(out->text, sizeof(out->text), fmt, args);
+    va_end(args);
+    return false;
+}
+
+bool weft_i_cluster_complete(weft_cluster *cluster, weft_i_cluster_fault *out_fault)
 {
     int64_t total = 0;
-    int32_t node = largest_node(cluster);
+    int32_t node = largest_node(cluster), inside = 1;
     for (int32_t i = 0; i < cluster->n_node_types; i++)
         total += (int64_t)cluster->node_types[i].devices * cluster->node_types[i].nodes;
     if (total > MAX_DEVICES)
-        return weft_i_fail_at(error, WEFT_STATUS_BAD_INPUT, cluster->name, 0, "$.node_types",
-                              "%lld devices are over the limit of %d", (long long)total,
-                              MAX_DEVICES);
+        return unsound(out_fault, -1, "%lld devices are over the limit of %d", (long long)total,
+                       MAX_DEVICES);
     for (int32_t i = 0; i < cluster->n_levels; i++) {
         weft_level *level = &cluster->levels[i];
         bool is_last = i == cluster->n_levels - 1;
@@ -122,10 +126,13 @@ weft_status weft_i_cluster_complete(weft_cluster *cluster, weft_error *error)
             level->devices = level->nics > 0 || is_last ? (int32_t)total : node;
         if (level->devices > total) level->devices = (int32_t)total;
         if (level->nics > 0) level->gbs = level->nics * level->nic_gbs / node;
-        if (i > 0 && level->devices < level[-1].devices)
-            return fail_at_level(cluster, i, error, "a level is no smaller than the one inside it");
+        if (level->devices < inside)
+            return unsound(out_fault, i, "expected the %d devices of the level inside it, found %d",
+                           inside, level->devices);
         if (is_last && level->devices < total)
-            return fail_at_level(cluster, i, error, "the last level must span the cluster");
+            return unsound(out_fault, i, "expected all %lld devices in the last level, found %d",
+                           (long long)total, level->devices);
+        inside = level->devices;
     }
-    return WEFT_STATUS_OK;
+    return true;
 }

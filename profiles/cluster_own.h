@@ -2,18 +2,28 @@
 #ifndef WEFT_PROFILES_CLUSTER_OWN_H
 #define WEFT_PROFILES_CLUSTER_OWN_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/arena.h"
 #include "weft/cluster.h"
 
-/* Fill a zeroed cluster from a weft.cluster text; levels that span everything have devices 0, and
- * gbs 0 where nics and nic_gbs say it, until weft_i_cluster_complete. */
+/* Fill a zeroed cluster from a weft.cluster text, change it by `overrides` unless NULL, complete
+ * it. */
 weft_status weft_i_cluster_read_json(const char *name, const char *text, size_t n,
-                                     weft_i_arena *arena, weft_error *error, weft_cluster *cluster);
+                                     const char *overrides, weft_i_arena *arena, weft_error *error,
+                                     weft_cluster *cluster);
 
-/* Change fields by "nodes=4,nics=8" (docs/formats.md lists the keys). */
+/* Change fields by "nodes=4,nics=8" (docs/formats.md lists the keys). USAGE names a wrong word. */
 weft_status weft_i_cluster_override(weft_cluster *cluster, const char *text, weft_error *error);
 
-/* Fill in what follows from other fields, and check how the levels fit the nodes. */
-weft_status weft_i_cluster_complete(weft_cluster *cluster, weft_error *error);
+/* How the levels do not fit the nodes; level -1 = of the nodes themselves. */
+typedef struct weft_i_cluster_fault {
+    int32_t level;
+    char text[160];
+} weft_i_cluster_fault;
+
+/* Fill in what follows from other fields: devices 0 of a level, gbs of a level with NICs. */
+bool weft_i_cluster_complete(weft_cluster *cluster, weft_i_cluster_fault *out_fault);
 
 #endif

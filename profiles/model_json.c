@@ -65,7 +65,8 @@ static weft_status read_module(const weft_i_json *in, weft_i_arena *arena, weft_
     if (status != WEFT_STATUS_OK) return status;
     if (!is_plain_word(out->name) && weft_i_json_get(in, "name", &name))
         return weft_i_json_fail(&name, error,
-                                "expected a name of up to 63 letters, digits, '_' and '-'");
+                                "expected 1 to 63 letters, digits, '_' and '-', found '%.80s'",
+                                out->name);
     if (weft_i_json_get(in, "input", &input)) {
         status = weft_i_input_rule_read(&input, error, &out->input);
         if (status != WEFT_STATUS_OK) return status;

@@ -3,7 +3,8 @@
 
 A file of tests/fuzz/corpus/KIND is refused by docs/schema/weft.KIND.json if and only if the reader
 refuses it (its name begins with bad_) for a reason that a schema can express. Which reasons a schema
-cannot express is listed here, so that the line between the two is a tested one.
+cannot express is listed here, so that the line between the two is a tested one. What is shipped
+keeps its schema.
 
 usage: schemas.py [ROOT]        status 77 without the Python package jsonschema
 """
@@ -22,6 +23,19 @@ BEYOND_A_SCHEMA = {
     "problem": """backward_cycle backward_none chunk_index cycle duplicate edge_index layers module
         rank same_chunk self_edge sum transfer unsplit_candidate""",
     "plan": """chunk_rank cycle operand pp recipe_name replica self_edge shared times peak""",
+    "model": """edge_back edge_layer edge_layers edge_module edge_width experts feeds_nothing heads
+        kv_heads lora mamba merge modality parameters pixels rows same_name size tied tiles video
+        width window""",
+    "cluster": "attention_order gemm_order group_order level_last level_order reserved",
+    "recipe": "none_allowed",
+    "layout": """devices direction gap module no_slot overflow rank same segment shared slot""",
+}
+
+SHIPPED = {
+    "model": "profiles/data/models/*.json",
+    "cluster": "profiles/data/clusters/*.json",
+    "recipe": "profiles/data/recipes/*.json",
+    "batch": "examples/batches/*.jsonl",
 }
 
 
@@ -36,6 +50,7 @@ def no_duplicates(pairs):
 
 
 def parse(path):
+    """The documents of a file: one, or one a line."""
     def refuse(_):
         raise NotJson
 
@@ -46,15 +61,19 @@ def parse(path):
         return value
 
     try:
-        return json.loads(path.read_text(), object_pairs_hook=no_duplicates,
-                          parse_constant=refuse, parse_float=finite)
+        texts = [path.read_text()]
+        if path.suffix == ".jsonl":
+            texts = [line for line in texts[0].splitlines() if line.strip()]
+        return [json.loads(text, object_pairs_hook=no_duplicates, parse_constant=refuse,
+                           parse_float=finite) for text in texts]
     except ValueError as error:
         raise NotJson from error
 
 
 def is_accepted(validator, path):
     try:
-        return validator.is_valid(parse(path))
+        documents = parse(path)
+        return bool(documents) and all(map(validator.is_valid, documents))
     except NotJson:
         return False
 
@@ -65,7 +84,7 @@ def check_kind(root, schema_path):
     schema = json.loads(schema_path.read_text())
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema)
-    files = sorted((root / "tests/fuzz/corpus" / kind).glob("*.json"))
+    files = sorted((root / "tests/fuzz/corpus" / kind).glob("*.json*"))
     if not files:
         yield f"{schema_path.name}: no corpus"
     beyond = {f"bad_{word}" for word in BEYOND_A_SCHEMA.get(kind, "").split()}
@@ -73,6 +92,9 @@ def check_kind(root, schema_path):
         expected = not path.stem.startswith("bad_") or path.stem in beyond
         if is_accepted(validator, path) != expected:
             yield f"{kind}/{path.name}: {'refused' if expected else 'accepted'} by its schema"
+    for path in sorted(root.glob(SHIPPED[kind])) if kind in SHIPPED else []:
+        if not is_accepted(validator, path):
+            yield f"{kind}/{path.name}: refused by its schema"
     for name in sorted(beyond - {path.stem for path in files}):
         yield f"{kind}/{name}.json: listed here and not there"
 
