@@ -137,6 +137,23 @@ Test(cache, threads_share_it)
     weft_i_cache_free(s.cache);
 }
 
+/* As many entries as one thread leaves: none is kept twice. */
+Test(cache, threads_keep_each_answer_once)
+{
+    static shared s, alone;
+    s.cache = weft_i_cache_create((size_t)1 << 24);
+    alone.cache = weft_i_cache_create((size_t)1 << 24);
+    weft_i_team *team = weft_i_team_create(4);
+    cr_assert_not_null(team);
+    weft_i_team_run(team, job, &s, 64);
+    weft_i_team_free(team);
+    for (int i = 0; i < 4; i++)
+        job(&alone, i, 0);
+    cr_assert_eq(weft_i_cache_stats(s.cache).entries, weft_i_cache_stats(alone.cache).entries);
+    weft_i_cache_free(s.cache);
+    weft_i_cache_free(alone.cache);
+}
+
 /* Without memory the answer is the same, it is only not kept. */
 Test(cache, survives_lack_of_memory)
 {

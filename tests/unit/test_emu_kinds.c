@@ -124,6 +124,13 @@ Test(emu_kinds, projector_merges)
     weft_i_span spans[] = {{1002, 0}, {6, 0}};
     weft_i_work work = {1008, spans, 2};
     cr_assert_eq(weft_i_emu_output_bytes(c.emu, 0, 0, &work), (251 + 2) * 2 * 512);
+    /* Equal layers before and behind it are told apart. */
+    layers[3] = layers[1];
+    layers[2] = layers[0];
+    layers[0] = layers[1];
+    module.n_layers = 4;
+    emu_case_start(&c);
+    cr_assert_gt(cost_of(1, 1, 1000, 1).saved_bytes, cost_of(3, 1, 1000, 1).saved_bytes);
 }
 
 /* The softmax in float32 stays, logits of both precisions pass by. */
@@ -184,6 +191,10 @@ Test(emu_kinds, dit)
                  WEFT_STATUS_OK);
     expected -= 6 * modulation;
     cr_assert_float_eq(cost.model_flop / expected, 1, 1e-12);
+    /* Values of a token: three norms 2 each, query, key, value 3, output 1, of the cross-attention
+     * 2, two gates, activation 4 and 4; of a condition's token key and value, and itself. */
+    int64_t values = 800 * 512 * (6 + 4 + 2 + 2 + 8) + 50 * (2 * 512 + 1024);
+    cr_assert_eq(cost.cost.saved_bytes, 2 * values + 2 * 4 * 4 * 800);
     /* The condition is saved once for all layers that read it. */
     layers[2] = layers[1];
     module.n_layers = 3;
@@ -229,6 +240,9 @@ Test(emu_kinds, experts)
     emu_case_start(&c);
     int64_t rest = weft_model_parameters(&model, 0, 1, 1, true) - experts;
     cr_assert_eq(weft_i_emu_state_bytes(c.emu, 0, 1, 1), rest * (6 + 3) + experts / 4 * 18);
+    c.parallel.ep = 2;
+    emu_case_start(&c);
+    cr_assert_eq(weft_i_emu_state_bytes(c.emu, 0, 1, 1), rest * (6 + 3) + experts / 2 * (6 + 6));
 }
 
 /* In, convolution, the four products of the chunked scan, gate, out. */
@@ -280,6 +294,12 @@ Test(emu_kinds, measured)
     cr_assert_eq(cost_of(1, 1, 50, 1).fw_ns, 500); /* proportional beyond the rows */
     cr_assert_eq(cost_of(1, 1, 600, 1).fw_ns, 4000);
     cr_assert_eq(weft_i_emu_state_bytes(c.emu, 0, 1, 1), 18 * 1000);
+    layers[2] = layers[1];
+    layers[2].n_rows = 1; /* of the same table: another layer */
+    module.n_layers = 3;
+    emu_case_start(&c);
+    cr_assert_eq(cost_of(1, 1, 300, 1).fw_ns, 2000);
+    cr_assert_eq(cost_of(2, 1, 300, 1).fw_ns, 3000);
     cost = emu_case_stage(&c, 0, 1, 1, 100, 1, WEFT_I_STRATEGY_FULL).cost;
     cr_assert_eq(cost.bw_ns, 1000 + 2000 + 1500);
     cr_assert_eq(cost.saved_bytes, 2 * 4 * 100);
@@ -363,6 +383,13 @@ Test(emu_kinds, spread_over_the_tensor_group)
     weft_i_span spans[8] = {{300, 0}, {300, 0}, {300, 0}, {300, 0}, {300, 0}};
     weft_i_work work = {1500, spans, 5};
     cr_assert_eq(weft_i_emu_output_bytes(c.emu, 0, 0, &work), 600 * 2 * 512);
+    /* Its devices have no equal outputs to send in parts. */
+    c.parallel.pp = 4;
+    c.recipe->sequence_parallel = false;
+    emu_case_start(&c);
+    cr_assert_eq(weft_i_emu_transfer_ns(c.emu, 1000000, 1, 2), 2000 + 100000);
+    c.parallel.pp = 1;
+    emu_case_start(&c);
     /* Its gradients are summed over the group, replicas or not. */
     cr_assert_eq(weft_i_emu_reduce_bytes(c.emu, 0, 0, 1), state / 18 * 4);
     double ring = 2 * 0.75 * (double)(state / 18 * 4) / 100;
