@@ -1,0 +1,98 @@
+/* search/timing.h - an order whose times follow every change at once: one pass is moved on its rank
+ * and only what depends on it is timed again. Memory is kept by positions. Not: which moves are
+ * worth trying (anneal.h). */
+#ifndef WEFT_SEARCH_TIMING_H
+#define WEFT_SEARCH_TIMING_H
+
+#include "search/net.h"
+
+/* A pass, with what timing it needs in one cache line. */
+typedef struct weft_i_pass_node {
+    int64_t start_ns, ns;
+    int64_t latency_ns;         /* of the input; without one, the earliest start */
+    int64_t tail_ns;            /* least time from its end to the end of the step */
+    int32_t input;              /* node of another rank that it waits for; -1 = none */
+    int32_t rank, position;     /* on its rank */
+    int32_t place;              /* in one topological order of all nodes */
+    int32_t more, end_more;     /* its other inputs in more_inputs */
+    int32_t output, end_output; /* nodes of other ranks that wait for it, in outputs */
+} weft_i_pass_node;
+
+typedef struct weft_i_input {
+    int32_t node; /* -1 = a time of its own */
+    int64_t latency_ns;
+} weft_i_input;
+
+/* Bytes of a node: held from its start, freed at its end, needed while it runs. */
+typedef struct weft_i_node_bytes {
+    int64_t taken, freed, work;
+} weft_i_node_bytes;
+
+/* Bounds of a node's position by what it shares its rank with. */
+typedef struct weft_i_neighbours {
+    int32_t before, end_before; /* in mates: nodes that it must follow */
+    int32_t after, end_after;   /* nodes that must follow it */
+} weft_i_neighbours;
+
+typedef struct weft_i_timing {
+    const weft_i_net *net;
+    int32_t n_nodes, n_ranks;
+    weft_task *task; /* by node */
+    int32_t *node;   /* by task; -1 = does not run */
+    weft_i_pass_node *nodes;
+    weft_i_input *more_inputs;
+    int32_t *outputs;
+    weft_i_neighbours *neighbours; /* by node */
+    int32_t *mates;
+    weft_i_node_bytes *bytes; /* by node */
+    int32_t **order;          /* by rank: nodes in order */
+    int32_t *n_order;
+    int64_t **held;              /* by rank and position: bytes before the pass */
+    int64_t **left;              /* by rank and position: work after the pass */
+    int64_t *room;               /* by rank: bytes that passes may hold */
+    int32_t *topology;           /* nodes by place */
+    int64_t finish_ns;           /* makespan of the order as it is */
+    struct {                     /* the last move, for undo */
+        int32_t node, position;  /* where it came from */
+        int32_t begin, n_window; /* places rewritten */
+        int32_t n_changed;
+        int64_t finish_ns;
+    } last;
+    int32_t *window;       /* nodes of the rewritten places, as they were */
+    int32_t *changed;      /* nodes that were timed again ... */
+    int64_t *old_start_ns; /* ... and when they started */
+    uint64_t *dirty;       /* by place, a bit: to be timed again */
+    int32_t *stamp, now;   /* by node: of this move where it equals `now` */
+    int32_t *moved;        /* scratch */
+} weft_i_timing;
+
+/* Load an order. `room` has n_ranks entries and is copied. Arrays live in the arena, the net is
+ * borrowed and must split what the order splits. FAILED when the order deadlocks; INFEASIBLE when
+ * it does not fit the room. */
+weft_status weft_i_timing_load(const weft_i_net *net, const weft_order *order, const int64_t *room,
+                               weft_i_arena *arena, weft_error *error, weft_i_timing *out_timing);
+
+/* For loading: when a node can start by the order and the inputs; all sums by position, false when
+ * a pass does not fit. */
+int64_t weft_i_timing_start(const weft_i_timing *timing, const weft_i_pass_node *node);
+bool weft_i_timing_sum(weft_i_timing *timing);
+
+/* Positions that a node may be moved to without passing a node of its rank that it feeds or that
+ * feeds it. */
+void weft_i_timing_range(const weft_i_timing *timing, int32_t node, int32_t *out_first,
+                         int32_t *out_last);
+
+/* Move a node to a position in its range. False, with nothing changed, when that would deadlock,
+ * take more than the room, or surely end after most_ns. */
+bool weft_i_timing_move(weft_i_timing *timing, int32_t node, int32_t position, int64_t most_ns);
+
+/* Take the last move back; once a move. */
+void weft_i_timing_undo(weft_i_timing *timing);
+
+/* Longest time of a rank from its first start to its last end. */
+int64_t weft_i_timing_span(const weft_i_timing *timing);
+
+/* Write the order; `order` has room. */
+void weft_i_timing_store(const weft_i_timing *timing, weft_order *order);
+
+#endif
