@@ -1,7 +1,7 @@
 /* partition/layout_make.c - chunks of modules, in order and checked. */
 #include "partition/layout_make.h"
 
-#include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,24 +86,59 @@ static void add_chunk(weft_i_layout_maker *maker, int32_t module, weft_chunk chu
     layout->chunks[layout->n_chunks++] = chunk;
 }
 
+/* Cutting one module: prefix sums of time and state over its layers, what the rank of each piece
+ * has already, and the most state of a piece. */
+typedef struct place_cost {
+    double *time, *state, *extra;
+    double most_state;
+} place_cost;
+
+/* Time is evened out, but not at the price of memory: a text encoder has much state and little
+ * work, and would fill one gap with all its layers. */
+static double piece_cost(const void *context, int32_t piece, int32_t first, int32_t end)
+{
+    const place_cost *p = context;
+    if (p->state[end] - p->state[first] > p->most_state) return INFINITY;
+    return p->time[end] - p->time[first] + p->extra[piece];
+}
+
+/* A piece may have the mean state and one layer more: pieces filled one after the other show that
+ * such a cut exists. A module that the samples leave without work is cut by number of layers. */
+static weft_status fill_place_cost(weft_i_layout_maker *maker, const weft_i_module_cost *cost,
+                                   const weft_layout_module *of, place_cost *out)
+{
+    int32_t n_ranks = maker->layout->parallel.pp, n_pieces = n_ranks * of->segments;
+    double largest = 0;
+    *out = (place_cost){weft_i_new(&maker->scratch, double, cost->n_layers + 1),
+                        weft_i_new(&maker->scratch, double, cost->n_layers + 1),
+                        weft_i_new(&maker->scratch, double, n_pieces), 0};
+    if (!out->time || !out->state || !out->extra) return weft_i_no_memory(maker->error);
+    for (int32_t l = 0; l < cost->n_layers; l++) {
+        const weft_i_layer_cost *layer = &cost->layers[l];
+        out->time[l + 1] = out->time[l] + (cost->ns > 0 ? layer->best_ns : 1);
+        out->state[l + 1] = out->state[l] + layer->state_bytes;
+        largest = fmax(largest, layer->state_bytes);
+    }
+    out->most_state = out->state[cost->n_layers] / n_pieces + largest;
+    for (int32_t k = 0; cost->ns > 0 && k < n_pieces; k++) {
+        int32_t rank = weft_i_layout_rank(of->direction, k / n_ranks, k % n_ranks, n_ranks);
+        out->extra[k] = maker->load[rank] / of->segments;
+    }
+    return WEFT_STATUS_OK;
+}
+
 weft_status weft_i_layout_place(weft_i_layout_maker *maker, const weft_i_module_cost *cost,
                                 int32_t module, int32_t slot)
 {
     const weft_layout_module *of = &maker->layout->modules[module];
     int32_t n_ranks = maker->layout->parallel.pp, n_pieces = n_ranks * of->segments;
-    double *time = weft_i_new(&maker->scratch, double, cost->n_layers);
-    double *extra = weft_i_new(&maker->scratch, double, n_pieces);
     int32_t *cut = weft_i_new(&maker->scratch, int32_t, n_pieces + 1);
-    if (!time || !extra || !cut) return weft_i_no_memory(maker->error);
-    /* A module that the samples leave without work is cut by number of layers. */
-    for (int32_t l = 0; l < cost->n_layers; l++)
-        time[l] = cost->ns > 0 ? cost->layers[l].best_ns : 1;
-    for (int32_t k = 0; k < n_pieces; k++) {
-        int32_t rank = weft_i_layout_rank(of->direction, k / n_ranks, k % n_ranks, n_ranks);
-        extra[k] = cost->ns > 0 ? maker->load[rank] / of->segments : 0;
-    }
+    place_cost sums;
     weft_status status =
-        weft_i_cut_line(time, cost->n_layers, n_pieces, extra, false, maker->error, cut);
+        cut ? fill_place_cost(maker, cost, of, &sums) : weft_i_no_memory(maker->error);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_cut_line_by(piece_cost, &sums, cost->n_layers, n_pieces, false,
+                                    maker->error, cut);
     for (int32_t k = 0; status == WEFT_STATUS_OK && k < n_pieces; k++) {
         int32_t rank = weft_i_layout_rank(of->direction, k / n_ranks, k % n_ranks, n_ranks);
         weft_chunk chunk = {.segment = k / n_ranks,
@@ -111,8 +146,7 @@ weft_status weft_i_layout_place(weft_i_layout_maker *maker, const weft_i_module_
                             .first_layer = cut[k],
                             .layers = cut[k + 1] - cut[k]};
         add_chunk(maker, module, chunk, slot);
-        for (int32_t l = cut[k]; cost->ns > 0 && l < cut[k + 1]; l++)
-            maker->load[rank] += time[l];
+        if (cost->ns > 0) maker->load[rank] += sums.time[cut[k + 1]] - sums.time[cut[k]];
     }
     return status;
 }

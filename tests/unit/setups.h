@@ -55,14 +55,15 @@ static inline void setup_fill_batch(setup *s, int32_t n_samples, uint64_t seed)
     }
 }
 
-/* Load model and recipe of one name, on a cluster, with dp replicas and a batch packed. */
-static inline void setup_open(setup *s, const char *name, const char *cluster, int32_t dp,
-                              int32_t n_samples, uint64_t seed)
+/* Load a model and a recipe, on a cluster, with dp replicas and a batch packed. */
+static inline void setup_open_recipe(setup *s, const char *name, const char *recipe,
+                                     const char *cluster, int32_t dp, int32_t n_samples,
+                                     uint64_t seed)
 {
     weft_error error = {0};
     *s = (setup){0};
     cr_assert_eq(weft_model_load(name, &error, &s->model), WEFT_STATUS_OK, "%s", error.text);
-    cr_assert_eq(weft_recipe_load(name, &error, &s->recipe), WEFT_STATUS_OK, "%s", error.text);
+    cr_assert_eq(weft_recipe_load(recipe, &error, &s->recipe), WEFT_STATUS_OK, "%s", error.text);
     cr_assert_eq(weft_cluster_load(cluster, &error, &s->cluster), WEFT_STATUS_OK, "%s", error.text);
     s->parallel = s->recipe->parallel;
     s->parallel.dp = dp;
@@ -79,6 +80,13 @@ static inline void setup_open(setup *s, const char *name, const char *cluster, i
                                      .emu = s->emu,
                                      .parallel = s->parallel,
                                      .packed = &s->packed};
+}
+
+/* The same with the recipe of the model's name. */
+static inline void setup_open(setup *s, const char *name, const char *cluster, int32_t dp,
+                              int32_t n_samples, uint64_t seed)
+{
+    setup_open_recipe(s, name, name, cluster, dp, n_samples, seed);
 }
 
 static inline void setup_close(setup *s)
