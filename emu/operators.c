@@ -60,8 +60,12 @@ static const struct tile {
     double m, n, part;
 } tiles[] = {{256, 128, 1}, {128, 256, 1}, {128, 128, 0.9}, {128, 64, 0.7}, {64, 64, 0.5}};
 
-/* By how much idle multiprocessors and padding to whole tiles stretch a GEMM: the best of a few
- * tile sizes, of `splits` ways at most to share the inner dimension. */
+/* Filling and draining a tile takes as long as so many more steps of the inner dimension; fitted to
+ * published training times on A100 (docs/emulator.md). */
+static const double tile_overhead = 90;
+
+/* By how much idle multiprocessors, padding to whole tiles and their overhead stretch a GEMM: the
+ * best of a few tile sizes, of `splits` ways at most to share the inner dimension. */
 static double gemm_stretch(const weft_i_operator *op, int32_t multiprocessors, int32_t splits)
 {
     double best = INFINITY;
@@ -70,10 +74,11 @@ static double gemm_stretch(const weft_i_operator *op, int32_t multiprocessors, i
         double blocks = ceil(op->m / t->m) * ceil(op->n / t->n) * op->count;
         for (int32_t split = 1; split <= splits; split *= 2) {
             double waves = ceil(blocks * split / multiprocessors) * multiprocessors;
-            best = fmin(best, waves / split * t->m * t->n / t->part);
+            double depth = op->k / split + tile_overhead;
+            best = fmin(best, waves * t->m * t->n * depth / t->part);
         }
     }
-    return best / (op->m * op->n * op->count);
+    return best / (op->m * op->n * op->k * op->count);
 }
 
 double weft_i_operator_flop(const weft_i_operator *op)

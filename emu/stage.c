@@ -1,20 +1,8 @@
-/* emu/stage.c - layers add up to a stage.
- *
- * Rounding: the times and bytes of a layer are sums in double, made integers once: times to the
- * nearest ns and at least 1, bytes up. A stage is the exact sum of its layers.
- */
+/* emu/stage.c - subgraphs are asked for, in the cache or anew, and layers add up to a stage. */
 #include <math.h>
 
 #include "base/error.h"
-#include "emu/emulator.h"
-
-/* Integers of one layer under one strategy. */
-typedef struct layer_cost {
-    int64_t fw_ns, bw_ns, bwi_ns, bww_ns, recompute_ns;
-    int64_t saved_bytes, held_bytes;
-    int64_t made_bytes; /* of held_bytes: what the backward makes */
-    int64_t fw_work, bw_work, bww_work;
-} layer_cost;
+#include "emu/layer_cost.h"
 
 enum { KEY_CORE, KEY_LAYER };
 
@@ -77,103 +65,6 @@ static weft_i_sums ask_layer(weft_i_emu *emu, int32_t c, const weft_i_load *load
     return sums;
 }
 
-int64_t weft_i_whole_ns(double ns)
-{
-    if (ns >= (double)WEFT_INT_MAX) return WEFT_INT_MAX;
-    return ns <= 0 ? 0 : llround(fmax(ns, 1));
-}
-
-int64_t weft_i_whole_bytes(double bytes)
-{
-    return bytes >= (double)WEFT_INT_MAX ? WEFT_INT_MAX : (int64_t)ceil(bytes);
-}
-
-/* A pass keeps the device busy for `busy_ns` while the host issues its kernels; the one that takes
- * longer decides, smoothly where they are close. */
-static double pass_ns(const weft_i_machine *machine, double busy_ns, double kernels)
-{
-    double host_ns = kernels * machine->host_kernel_ns;
-    if (host_ns <= 0) return busy_ns;
-    return cbrt(busy_ns * busy_ns * busy_ns + host_ns * host_ns * host_ns);
-}
-
-/* Time that a fused backward saves by running TP communication under weight gradients. */
-static double hidden_ns(const weft_i_machine *machine, const weft_i_sums *sums)
-{
-    double network_ns = sums->tp_ns[WEFT_I_PHASE_BWI] + sums->tp_ns[WEFT_I_PHASE_BWW];
-    double together_ns = fmin(machine->tp_overlap * network_ns, sums->busy_ns[WEFT_I_PHASE_BWW]);
-    return fmax(0, together_ns * (2 - machine->slowdown));
-}
-
-static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
-                       const weft_i_sums *sums, const weft_i_core_sums *core,
-                       weft_i_strategy strategy, layer_cost *out)
-{
-    bool again = strategy == WEFT_I_STRATEGY_FULL ||
-                 (strategy == WEFT_I_STRATEGY_SELECTIVE && !class->core.flash);
-    double busy[WEFT_I_N_PHASES];
-    for (int p = 0; p < WEFT_I_N_PHASES; p++)
-        busy[p] = sums->busy_ns[p] + sums->tp_ns[p];
-    double fw_kernels = sums->kernels[WEFT_I_PHASE_FW] + core->fw_kernels;
-    out->fw_ns = weft_i_whole_ns(pass_ns(machine, busy[WEFT_I_PHASE_FW] + core->fw_ns, fw_kernels));
-    if (class->shape.backward == WEFT_BACKWARD_NONE) return;
-    double repeat = sums->repeat_ns[strategy] + (again ? core->fw_ns : 0);
-    double repeat_kernels = sums->repeat_kernels[strategy] + (again ? core->fw_kernels : 0);
-    double bwi = repeat + busy[WEFT_I_PHASE_BWI] + core->bw_ns;
-    double bwi_kernels = repeat_kernels + sums->kernels[WEFT_I_PHASE_BWI] + core->bw_kernels;
-    double bww = busy[WEFT_I_PHASE_BWW], bww_kernels = sums->kernels[WEFT_I_PHASE_BWW];
-    double split = busy[WEFT_I_PHASE_SPLIT], split_kernels = sums->kernels[WEFT_I_PHASE_SPLIT];
-    out->recompute_ns = weft_i_whole_ns(repeat);
-    out->bwi_ns = weft_i_whole_ns(pass_ns(machine, bwi, bwi_kernels));
-    out->bww_ns = weft_i_whole_ns(pass_ns(machine, bww + split, bww_kernels + split_kernels));
-    int64_t fused = weft_i_whole_ns(
-        pass_ns(machine, bwi + bww - hidden_ns(machine, sums), bwi_kernels + bww_kernels));
-    out->bw_ns = fused < out->bwi_ns + out->bww_ns ? fused : out->bwi_ns + out->bww_ns;
-}
-
-static layer_cost cost_of(const weft_i_emu *emu, const weft_i_class *class, const weft_i_sums *sums,
-                          const weft_i_core_sums *core, weft_i_strategy strategy)
-{
-    layer_cost cost = {0};
-    time_layer(&emu->machine, class, sums, core, strategy, &cost);
-    bool runs_back = class->shape.backward != WEFT_BACKWARD_NONE;
-    bool keeps = strategy == WEFT_I_STRATEGY_NONE ||
-                 (strategy == WEFT_I_STRATEGY_SELECTIVE && class->core.flash);
-    double saved = runs_back && keeps ? core->saved_bytes : 0;
-    cost.saved_bytes = weft_i_whole_bytes(sums->saved_bytes[strategy] + saved);
-    cost.held_bytes = weft_i_whole_bytes(sums->held_bytes);
-    cost.made_bytes = weft_i_whole_bytes(sums->held_bytes - sums->held_saved[strategy]);
-    cost.fw_work = weft_i_whole_bytes(sums->work_bytes[strategy][0] + core->work_fw_bytes +
-                                      (keeps && runs_back ? 0 : core->saved_bytes));
-    cost.bw_work = weft_i_whole_bytes(sums->work_bytes[strategy][1] + core->work_bw_bytes +
-                                      (keeps ? 0 : core->saved_bytes));
-    cost.bww_work = weft_i_whole_bytes(sums->edge_bytes);
-    return cost;
-}
-
-/* Model flop of a layer, as its passes run; attention's backward is twice its forward. */
-static double model_flop(const weft_i_class *class, const weft_i_work *work,
-                         const weft_i_core_sums *core, double context)
-{
-    int passes = class->shape.backward == WEFT_BACKWARD_NONE ? 1 : 3;
-    int64_t spans = work->n_spans > 0 ? work->n_spans : 1;
-    return class->flop.token * (double)work->tokens / (double)class->core.merge +
-           class->flop.context * context + class->flop.span * (double)spans + passes * core->flop;
-}
-
-static double recompute_flop(const weft_i_class *class, const weft_i_work *work,
-                             const weft_i_sums *sums, const weft_i_core_sums *core,
-                             weft_i_strategy strategy)
-{
-    bool again = strategy == WEFT_I_STRATEGY_FULL ||
-                 (strategy == WEFT_I_STRATEGY_SELECTIVE && !class->core.flash);
-    double device_flop = sums->repeat_flop[strategy] + (again ? core->device_flop : 0);
-    if (class->shape.backward == WEFT_BACKWARD_NONE || core->load.tokens == 0) return 0;
-    double tokens = (double)work->tokens / (double)class->core.merge;
-    return device_flop * (double)(class->shape.tp * class->shape.cp) * tokens /
-           (double)core->load.tokens;
-}
-
 /* What a stage has come to, its layers taken from the last to the first as a backward does. */
 typedef struct adder {
     weft_i_stage_cost stage;
@@ -186,7 +77,7 @@ static void raise_to(int64_t *most, int64_t value)
     if (*most < value) *most = value;
 }
 
-static void add_layer(adder *a, const layer_cost *layer, weft_backward backward)
+static void add_layer(adder *a, const weft_i_layer_cost *layer, weft_backward backward)
 {
     weft_cost *cost = &a->stage.cost;
     cost->fw_ns += layer->fw_ns;
@@ -270,7 +161,7 @@ weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int
     if (status != WEFT_STATUS_OK) return status;
     adder a = {0};
     double context = context_of(work);
-    layer_cost cost = {0};
+    weft_i_layer_cost cost = {0};
     double flop = 0, again = 0, condition = 0;
     for (int32_t l = first + n - 1, last = -1; work->tokens > 0 && l >= first; l--) {
         int32_t c = emu->modules[module].classes[l];
@@ -278,9 +169,9 @@ weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int
         if (c != last) {
             weft_i_core_sums core = ask_core(emu, class, work);
             weft_i_sums sums = ask_layer(emu, c, &core.load);
-            cost = cost_of(emu, class, &sums, &core, strategy);
-            flop = model_flop(class, work, &core, context);
-            again = recompute_flop(class, work, &sums, &core, strategy);
+            cost = weft_i_layer_cost_of(&emu->machine, class, &sums, &core, strategy);
+            flop = weft_i_layer_model_flop(class, work, &core, context);
+            again = weft_i_layer_recompute_flop(class, work, &sums, &core, strategy);
             last = c;
             if (class->shape.backward == WEFT_BACKWARD_FULL)
                 condition = fmax(condition,

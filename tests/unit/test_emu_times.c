@@ -104,7 +104,7 @@ Test(emu_times, passes_of_a_stage)
             cr_assert(none.bw_ns <= lean.bw_ns && lean.bw_ns <= full.bw_ns, "seed 6, %d", i);
             cr_assert(none.saved_bytes >= lean.saved_bytes && lean.saved_bytes >= full.saved_bytes);
             cr_assert_eq(none.recompute_ns, 0);
-            cr_assert_leq(full.recompute_ns, full.fw_ns);
+            cr_assert_leq(full.recompute_ns, full.fw_ns + p.n); /* differences are rounded */
         }
         weft_cluster_free(loaded);
         emu_case_free(&c);
@@ -182,7 +182,7 @@ Test(emu_times, host_bound_passes)
 }
 
 /* Korthikanti et al. 2022, table 4: one layer of the 22B model, 4 sequences of 2048, TP 8, ms. The
- * first version is within 9 % of each with the shipped A100. */
+ * first version is within 7 % of each with the shipped A100. */
 Test(emu_times, layer_of_the_22b_model)
 {
     static const struct row {
@@ -203,9 +203,9 @@ Test(emu_times, layer_of_the_22b_model)
         c.recipe->sequence_parallel = rows[i].sequence_parallel;
         emu_case_start(&c);
         weft_cost cost = emu_case_stage(&c, 0, 1, 1, 2048, 4, rows[i].strategy).cost;
-        cr_assert_float_eq((double)cost.fw_ns / 1e6 / rows[i].fw_ms, 1, 0.09, "row %zu: %.2f", i,
+        cr_assert_float_eq((double)cost.fw_ns / 1e6 / rows[i].fw_ms, 1, 0.07, "row %zu: %.2f", i,
                            (double)cost.fw_ns / 1e6);
-        cr_assert_float_eq((double)cost.bw_ns / 1e6 / rows[i].bw_ms, 1, 0.09, "row %zu: %.2f", i,
+        cr_assert_float_eq((double)cost.bw_ns / 1e6 / rows[i].bw_ms, 1, 0.07, "row %zu: %.2f", i,
                            (double)cost.bw_ns / 1e6);
     }
     weft_cluster_free(loaded);

@@ -1,0 +1,107 @@
+/* emu/layer_cost.c - one layer under one strategy: sums of operators become whole times and bytes.
+ */
+#include "emu/layer_cost.h"
+
+#include <math.h>
+
+int64_t weft_i_whole_ns(double ns)
+{
+    if (ns >= (double)WEFT_INT_MAX) return WEFT_INT_MAX;
+    return ns <= 0 ? 0 : llround(fmax(ns, 1));
+}
+
+int64_t weft_i_whole_bytes(double bytes)
+{
+    return bytes >= (double)WEFT_INT_MAX ? WEFT_INT_MAX : (int64_t)ceil(bytes);
+}
+
+/* A pass keeps the device busy for `busy_ns` while the host issues its kernels; the one that takes
+ * longer decides, smoothly where they are close. */
+static double pass_ns(const weft_i_machine *machine, double busy_ns, double kernels)
+{
+    double host_ns = kernels * machine->host_kernel_ns;
+    if (host_ns <= 0) return busy_ns;
+    return cbrt(busy_ns * busy_ns * busy_ns + host_ns * host_ns * host_ns);
+}
+
+/* Time that a fused backward saves by running TP communication under weight gradients. */
+static double hidden_ns(const weft_i_machine *machine, const weft_i_sums *sums)
+{
+    double network_ns = sums->tp_ns[WEFT_I_PHASE_BWI] + sums->tp_ns[WEFT_I_PHASE_BWW];
+    double together_ns = fmin(machine->tp_overlap * network_ns, sums->busy_ns[WEFT_I_PHASE_BWW]);
+    return fmax(0, together_ns * (2 - machine->slowdown));
+}
+
+/* Whether what attention keeps stays, or attention runs again in the backward. */
+static bool keeps_core(const weft_i_class *class, weft_i_strategy strategy)
+{
+    return strategy == WEFT_I_STRATEGY_NONE ||
+           (strategy == WEFT_I_STRATEGY_SELECTIVE && class->core.flash);
+}
+
+static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
+                       const weft_i_sums *sums, const weft_i_core_sums *core,
+                       weft_i_strategy strategy, weft_i_layer_cost *out)
+{
+    bool again = !keeps_core(class, strategy);
+    double busy[WEFT_I_N_PHASES];
+    for (int p = 0; p < WEFT_I_N_PHASES; p++)
+        busy[p] = sums->busy_ns[p] + sums->tp_ns[p];
+    double fw_kernels = sums->kernels[WEFT_I_PHASE_FW] + core->fw_kernels;
+    out->fw_ns = weft_i_whole_ns(pass_ns(machine, busy[WEFT_I_PHASE_FW] + core->fw_ns, fw_kernels));
+    if (class->shape.backward == WEFT_BACKWARD_NONE) return;
+    double repeat = sums->repeat_ns[strategy] + (again ? core->fw_ns : 0);
+    double repeat_kernels = sums->repeat_kernels[strategy] + (again ? core->fw_kernels : 0);
+    double bwi = repeat + busy[WEFT_I_PHASE_BWI] + core->bw_ns;
+    double bwi_kernels = repeat_kernels + sums->kernels[WEFT_I_PHASE_BWI] + core->bw_kernels;
+    double bww = busy[WEFT_I_PHASE_BWW], bww_kernels = sums->kernels[WEFT_I_PHASE_BWW];
+    double split = busy[WEFT_I_PHASE_SPLIT], split_kernels = sums->kernels[WEFT_I_PHASE_SPLIT];
+    int64_t kept_ns = weft_i_whole_ns(pass_ns(machine, bwi - repeat, bwi_kernels - repeat_kernels));
+    out->bwi_ns = weft_i_whole_ns(pass_ns(machine, bwi, bwi_kernels));
+    out->recompute_ns = out->bwi_ns - kept_ns;
+    out->bww_ns = weft_i_whole_ns(pass_ns(machine, bww + split, bww_kernels + split_kernels));
+    int64_t fused = weft_i_whole_ns(
+        pass_ns(machine, bwi + bww - hidden_ns(machine, sums), bwi_kernels + bww_kernels));
+    out->bw_ns = fused < out->bwi_ns + out->bww_ns ? fused : out->bwi_ns + out->bww_ns;
+}
+
+weft_i_layer_cost weft_i_layer_cost_of(const weft_i_machine *machine, const weft_i_class *class,
+                                       const weft_i_sums *sums, const weft_i_core_sums *core,
+                                       weft_i_strategy strategy)
+{
+    weft_i_layer_cost cost = {0};
+    time_layer(machine, class, sums, core, strategy, &cost);
+    bool runs_back = class->shape.backward != WEFT_BACKWARD_NONE;
+    bool keeps = keeps_core(class, strategy);
+    double saved = runs_back && keeps ? core->saved_bytes : 0;
+    cost.saved_bytes = weft_i_whole_bytes(sums->saved_bytes[strategy] + saved);
+    cost.held_bytes = weft_i_whole_bytes(sums->held_bytes);
+    cost.made_bytes = weft_i_whole_bytes(sums->held_bytes - sums->held_saved[strategy]);
+    cost.fw_work = weft_i_whole_bytes(sums->work_bytes[strategy][0] + core->work_fw_bytes +
+                                      (keeps && runs_back ? 0 : core->saved_bytes));
+    cost.bw_work = weft_i_whole_bytes(sums->work_bytes[strategy][1] + core->work_bw_bytes +
+                                      (keeps ? 0 : core->saved_bytes));
+    cost.bww_work = weft_i_whole_bytes(sums->edge_bytes);
+    return cost;
+}
+
+double weft_i_layer_model_flop(const weft_i_class *class, const weft_i_work *work,
+                               const weft_i_core_sums *core, double context)
+{
+    int passes = class->shape.backward == WEFT_BACKWARD_NONE ? 1 : 3;
+    int64_t spans = work->n_spans > 0 ? work->n_spans : 1;
+    return class->flop.token * (double)work->tokens / (double)class->core.merge +
+           class->flop.context * context + class->flop.span * (double)spans + passes * core->flop;
+}
+
+double weft_i_layer_recompute_flop(const weft_i_class *class, const weft_i_work *work,
+                                   const weft_i_sums *sums, const weft_i_core_sums *core,
+                                   weft_i_strategy strategy)
+{
+    bool again = !keeps_core(class, strategy);
+    double device_flop = sums->repeat_flop[strategy] + (again ? core->device_flop : 0);
+    if (class->shape.backward == WEFT_BACKWARD_NONE || core->load.tokens == 0) return 0;
+    double tokens = (double)work->tokens / (double)class->core.merge;
+    return device_flop * (double)(class->shape.tp * class->shape.cp) * tokens /
+           (double)core->load.tokens;
+}
