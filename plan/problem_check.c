@@ -12,14 +12,24 @@
 
 enum { STAGES_MAX = INT32_MAX / 4 }; /* so that a weft_task holds it */
 
-/* BAD_INPUT at item `index` of an array of the problem, and there at `field` (".rank" or ""). */
-weft_status weft_i_check_fail(const weft_i_checker *check, const char *array, int32_t index,
-                              const char *field, const char *fmt, ...)
+/* The JSON path of a field; chunks are of the whole document. */
+static void write_path(const weft_i_checker *check, weft_i_place at, const char *field, char *path,
+                       size_t size)
+{
+    const char *above = strcmp(at.array, "chunks") == 0 ? "$" : check->path;
+    if (at.part) {
+        snprintf(path, size, "%s.%s[%d].%s[%d]%s", above, at.array, (int)at.index, at.part,
+                 (int)at.part_index, field);
+    } else {
+        snprintf(path, size, "%s.%s[%d]%s", above, at.array, (int)at.index, field);
+    }
+}
+
+weft_status weft_i_check_fail(const weft_i_checker *check, weft_i_place at, const char *field,
+                              const char *fmt, ...)
 {
     char path[sizeof(check->error->path)], text[sizeof(check->error->text)];
-    bool is_shared = strcmp(array, "chunks") == 0; /* by all replicas of a plan */
-    snprintf(path, sizeof(path), "%s.%s[%d]%s", is_shared ? "$" : check->path, array, (int)index,
-             field);
+    write_path(check, at, field, path, sizeof(path));
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
@@ -27,22 +37,16 @@ weft_status weft_i_check_fail(const weft_i_checker *check, const char *array, in
     return weft_i_fail_at(check->error, WEFT_STATUS_BAD_INPUT, NULL, 0, path, "%s", text);
 }
 
-weft_status weft_i_check_numbers(const weft_i_checker *check, const char *array, int32_t index,
-                                 const char *prefix, const weft_i_number *numbers, size_t n)
+weft_status weft_i_check_numbers(const weft_i_checker *check, weft_i_place at,
+                                 const weft_i_number *numbers, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (numbers[i].value >= 0 && numbers[i].value <= numbers[i].max) continue;
-        char field[64];
-        snprintf(field, sizeof(field), "%s%s", prefix, numbers[i].field);
-        if (numbers[i].max < 0) {
-            return weft_i_check_fail(check, array, index, field,
-                                     "expected none, as there is nothing to refer to, found %lld",
-                                     (long long)numbers[i].value);
-        }
-        char range[WEFT_I_RANGE_SIZE];
-        return weft_i_check_fail(check, array, index, field, "expected %s, found %lld",
-                                 weft_i_words_int_range(0, numbers[i].max, range),
-                                 (long long)numbers[i].value);
+        const weft_i_number *number = &numbers[i];
+        if (number->value >= 0 && number->value <= number->max) continue;
+        char range[WEFT_I_RANGE_SIZE] = "none, as there is nothing to refer to";
+        if (number->max >= 0) weft_i_words_int_range(0, number->max, range);
+        return weft_i_check_fail(check, at, number->field, "expected %s, found %lld", range,
+                                 (long long)number->value);
     }
     return WEFT_STATUS_OK;
 }
@@ -86,9 +90,10 @@ static weft_status check_ranks(const weft_i_checker *check)
     for (int32_t r = 0; r < problem->n_ranks; r++) {
         const weft_i_number fixed[] = {{"", problem->static_bytes[r], WEFT_INT_MAX}};
         const weft_i_number limit[] = {{"", problem->limit_bytes[r], WEFT_INT_MAX}};
-        weft_status status = WEFT_I_CHECK_NUMBERS(check, "static_bytes", r, "", fixed);
-        if (status == WEFT_STATUS_OK)
-            status = WEFT_I_CHECK_NUMBERS(check, "limit_bytes", r, "", limit);
+        const weft_i_place at_fixed = {.array = "static_bytes", .index = r};
+        const weft_i_place at_limit = {.array = "limit_bytes", .index = r};
+        weft_status status = WEFT_I_CHECK_NUMBERS(check, at_fixed, fixed);
+        if (status == WEFT_STATUS_OK) status = WEFT_I_CHECK_NUMBERS(check, at_limit, limit);
         if (status != WEFT_STATUS_OK) return status;
     }
     return WEFT_STATUS_OK;
@@ -96,9 +101,10 @@ static weft_status check_ranks(const weft_i_checker *check)
 
 static weft_status check_chunk(const weft_i_checker *check, int32_t c)
 {
+    const weft_i_place at = {.array = "chunks", .index = c};
     const weft_chunk *chunk = &check->problem->chunks[c];
     if (weft_i_check_is_empty(chunk->module))
-        return weft_i_check_fail(check, "chunks", c, ".module", "expected a name, found none");
+        return weft_i_check_fail(check, at, ".module", "expected a name, found none");
     const weft_i_number numbers[] = {
         {".segment", chunk->segment, INT32_MAX},
         {".rank", chunk->rank, check->problem->n_ranks - 1},
@@ -108,7 +114,7 @@ static weft_status check_chunk(const weft_i_checker *check, int32_t c)
         {".reduce_bytes", chunk->reduce_bytes, WEFT_INT_MAX},
         {".reduce_ns", chunk->reduce_ns, WEFT_INT_MAX},
     };
-    return WEFT_I_CHECK_NUMBERS(check, "chunks", c, "", numbers);
+    return WEFT_I_CHECK_NUMBERS(check, at, numbers);
 }
 
 static int compare_chunks(const void *left, const void *right)
@@ -138,10 +144,10 @@ static weft_status check_chunks_differ(weft_i_checker *check)
             a = sorted[i];
             b = sorted[i - 1];
         }
-        return weft_i_check_fail(check, "chunks", (int32_t)(b - problem->chunks), "",
-                                 "module '%.40s', segment %d on rank %d: already held by chunk %d",
-                                 b->module, (int)b->segment, (int)b->rank,
-                                 (int)(a - problem->chunks));
+        const weft_i_place at = {.array = "chunks", .index = (int32_t)(b - problem->chunks)};
+        return weft_i_check_fail(
+            check, at, "", "module '%.40s', segment %d on rank %d: already held by chunk %d",
+            b->module, (int)b->segment, (int)b->rank, (int)(a - problem->chunks));
     }
     return WEFT_STATUS_OK;
 }
@@ -151,15 +157,15 @@ static weft_status check_items(const weft_i_checker *check, int32_t i)
     const weft_submicrobatch *sub = &check->problem->submicrobatches[i];
     for (int32_t k = 0; k < sub->n_items; k++) {
         const weft_item *item = &sub->items[k];
-        char prefix[32];
-        snprintf(prefix, sizeof(prefix), ".items[%d]", (int)k);
+        const weft_i_place at = {
+            .array = "submicrobatches", .index = i, .part = "items", .part_index = k};
         const weft_i_number numbers[] = {
             {".sample", item->sample, INT32_MAX},    {".kind", item->kind, WEFT_ITEM_CAPTION},
             {".index", item->index, INT32_MAX},      {".grid[0]", item->grid[0], INT32_MAX},
             {".grid[1]", item->grid[1], INT32_MAX},  {".grid[2]", item->grid[2], INT32_MAX},
             {".tokens", item->tokens, WEFT_INT_MAX},
         };
-        weft_status status = WEFT_I_CHECK_NUMBERS(check, "submicrobatches", i, prefix, numbers);
+        weft_status status = WEFT_I_CHECK_NUMBERS(check, at, numbers);
         if (status != WEFT_STATUS_OK) return status;
     }
     return WEFT_STATUS_OK;
@@ -167,10 +173,10 @@ static weft_status check_items(const weft_i_checker *check, int32_t i)
 
 static weft_status check_submicrobatch(const weft_i_checker *check, int32_t i)
 {
+    const weft_i_place at = {.array = "submicrobatches", .index = i};
     const weft_submicrobatch *sub = &check->problem->submicrobatches[i];
     if (weft_i_check_is_empty(sub->module)) {
-        return weft_i_check_fail(check, "submicrobatches", i, ".module",
-                                 "expected a name, found none");
+        return weft_i_check_fail(check, at, ".module", "expected a name, found none");
     }
     const weft_i_number numbers[] = {
         {".microbatches", sub->n_microbatches, INT32_MAX},
@@ -178,10 +184,10 @@ static weft_status check_submicrobatch(const weft_i_checker *check, int32_t i)
         {".tokens", sub->tokens, WEFT_INT_MAX},
         {".items", sub->n_items, INT32_MAX},
     };
-    weft_status status = WEFT_I_CHECK_NUMBERS(check, "submicrobatches", i, "", numbers);
+    weft_status status = WEFT_I_CHECK_NUMBERS(check, at, numbers);
     for (int32_t k = 0; status == WEFT_STATUS_OK && k < sub->n_microbatches; k++) {
         if (sub->microbatches[k] < 0) {
-            status = weft_i_check_fail(check, "submicrobatches", i, ".microbatches",
+            status = weft_i_check_fail(check, at, ".microbatches",
                                        "expected microbatches of at least 0, found %d",
                                        (int)sub->microbatches[k]);
         }

@@ -19,24 +19,31 @@ weft_status weft_i_check_stages(weft_i_checker *check);
 weft_status weft_i_check_edges(weft_i_checker *check);
 weft_status weft_i_check_sums(weft_i_checker *check);
 
-/* BAD_INPUT at item `index` of an array of the problem, and there at `field` (".rank" or ""). */
-weft_status weft_i_check_fail(const weft_i_checker *check, const char *array, int32_t index,
-                              const char *field, const char *fmt, ...) WEFT_PRINTF(5, 6);
+/* Where in a problem: item `index` of an array, and of that item's array `part`, if any, item
+ * `part_index`. */
+typedef struct weft_i_place {
+    const char *array;
+    int32_t index;
+    const char *part;
+    int32_t part_index;
+} weft_i_place;
 
-/* A number that must be in 0..max, and the field it stands in (".rank"). */
+/* BAD_INPUT at a place, and there at `field` (".rank" or ""). */
+weft_status weft_i_check_fail(const weft_i_checker *check, weft_i_place at, const char *field,
+                              const char *fmt, ...) WEFT_PRINTF(4, 5);
+
+/* A number that must be in 0..max, and the field it stands in. */
 typedef struct weft_i_number {
     const char *field;
     int64_t value;
     int64_t max;
 } weft_i_number;
 
-/* `prefix` stands before each field: "" or ".candidates[3]". */
-weft_status weft_i_check_numbers(const weft_i_checker *check, const char *array, int32_t index,
-                                 const char *prefix, const weft_i_number *numbers, size_t n);
+weft_status weft_i_check_numbers(const weft_i_checker *check, weft_i_place at,
+                                 const weft_i_number *numbers, size_t n);
 
-#define WEFT_I_CHECK_NUMBERS(check, array, index, prefix, numbers)                                 \
-    weft_i_check_numbers((check), (array), (index), (prefix), (numbers),                           \
-                         sizeof(numbers) / sizeof((numbers)[0]))
+#define WEFT_I_CHECK_NUMBERS(check, at, numbers)                                                   \
+    weft_i_check_numbers((check), (at), (numbers), sizeof(numbers) / sizeof((numbers)[0]))
 
 bool weft_i_check_is_empty(const char *text);
 

@@ -10,6 +10,7 @@ static int32_t rank_of(const weft_problem *problem, int32_t stage)
 
 static weft_status check_edge(const weft_i_checker *check, int32_t e)
 {
+    const weft_i_place at = {.array = "edges", .index = e};
     const weft_problem *problem = check->problem;
     const weft_edge *edge = &problem->edges[e];
     const weft_i_number numbers[] = {
@@ -20,21 +21,20 @@ static weft_status check_edge(const weft_i_checker *check, int32_t e)
         {".bytes", edge->bytes, WEFT_INT_MAX},
         {".transfer_ns", edge->transfer_ns, WEFT_INT_MAX},
     };
-    weft_status status = WEFT_I_CHECK_NUMBERS(check, "edges", e, "", numbers);
+    weft_status status = WEFT_I_CHECK_NUMBERS(check, at, numbers);
     if (status != WEFT_STATUS_OK) return status;
     if (edge->from == edge->to) {
-        return weft_i_check_fail(check, "edges", e, "", "stage %d depends on itself",
-                                 (int)edge->to);
+        return weft_i_check_fail(check, at, "", "stage %d depends on itself", (int)edge->to);
     }
     const int32_t ends[] = {edge->from, edge->to};
     for (int i = 0; edge->pass == WEFT_PASS_BW && i < 2; i++) {
         if (problem->stages[ends[i]].backward == WEFT_BACKWARD_NONE) {
-            return weft_i_check_fail(check, "edges", e, i == 0 ? ".from" : ".to",
+            return weft_i_check_fail(check, at, i == 0 ? ".from" : ".to",
                                      "stage %d has no backward", (int)ends[i]);
         }
     }
     if (edge->transfer_ns > 0 && rank_of(problem, edge->from) == rank_of(problem, edge->to)) {
-        return weft_i_check_fail(check, "edges", e, ".transfer_ns",
+        return weft_i_check_fail(check, at, ".transfer_ns",
                                  "expected 0 as both stages are on rank %d, found %lld",
                                  (int)rank_of(problem, edge->to), (long long)edge->transfer_ns);
     }
@@ -57,7 +57,8 @@ static weft_status fail_cycle(const weft_i_checker *check, const weft_i_adjacenc
             i++;
         const weft_edge *edge = &edges[in->edges[i]];
         if (waits[edge->from] < 0) {
-            return weft_i_check_fail(check, "edges", in->edges[i], "",
+            const weft_i_place at = {.array = "edges", .index = in->edges[i]};
+            return weft_i_check_fail(check, at, "",
                                      "the %s of stages %d and %d wait for each other in a cycle",
                                      edge->pass == WEFT_PASS_FW ? "forwards" : "backwards",
                                      (int)edge->from, (int)edge->to);

@@ -1,21 +1,21 @@
 /* plan/problem_check_stage.c - the rules of a problem's stages. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "plan/problem_check.h"
 #include "plan/problem_own.h"
 
-/* "" or that of a candidate: what stands between a stage's path and the name of a field. */
-static const char *candidate_prefix(int32_t candidate, char prefix[32])
+/* The stage, or one of its candidates where `candidate` is not -1. */
+static weft_i_place place_of(int32_t s, int32_t candidate)
 {
-    prefix[0] = '\0';
-    if (candidate >= 0) snprintf(prefix, 32, ".candidates[%d]", (int)candidate);
-    return prefix;
+    return (weft_i_place){.array = "stages",
+                          .index = s,
+                          .part = candidate < 0 ? NULL : "candidates",
+                          .part_index = candidate};
 }
 
-static weft_status check_cost_range(const weft_i_checker *check, int32_t s, const weft_cost *cost,
-                                    const char *prefix)
+static weft_status check_cost_range(const weft_i_checker *check, weft_i_place at,
+                                    const weft_cost *cost)
 {
     const weft_i_number numbers[] = {
         {".fw_ns", cost->fw_ns, WEFT_INT_MAX},
@@ -30,17 +30,17 @@ static weft_status check_cost_range(const weft_i_checker *check, int32_t s, cons
         {".work_bytes.bwi", cost->work_bytes[WEFT_PASS_BWI], WEFT_INT_MAX},
         {".work_bytes.bww", cost->work_bytes[WEFT_PASS_BWW], WEFT_INT_MAX},
     };
-    weft_status status = WEFT_I_CHECK_NUMBERS(check, "stages", s, prefix, numbers);
+    weft_status status = WEFT_I_CHECK_NUMBERS(check, at, numbers);
     if (status != WEFT_STATUS_OK || !weft_cost_can_split(cost)) return status;
     const weft_i_number split[] = {{".recompute_ns", cost->recompute_ns, cost->bwi_ns}};
-    return WEFT_I_CHECK_NUMBERS(check, "stages", s, prefix, split);
+    return WEFT_I_CHECK_NUMBERS(check, at, split);
 }
 
 /* Costs of passes that the stage's backward does not have are 0. */
-static weft_status check_cost_backward(const weft_i_checker *check, int32_t s,
-                                       const weft_cost *cost, const char *prefix)
+static weft_status check_cost_backward(const weft_i_checker *check, weft_i_place at,
+                                       const weft_cost *cost)
 {
-    const weft_stage *stage = &check->problem->stages[s];
+    const weft_stage *stage = &check->problem->stages[at.index];
     int64_t max = stage->backward == WEFT_BACKWARD_NONE ? 0 : WEFT_INT_MAX;
     int64_t max_split = stage->backward == WEFT_BACKWARD_FULL ? WEFT_INT_MAX : 0;
     const weft_i_number numbers[] = {
@@ -48,29 +48,27 @@ static weft_status check_cost_backward(const weft_i_checker *check, int32_t s,
         {".bww_ns", cost->bww_ns, max_split},   {".saved_bytes", cost->saved_bytes, max},
         {".held_bytes", cost->held_bytes, max},
     };
-    return WEFT_I_CHECK_NUMBERS(check, "stages", s, prefix, numbers);
+    return WEFT_I_CHECK_NUMBERS(check, at, numbers);
 }
 
 /* The runs of layers are empty or cover the chunk. */
-static weft_status check_memory(const weft_i_checker *check, int32_t s,
-                                const weft_candidate *candidate, const char *prefix)
+static weft_status check_memory(const weft_i_checker *check, weft_i_place at,
+                                const weft_candidate *candidate)
 {
     int64_t sum = 0;
-    char field[64];
-    snprintf(field, sizeof(field), "%s.memory", prefix);
     for (int32_t i = 0; i < candidate->n_memory; i++) {
         const weft_memory_run *run = &candidate->memory[i];
         if (weft_i_check_is_empty(run->strategy) || run->layers < 0) {
             return weft_i_check_fail(
-                check, "stages", s, field,
+                check, at, ".memory",
                 "expected a name and at least 0 layers in run %d, found '%.40s' and %d", (int)i,
                 run->strategy ? run->strategy : "", (int)run->layers);
         }
         sum += run->layers;
     }
-    int32_t layers = check->problem->chunks[check->problem->stages[s].chunk].layers;
+    int32_t layers = check->problem->chunks[check->problem->stages[at.index].chunk].layers;
     if (candidate->n_memory == 0 || sum == layers) return WEFT_STATUS_OK;
-    return weft_i_check_fail(check, "stages", s, field,
+    return weft_i_check_fail(check, at, ".memory",
                              "expected no layers or the chunk's %d, found %lld", (int)layers,
                              (long long)sum);
 }
@@ -79,14 +77,13 @@ static weft_status check_candidate(const weft_i_checker *check, int32_t s, int32
 {
     const weft_stage *stage = &check->problem->stages[s];
     const weft_candidate *chosen = weft_i_stage_chosen(stage, candidate);
-    char buffer[32];
-    const char *prefix = candidate_prefix(candidate, buffer);
-    weft_status status = check_cost_range(check, s, &chosen->cost, prefix);
-    if (status == WEFT_STATUS_OK) status = check_cost_backward(check, s, &chosen->cost, prefix);
-    if (status == WEFT_STATUS_OK) status = check_memory(check, s, chosen, prefix);
+    const weft_i_place at = place_of(s, candidate);
+    weft_status status = check_cost_range(check, at, &chosen->cost);
+    if (status == WEFT_STATUS_OK) status = check_cost_backward(check, at, &chosen->cost);
+    if (status == WEFT_STATUS_OK) status = check_memory(check, at, chosen);
     if (status != WEFT_STATUS_OK) return status;
     if (weft_cost_can_split(&chosen->cost) != weft_cost_can_split(&stage->now.cost)) {
-        return weft_i_check_fail(check, "stages", s, prefix,
+        return weft_i_check_fail(check, at, "",
                                  "expected bwi_ns and bww_ns to be %s as in the stage itself",
                                  weft_cost_can_split(&stage->now.cost) ? "given" : "0");
     }
@@ -103,13 +100,14 @@ static weft_status check_stage(const weft_i_checker *check, int32_t s)
         {".backward", stage->backward, WEFT_BACKWARD_FULL},
         {".label", stage->label == -1 ? 0 : stage->label, INT32_MAX},
         {".ready_ns", stage->ready_ns, WEFT_INT_MAX},
+        {".candidates", stage->n_candidates, INT32_MAX},
     };
-    weft_status status = WEFT_I_CHECK_NUMBERS(check, "stages", s, "", numbers);
+    weft_status status = WEFT_I_CHECK_NUMBERS(check, place_of(s, -1), numbers);
     if (status != WEFT_STATUS_OK) return status;
     const char *module = problem->chunks[stage->chunk].module;
     const char *sub_module = problem->submicrobatches[stage->submicrobatch].module;
     if (strcmp(module, sub_module) != 0) {
-        return weft_i_check_fail(check, "stages", s, "",
+        return weft_i_check_fail(check, place_of(s, -1), "",
                                  "chunk %d is of module '%.40s', sub-microbatch %d of '%.40s'",
                                  (int)stage->chunk, module, (int)stage->submicrobatch, sub_module);
     }
@@ -136,7 +134,7 @@ static weft_status check_stages_differ(weft_i_checker *check)
         for (int32_t s = of_chunk[c] - 1; s >= 0; s = next[s] - 1) {
             int32_t *first = &seen[problem->stages[s].submicrobatch];
             if (*first > 0 && problem->stages[*first - 1].chunk == c) {
-                return weft_i_check_fail(check, "stages", s, "",
+                return weft_i_check_fail(check, place_of(s, -1), "",
                                          "chunk %d already runs on sub-microbatch %d as "
                                          "stage %d",
                                          (int)c, (int)problem->stages[s].submicrobatch,

@@ -15,8 +15,9 @@ static bool add(int64_t *sum, int64_t value)
 static weft_status fail_sum(const weft_i_checker *check, const char *array, int32_t index,
                             const char *what)
 {
-    return weft_i_check_fail(check, array, index, "", "%s up to here add up to more than %lld",
-                             what, (long long)WEFT_INT_MAX);
+    const weft_i_place at = {.array = array, .index = index};
+    return weft_i_check_fail(check, at, "", "%s up to here add up to more than %lld", what,
+                             (long long)WEFT_INT_MAX);
 }
 
 static int64_t larger(int64_t a, int64_t b)

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "plan/plan_json.h"
 #include "tests/unit/random_problem.h"
 #include "weft/plan.h"
@@ -25,9 +24,9 @@ static char *written(const weft_plan *plan, size_t *out_n)
 {
     char *text = NULL;
     weft_error error = {0};
-    cr_assert_eq(weft_plan_write(plan, scratch_name(), &error), WEFT_STATUS_OK, "%s", error.text);
-    cr_assert_eq(weft_i_file_read(scratch_name(), &error, &text, out_n), WEFT_STATUS_OK);
-    remove(scratch_name());
+    FILE *stream = open_memstream(&text, out_n);
+    cr_assert_eq(weft_i_plan_print(plan, stream, &error), WEFT_STATUS_OK, "%s", error.text);
+    fclose(stream);
     return text;
 }
 
@@ -353,6 +352,19 @@ Test(plan_json, what_json_has_no_number_for)
     cr_expect_eq(weft_plan_write(plan, "no/such/folder", NULL), WEFT_STATUS_IO);
     weft_plan_free(plan);
     cr_expect_eq(weft_plan_read("no/such/file", NULL, &plan), WEFT_STATUS_IO);
+}
+
+Test(plan_json, through_a_file)
+{
+    weft_plan *plan = NULL, *again = NULL;
+    weft_error error = {0};
+    cr_assert_eq(weft_i_plan_parse("t", least, strlen(least), NULL, &plan), WEFT_STATUS_OK);
+    cr_expect_eq(weft_plan_write(plan, scratch_name(), &error), WEFT_STATUS_OK, "%s", error.text);
+    cr_expect_eq(weft_plan_read(scratch_name(), &error, &again), WEFT_STATUS_OK, "%s", error.text);
+    remove(scratch_name());
+    expect_same(plan, again);
+    weft_plan_free(plan);
+    weft_plan_free(again);
 }
 
 /* Each allocation that is ours fails once. */

@@ -244,9 +244,11 @@ Test(problem, sums)
                "$.stages[3]", TOO_MUCH("times"));
     EXPECT_BAD(p->edges[0].transfer_ns = p->edges[1].transfer_ns = half, "$.edges[1]",
                TOO_MUCH("times"));
-    EXPECT_BAD(p->post_ns = WEFT_INT_MAX, "$.edges[0]", TOO_MUCH("times"));
+    EXPECT_BAD(p->post_ns = WEFT_INT_MAX / 5, "$.edges[2]", TOO_MUCH("times"));
     EXPECT_BAD(p->chunks[0].reduce_ns = p->chunks[1].reduce_ns = half, "$.chunks[1]",
                TOO_MUCH("times"));
+    EXPECT_BAD(p->stages[2].n_candidates = -1, "$.stages[2].candidates",
+               "expected an integer from 0 to 2147483647, found -1");
     EXPECT_BAD(p->stages[0].ready_ns = WEFT_INT_MAX, "$.stages[0]", TOO_MUCH("times"));
     EXPECT_BAD(p->static_bytes[0] = p->chunks[2].state_bytes = half, "$.static_bytes[0]",
                TOO_MUCH("bytes of this rank"));

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/file.h"
 #include "plan/problem_json.h"
 #include "tests/unit/random_problem.h"
 #include "weft/problem.h"
@@ -25,10 +24,9 @@ static char *written(const weft_problem *problem, size_t *out_n)
 {
     char *text = NULL;
     weft_error error = {0};
-    cr_assert_eq(weft_problem_write(problem, scratch_name(), &error), WEFT_STATUS_OK, "%s",
-                 error.text);
-    cr_assert_eq(weft_i_file_read(scratch_name(), &error, &text, out_n), WEFT_STATUS_OK);
-    remove(scratch_name());
+    FILE *stream = open_memstream(&text, out_n);
+    cr_assert_eq(weft_i_problem_print(problem, stream, &error), WEFT_STATUS_OK, "%s", error.text);
+    fclose(stream);
     return text;
 }
 
@@ -246,6 +244,21 @@ Test(problem_json, what_cannot_be_read_or_written)
     cr_expect_eq(weft_problem_write(problem, "no/such/file", &error), WEFT_STATUS_IO);
     cr_expect_eq(weft_problem_write(problem, "/dev/full", NULL), WEFT_STATUS_IO);
     weft_problem_free(problem);
+}
+
+Test(problem_json, through_a_file)
+{
+    weft_problem *problem = NULL, *again = NULL;
+    weft_error error = {0};
+    cr_assert_eq(weft_i_problem_parse("t", least, strlen(least), NULL, &problem), WEFT_STATUS_OK);
+    cr_expect_eq(weft_problem_write(problem, scratch_name(), &error), WEFT_STATUS_OK, "%s",
+                 error.text);
+    cr_expect_eq(weft_problem_read(scratch_name(), &error, &again), WEFT_STATUS_OK, "%s",
+                 error.text);
+    remove(scratch_name());
+    expect_same(problem, again);
+    weft_problem_free(problem);
+    weft_problem_free(again);
 }
 
 /* Each allocation that is ours fails once. */
