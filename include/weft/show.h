@@ -25,7 +25,8 @@ WEFT_API void weft_show_options_init(weft_show_options *options);
 
 /* Draw one replica's timeline to `stream`: a row a rank, a column a slice of time, what runs there
  * by module and pass, a legend, busy share and peak memory of each rank. options NULL = defaults.
- * USAGE for a replica that is not in the plan, IO. */
+ * USAGE for a replica that is not in the plan or a width under 40, VIOLATION for a plan that breaks
+ * a rule (weft_plan_check), IO, NO_MEMORY. ASCII, but for the modules' names. */
 WEFT_API weft_status weft_show_text(const weft_plan *plan, const weft_show_options *options,
                                     weft_error *error, FILE *stream);
 

@@ -1,0 +1,64 @@
+/* plan/export/picture.h - one replica of a plan as pictures see it: its modules, and what runs in
+ * each slice of time. Not: drawing. */
+#ifndef WEFT_PLAN_EXPORT_PICTURE_H
+#define WEFT_PLAN_EXPORT_PICTURE_H
+
+#include "base/arena.h"
+#include "weft/plan.h"
+#include "weft/show.h"
+
+/* Module and pass of what runs, in one number: 4 * module + pass. */
+typedef int32_t weft_i_tint;
+
+enum { WEFT_I_TINT_IDLE = -1 };
+
+typedef struct weft_i_picture {
+    const weft_plan *plan;
+    const weft_pipeline *pipeline;
+    int32_t n_modules;
+    const char **modules;   /* in the order of the plan's chunks */
+    int32_t *chunk_modules; /* of each chunk, its module's place */
+    bool *is_used;          /* of each tint, whether a pass of it runs */
+    int64_t *busy_ns;       /* per rank, in passes */
+    weft_i_arena arena;
+} weft_i_picture;
+
+/* Check the plan and choose the replica: USAGE where it is not there, VIOLATION, NO_MEMORY. Free
+ * with weft_i_picture_close, which also takes a zeroed one. */
+weft_status weft_i_picture_open(const weft_plan *plan, int32_t replica, weft_error *error,
+                                weft_i_picture *out);
+void weft_i_picture_close(weft_i_picture *picture);
+
+/* options, or the defaults; USAGE where they are of another size. */
+weft_status weft_i_show_options_read(const weft_show_options *options, weft_error *error,
+                                     weft_show_options *out);
+
+static inline bool weft_i_action_is_pass(const weft_action *action)
+{
+    return action->kind <= WEFT_ACTION_BWW;
+}
+
+/* Of an action that is a pass. */
+weft_i_tint weft_i_picture_tint(const weft_i_picture *picture, const weft_action *action);
+
+static inline const weft_submicrobatch *weft_i_picture_sub(const weft_i_picture *picture,
+                                                           const weft_action *action)
+{
+    const weft_problem *problem = &picture->pipeline->problem;
+    return &problem->submicrobatches[problem->stages[action->operand].submicrobatch];
+}
+
+/* What runs for most of a slice of time. */
+typedef struct weft_i_slice {
+    weft_i_tint tint; /* or WEFT_I_TINT_IDLE */
+    int32_t action;   /* the longest of that tint; -1 = idle */
+} weft_i_slice;
+
+/* Cut 0..length_ns into n equal slices and find what a rank runs in each. NO_MEMORY. */
+weft_status weft_i_picture_slices(const weft_i_picture *picture, int32_t rank, int64_t length_ns,
+                                  int32_t n, weft_error *error, weft_i_slice *out_slices);
+
+/* "forward", "backward", "input gradient", "weight gradient" */
+const char *weft_i_pass_text(weft_pass pass);
+
+#endif
