@@ -6,6 +6,7 @@
 #include "plan/compile.h"
 #include "plan/order_time.h"
 #include "plan/peaks.h"
+#include "plan/sequence.h"
 #include "tests/unit/plan_twins.h"
 #include "tests/unit/random_problem.h"
 
@@ -95,6 +96,42 @@ Test(compile, random_orders_have_the_peaks_of_the_slow_twin)
         compiled c;
         compile_random(&rng, (int64_t)(seed % 3), &c);
         expect_peaks(&c, seed);
+        compiled_free(&c);
+    }
+}
+
+/* Starts rise along the sequence, ends are those of the timeline, places and positions agree. */
+static void expect_sequence(const compiled *c, uint64_t seed)
+{
+    weft_i_arena arena = {0};
+    weft_i_sequence sequence;
+    int64_t *end_ns = weft_i_new(&arena, int64_t, 4 * (size_t)c->problem->n_stages);
+    weft_schedule_time time;
+    cr_assert_eq(weft_i_sequence_build(&c->graph, c->order, &arena, NULL, &sequence),
+                 WEFT_STATUS_OK);
+    cr_assert_eq(weft_i_order_time(&c->graph, c->order, NULL, NULL, end_ns, &time), WEFT_STATUS_OK);
+    int64_t last_ns = 0;
+    for (int32_t i = 0; i < sequence.n_tasks; i++) {
+        weft_task task = sequence.tasks[i];
+        int32_t rank = c->graph.rank[weft_task_stage(task)];
+        int64_t start_ns = end_ns[task] - weft_i_task_ns(&c->graph, task);
+        cr_expect_geq(start_ns, last_ns, "seed %llu, place %d", (unsigned long long)seed, i);
+        cr_expect_eq(sequence.end_ns[task], end_ns[task]);
+        cr_expect_eq(sequence.place[task], i);
+        cr_expect_eq(c->order->tasks[rank][sequence.position[task]], task);
+        last_ns = start_ns;
+    }
+    weft_i_arena_free(&arena);
+}
+
+Test(compile, global_sequence_is_by_start)
+{
+    for (uint64_t seed = 1; seed <= N_RANDOM; seed++) {
+        weft_i_rng rng;
+        weft_i_rng_seed(&rng, seed);
+        compiled c;
+        compile_random(&rng, 0, &c);
+        expect_sequence(&c, seed);
         compiled_free(&c);
     }
 }
