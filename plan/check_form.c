@@ -29,9 +29,10 @@ static bool check_action(weft_i_verify *check, int32_t p, int32_t r, int32_t a)
         return weft_i_violate(check, "form", p, r, a, "the operand is %d, expected 0 to %d",
                               action->operand, n - 1);
     }
-    if (action->group < -1) {
-        return weft_i_violate(check, "form", p, r, a, "group is %d, expected -1 or more",
-                              action->group);
+    bool is_of_message = weft_action_operand(action->kind) == WEFT_OPERAND_EDGE;
+    if (action->group < -1 || (action->group >= 0 && !is_of_message)) {
+        return weft_i_violate(check, "form", p, r, a, "group is %d, expected -1%s", action->group,
+                              is_of_message ? " or more" : " as it is not of a message");
     }
     const int64_t times[] = {action->start_ns, action->end_ns};
     for (int i = 0; i < 2; i++) {

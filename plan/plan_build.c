@@ -1,5 +1,6 @@
 /* plan/plan_build.c - weft_plan_build: problems and orders become a plan. Actions: compile.c. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "plan/compile.h"
@@ -21,9 +22,9 @@ typedef struct builder {
 
 static bool same_chunk(const weft_chunk *a, const weft_chunk *b)
 {
-    return a->rank == b->rank && a->segment == b->segment && a->first_layer == b->first_layer &&
-           a->layers == b->layers && a->reduce_bytes == b->reduce_bytes &&
-           a->reduce_ns == b->reduce_ns;
+    return strcmp(a->module, b->module) == 0 && a->rank == b->rank && a->segment == b->segment &&
+           a->first_layer == b->first_layer && a->layers == b->layers &&
+           a->reduce_bytes == b->reduce_bytes && a->reduce_ns == b->reduce_ns;
 }
 
 /* All pipelines of a plan share its chunks and its ranks. */

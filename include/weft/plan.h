@@ -121,11 +121,12 @@ typedef struct weft_pipeline_input {
 } weft_pipeline_input;
 
 /* Compile orders into a plan: actions, times, memory, sums. Sends follow their producer; a receive
- * is posted at least one compute action ahead, in an order that cannot deadlock under either
- * transport. With several replicas every rank reduces its chunks in one sequence common to all.
- * Everything is copied. INFEASIBLE when memory goes over a limit ("rank 2 needs 91.2 GiB of 76.0"),
- * FAILED when an order is not one. predicted.optimizer_ns is an input, `mfu` and `hfu` stay 0.
- * Free *out_plan. */
+ * is posted a whole pass ahead of its consumer, or right after that pass where it has something to
+ * send to the same rank first, in an order that cannot deadlock under either transport
+ * (docs/plan_rules.md). With several replicas every rank reduces its chunks in one sequence common
+ * to all. Everything is copied. INFEASIBLE when memory goes over a limit ("rank 2 needs 91.2 GiB
+ * of 76.0"), FAILED when an order is not one. predicted.optimizer_ns is an input, `mfu` and `hfu`
+ * stay 0. Free *out_plan. */
 WEFT_API weft_status weft_plan_build(const weft_pipeline_input *inputs, int32_t n_inputs,
                                      int64_t optimizer_ns, weft_error *error, weft_plan **out_plan);
 

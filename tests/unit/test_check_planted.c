@@ -291,6 +291,10 @@ Test(planted, form)
     rank_of(&h, 0, 0)->actions[1].end_ns = WEFT_INT_MAX + 1;
     expect(&h, "form", 0, 0, 1);
 
+    fixture n = make_plan();
+    rank_of(&n, 0, 0)->actions[0].group = 0;
+    expect(&n, "form", 0, 0, 0);
+
     fixture i = make_plan();
     i.plan->pipelines[1].replica = 0;
     expect(&i, "form", 0, -1, -1);
