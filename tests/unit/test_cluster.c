@@ -2,7 +2,9 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "weft/cluster.h"
 
@@ -30,7 +32,67 @@ Test(cluster, reads_h800)
     cr_expect_eq(cluster->levels[1].devices, 64);
     cr_expect_float_eq(cluster->levels[0].gbs, 200, 0);
     cr_expect_float_eq(cluster->levels[1].gbs, 25, 0);
+    cr_expect_eq(cluster->levels[1].nics, 8);
+    cr_expect_float_eq(cluster->levels[1].oversubscription, 1, 0);
+    /* what the sources say, to the digits of the file */
+    const weft_attention_row *row = &device->attention[1];
+    cr_assert(device->n_attention == 3 && row->head_size == 128);
+    cr_expect_float_eq(weft_table_at(&row->forward, 512) * 989, 467, 0.5);
+    cr_expect_float_eq(weft_table_at(&row->backward, 16384) * 989, 561, 0.5);
+    cr_expect_float_eq(weft_table_at(&row->forward_causal, 1024) * 989, 423, 0.5);
+    cr_expect_eq(row->backward_causal.n_points, 0);
+    cr_expect_float_eq(weft_table_at(&device->gemm, 1e12) * 989, 795, 0.5);
+    cr_expect_eq(cluster->levels[0].collectives[0].devices, 8);
     weft_cluster_free(cluster);
+}
+
+Test(cluster, a_file_takes_overrides_too)
+{
+    weft_error error = {0};
+    weft_cluster *cluster = NULL;
+    static const char TEXT[] =
+        "{\"format\":\"weft.cluster\",\"version\":1,\"revision\":0,\"name\":\"mine\",\n"
+        "\"node_types\":[{\"devices\":4,\"nodes\":2,\"host_gbs\":25,\"host_bytes\":7,\"device\":"
+        "{\"name\":\"d\",\"bf16_tflops\":300,\"fp8_tflops\":600,\"memory_bytes\":80,"
+        "\"reserved_bytes\":3,\"memory_gbs\":2000,\"memory_efficiency\":0.75,"
+        "\"multiprocessors\":108,\"launch_ns\":50,\"gemm\":[[1,0.5],[10,0.75]],\"attention\":"
+        "[{\"head_size\":64,\"forward\":[[512,0.1]],\"backward\":[[512,0.2]],"
+        "\"forward_causal\":[[512,0.3]],\"backward_causal\":[[512,0.4]]}]}}],\n"
+        "\"levels\":[{\"name\":\"a\",\"gbs\":300,\"latency_ns\":3,\"collectives\":"
+        "[{\"devices\":2,\"fraction\":[[1,0.5]]},{\"devices\":4,\"fraction\":[[1,1.5]]}]},\n"
+        "{\"name\":\"b\",\"nics\":2,\"nic_gbs\":30,\"latency_ns\":4,\"oversubscription\":2,"
+        "\"collectives\":[{\"devices\":2,\"fraction\":[[1,0.5]]}]}],\n"
+        "\"stack\":{\"name\":\"s\",\"elementwise\":0.5,\"tp_overlap\":0.25,\"dp_overlap\":0.75,"
+        "\"slowdown\":1.25,\"host_kernel_ns\":60}}";
+    char name[] = "cluster_XXXXXX", line[64];
+    int fd = mkstemp(name);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, TEXT, strlen(TEXT)), (ssize_t)strlen(TEXT));
+    close(fd);
+    snprintf(line, sizeof(line), "%s:nodes=3", name);
+    cr_assert_eq(weft_cluster_load(line, &error, &cluster), WEFT_STATUS_OK, "%s", error.text);
+    const weft_node_type *node = &cluster->node_types[0];
+    const weft_device *device = &node->device;
+    const weft_level *a = &cluster->levels[0], *b = &cluster->levels[1];
+    cr_expect_str_eq(cluster->name, "mine:nodes=3");
+    cr_expect(node->devices == 4 && node->nodes == 3 && node->host_gbs == 25);
+    cr_expect(node->host_bytes == 7 && device->fp8_tflops == 600 && device->memory_gbs == 2000);
+    cr_expect(device->memory_efficiency == 0.75 && device->multiprocessors == 108);
+    cr_expect(device->launch_ns == 50 && device->gemm.points[1].y == 0.75);
+    cr_expect(device->attention[0].forward.points[0].y == 0.1);
+    cr_expect(device->attention[0].backward.points[0].y == 0.2);
+    cr_expect(device->attention[0].forward_causal.points[0].y == 0.3);
+    cr_expect(device->attention[0].backward_causal.points[0].y == 0.4);
+    cr_expect(a->devices == 4 && a->n_collectives == 2 && a->collectives[1].devices == 4);
+    cr_expect(a->collectives[1].fraction.points[0].y == 1.5 && a->latency_ns == 3);
+    cr_expect(b->devices == 12 && b->gbs == 15 && b->oversubscription == 2);
+    cr_expect(cluster->stack.elementwise == 0.5 && cluster->stack.tp_overlap == 0.25);
+    cr_expect(cluster->stack.dp_overlap == 0.75 && cluster->stack.slowdown == 1.25);
+    cr_expect(cluster->stack.host_kernel_ns == 60);
+    weft_cluster_free(cluster);
+    unlink(name);
+    cr_expect_eq(weft_cluster_load("no/such.json:nodes=3", &error, &cluster), WEFT_STATUS_IO);
+    weft_cluster_free(NULL);
 }
 
 Test(cluster, overrides_follow_through)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "profiles/linear.h"
 #include "profiles/model_own.h"
@@ -259,4 +260,132 @@ Test(model, refuses_wrong_files_at_their_line)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         cr_expect_str_eq(refusal(cases[i].vision, cases[i].input, cases[i].edge),
                          cases[i].expected);
+}
+
+/* Read a model of the modules given, each with its own edge to the last. */
+static weft_status read_modules(const char *modules, weft_i_arena *arena, weft_error *error,
+                                weft_model *model)
+{
+    static char text[4096];
+    snprintf(text, sizeof(text),
+             "{\"format\":\"weft.model\",\"version\":1,\"revision\":0,\"name\":\"t\","
+             "\"modules\":[%s]}",
+             modules);
+    return weft_i_model_read_json("t", text, strlen(text), arena, error, model);
+}
+
+Test(model, fills_in_defaults_of_each_kind)
+{
+    weft_i_arena arena = {0};
+    weft_error error = {0};
+    weft_model model = {0};
+    weft_status status = read_modules(
+        "{\"name\":\"a\",\"modality\":\"text\",\"input\":{\"rule\":\"text\"},\"layers\":["
+        "{\"kind\":\"embedding\",\"hidden\":128,\"vocab\":10},"
+        "{\"kind\":\"transformer\",\"hidden\":128,\"ffn\":7,\"heads\":4,\"mlp\":\"gelu\","
+        "\"attention\":\"causal\"},"
+        "{\"kind\":\"transformer\",\"count\":2,\"hidden\":128,\"ffn\":7,\"heads\":6,"
+        "\"kv_heads\":3,\"head_size\":5,\"mlp\":\"swiglu\",\"norm\":\"rmsnorm\",\"bias\":\"qkv\","
+        "\"attention\":\"windowed\",\"window\":9,\"experts\":11,\"experts_per_token\":2,"
+        "\"shared_experts\":1,\"trainable\":false,\"lora_rank\":3},"
+        "{\"kind\":\"dit\",\"hidden\":128,\"ffn\":7,\"heads\":4,\"mlp\":\"gelu\"},"
+        "{\"kind\":\"mamba\",\"hidden\":128,\"state_size\":8},"
+        "{\"kind\":\"measured\",\"hidden\":128,\"parameters\":6,\"rows\":[{\"tokens\":1,\"fw_ns\":"
+        "2,"
+        "\"bw_ns\":3,\"bwi_ns\":4,\"bww_ns\":5,\"saved_bytes\":6,\"held_bytes\":7,"
+        "\"work_bytes\":8},{\"tokens\":2}]},"
+        "{\"kind\":\"projector\",\"hidden\":64,\"in_features\":128},"
+        "{\"kind\":\"head\",\"hidden\":64,\"vocab\":10}]}",
+        &arena, &error, &model);
+    cr_assert_eq(status, WEFT_STATUS_OK, "%s: %s", error.path, error.text);
+    cr_assert_eq(model.modules[0].n_layers, 9);
+    const weft_layer *l = model.modules[0].layers;
+    for (int i = 0; i < 9; i++)
+        cr_expect_eq(l[i].trainable, i != 2 && i != 3);
+    cr_expect(l[0].vocab == 10 && l[0].hidden == 128);
+    cr_expect(l[1].kv_heads == 4 && l[1].head_size == 32 && l[1].norm == WEFT_NORM_LAYERNORM);
+    cr_expect(l[1].bias == WEFT_BIAS_NONE && l[1].attention == WEFT_ATTENTION_CAUSAL);
+    cr_expect(l[3].kv_heads == 3 && l[3].head_size == 5 && l[3].norm == WEFT_NORM_RMSNORM);
+    cr_expect(l[3].bias == WEFT_BIAS_QKV && l[3].window == 9 && l[3].lora_rank == 3);
+    cr_expect(l[3].experts == 11 && l[3].experts_per_token == 2 && l[3].shared_experts == 1);
+    cr_expect(l[3].mlp == WEFT_MLP_SWIGLU && l[3].attention == WEFT_ATTENTION_WINDOWED);
+    cr_expect(l[4].adaln_shared && l[4].cross_hidden == 0 && l[4].bias == WEFT_BIAS_ALL);
+    cr_expect(l[5].expand == 2 && l[5].conv_width == 4 && l[5].head_size == 64);
+    cr_expect(l[5].heads == 4 && l[5].state_size == 8);
+    cr_assert_eq(l[6].n_rows, 2);
+    cr_expect(l[6].rows[0].fw_ns == 2 && l[6].rows[0].bw_ns == 3 && l[6].rows[0].bwi_ns == 4);
+    cr_expect(l[6].rows[0].bww_ns == 5 && l[6].rows[0].saved_bytes == 6);
+    cr_expect(l[6].rows[0].held_bytes == 7 && l[6].rows[0].work_bytes == 8);
+    cr_expect(l[6].parameters == 6 && l[6].rows[1].tokens == 2);
+    cr_expect(l[7].merge == 1 && l[7].in_features == 128 && l[7].bias == WEFT_BIAS_ALL);
+    cr_expect(l[8].bias == WEFT_BIAS_NONE && !l[8].tied);
+    weft_i_arena_free(&arena);
+}
+
+/* The rule of a module without projectors. */
+static weft_input_rule read_rule(const char *modality, const char *input)
+{
+    char text[512];
+    weft_i_arena arena = {0};
+    weft_error error = {0};
+    weft_model model = {0};
+    snprintf(text, sizeof(text),
+             "{\"name\":\"a\",\"modality\":\"%s\",\"input\":{%s},\"layers\":["
+             "{\"kind\":\"patch_embedding\",\"hidden\":8,\"in_features\":3}]}",
+             modality, input);
+    weft_status status = read_modules(text, &arena, &error, &model);
+    cr_assert_eq(status, WEFT_STATUS_OK, "%s: %s: %s", input, error.path, error.text);
+    weft_input_rule rule = model.modules[0].input;
+    weft_i_arena_free(&arena);
+    return rule;
+}
+
+Test(model, reads_each_input_rule)
+{
+    weft_input_rule rule = read_rule("text", "\"rule\":\"text\"");
+    cr_expect(rule.kind == WEFT_INPUT_TEXT && rule.chars_per_token == 4 && rule.merge == 1);
+    rule = read_rule("text", "\"rule\":\"text\",\"chars_per_token\":1.5");
+    cr_expect(rule.chars_per_token == 1.5);
+    rule = read_rule("image", "\"rule\":\"fixed\",\"size\":56,\"patch\":14");
+    cr_expect(rule.kind == WEFT_INPUT_FIXED && rule.size == 56 && rule.patch == 14);
+    rule = read_rule("image", "\"rule\":\"dynamic\",\"patch\":14,\"min_pixels\":5,"
+                              "\"max_pixels\":50000000000");
+    cr_expect(rule.kind == WEFT_INPUT_DYNAMIC && rule.min_pixels == 5);
+    cr_expect(rule.max_pixels == 50000000000 && rule.patch == 14);
+    rule = read_rule("image", "\"rule\":\"tiles\",\"size\":448,\"patch\":14,\"max_tiles\":12");
+    cr_expect(rule.kind == WEFT_INPUT_TILES && rule.min_tiles == 1 && rule.max_tiles == 12);
+    cr_expect(rule.thumbnail && rule.size == 448);
+    rule = read_rule("image", "\"rule\":\"tiles\",\"size\":448,\"patch\":14,\"max_tiles\":12,"
+                              "\"min_tiles\":3,\"thumbnail\":false");
+    cr_expect(rule.min_tiles == 3 && !rule.thumbnail);
+    rule = read_rule("video", "\"rule\":\"video\",\"fps\":16,\"max_seconds\":9.5,\"patch\":2");
+    cr_expect(rule.kind == WEFT_INPUT_VIDEO && rule.fps == 16 && rule.max_seconds == 9.5);
+    cr_expect(rule.temporal == 1 && rule.spatial == 1 && rule.width == 0 && rule.height == 0);
+    rule = read_rule("video", "\"rule\":\"video\",\"fps\":16,\"max_seconds\":9.5,\"patch\":2,"
+                              "\"width\":64,\"height\":32,\"temporal\":4,\"spatial\":8");
+    cr_expect(rule.width == 64 && rule.height == 32 && rule.temporal == 4 && rule.spatial == 8);
+    rule = read_rule("audio", "\"rule\":\"audio\",\"tokens_per_second\":12.5");
+    cr_expect(rule.kind == WEFT_INPUT_AUDIO && rule.tokens_per_second == 12.5);
+}
+
+Test(model, a_file_comes_before_a_shipped_name)
+{
+    weft_error error = {0};
+    weft_model *model = NULL;
+    char folder[] = "model_XXXXXX";
+    cr_assert(mkdtemp(folder) && chdir(folder) == 0);
+    FILE *file = fopen("vlm-m", "w");
+    cr_assert(file);
+    fputs("{\"format\":\"weft.model\",\"version\":2,\n\"revision\":0}", file);
+    fclose(file);
+    cr_expect_eq(weft_model_load("vlm-m", &error, &model), WEFT_STATUS_BAD_INPUT);
+    cr_expect_str_eq(error.file, "vlm-m");
+    cr_expect_eq(error.line, 1);
+    remove("vlm-m");
+    cr_expect(chdir("..") == 0 && rmdir(folder) == 0);
+    error = (weft_error){0};
+    cr_expect_eq(weft_model_load("no/such.json", &error, &model), WEFT_STATUS_IO);
+    cr_expect_eq(weft_model_load("vlm-m", NULL, &model), WEFT_STATUS_OK);
+    weft_model_free(model);
+    weft_model_free(NULL);
 }

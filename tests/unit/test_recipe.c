@@ -114,3 +114,60 @@ Test(recipe, refuses_wrong_files_at_their_line)
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++)
         cr_expect_str_eq(refusal(CASES[i][0]), CASES[i][1]);
 }
+
+Test(recipe, reads_every_key)
+{
+    static const char TEXT[] =
+        "{\"format\":\"weft.recipe\",\"version\":1,\"revision\":0,\"name\":\"r\",\"sequence\":1,"
+        "\"max_images\":2,\"max_clips\":3,\"max_seconds\":4.5,\"packing\":\"next_fit\","
+        "\"default_width\":5,\"default_height\":6,\"default_seconds\":7.5,"
+        "\"default_text_tokens\":8,\"precision\":\"fp8\",\"parameter_bytes\":9,"
+        "\"gradient_bytes\":10,\"optimizer_bytes\":11,\"zero\":1,\"sequence_parallel\":true,"
+        "\"flash_attention\":true,\"allow_none\":true,\"allow_selective\":true,"
+        "\"allow_full\":true,\"overlap_dp\":true,\"overlap_tp\":true,\"objective\":\"makespan\","
+        "\"post_ns\":12,\"dp\":13,\"pp\":14,\"tp\":15,\"cp\":16,\"ep\":17,\"microbatches\":18,"
+        "\"modules\":{\"a\":{\"tp_mode\":\"dp_in_tp\",\"frozen\":false,\"segments\":19,"
+        "\"submicrobatch_tokens\":20},\"x_b\":1,\"c\":{}}}";
+    weft_i_arena arena = {0};
+    weft_error error = {0};
+    weft_recipe r = {0};
+    weft_status status = weft_i_recipe_read_json("t", TEXT, strlen(TEXT), &arena, &error, &r);
+    cr_assert_eq(status, WEFT_STATUS_OK, "%s: %s", error.path, error.text);
+    cr_expect(r.sequence == 1 && r.max_images == 2 && r.max_clips == 3 && r.max_seconds == 4.5);
+    cr_expect(r.packing == WEFT_PACKING_NEXT_FIT && r.default_width == 5);
+    cr_expect(r.default_height == 6 && r.default_seconds == 7.5 && r.default_text_tokens == 8);
+    cr_expect(r.precision == WEFT_PRECISION_FP8 && r.parameter_bytes == 9);
+    cr_expect(r.gradient_bytes == 10 && r.optimizer_bytes == 11 && r.zero == 1);
+    cr_expect(r.sequence_parallel && r.flash_attention && r.allow_none && r.allow_selective);
+    cr_expect(r.allow_full && r.overlap_dp && r.overlap_tp && r.objective == 1);
+    cr_expect(r.post_ns == 12 && r.parallel.dp == 13 && r.parallel.pp == 14);
+    cr_expect(r.parallel.tp == 15 && r.parallel.cp == 16 && r.parallel.ep == 17);
+    cr_assert(r.microbatches == 18 && r.n_modules == 2);
+    cr_expect_str_eq(r.modules[0].module, "a");
+    cr_expect(r.modules[0].tp_mode == WEFT_TP_MODE_DP_IN_TP && r.modules[0].frozen == 0);
+    cr_expect(r.modules[0].segments == 19 && r.modules[0].submicrobatch_tokens == 20);
+    cr_expect_str_eq(r.modules[1].module, "c");
+    cr_expect_eq(r.modules[1].frozen, -1);
+    weft_i_arena_free(&arena);
+}
+
+/* Each switch and size on its own: a key that sets its neighbour's field is seen. */
+Test(recipe, keys_do_not_mix)
+{
+    static const char *const KEYS[] = {"sequence_parallel", "flash_attention", "overlap_dp",
+                                       "overlap_tp",        "allow_none",      "allow_selective",
+                                       "allow_full"};
+    for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
+        char line[64];
+        weft_recipe *recipe = load(NULL);
+        const bool *const fields[] = {&recipe->sequence_parallel, &recipe->flash_attention,
+                                      &recipe->overlap_dp,        &recipe->overlap_tp,
+                                      &recipe->allow_none,        &recipe->allow_selective,
+                                      &recipe->allow_full};
+        snprintf(line, sizeof(line), "%s=false", KEYS[i]);
+        cr_assert_eq(weft_recipe_override(recipe, line, NULL), WEFT_STATUS_OK);
+        for (size_t j = 0; j < sizeof(fields) / sizeof(fields[0]); j++)
+            cr_expect_eq(*fields[j], i != j, "%s, field %zu", line, j);
+        weft_recipe_free(recipe);
+    }
+}
