@@ -11,6 +11,7 @@
 #include "weft/model.h"
 #include "weft/option.h"
 #include "weft/order.h"
+#include "weft/partition.h"
 #include "weft/plan.h"
 #include "weft/planner.h"
 #include "weft/problem.h"

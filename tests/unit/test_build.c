@@ -522,3 +522,56 @@ Test(build, real_batches)
             setup_close(&s);
         }
 }
+
+/* All of partition/ on a small case; every layout rule, with METIS (T2V is no chain). */
+static weft_status whole_way(const setup *s, weft_error *error)
+{
+    weft_i_arena arena = {0};
+    weft_i_packed packed;
+    weft_layout *layouts[4] = {NULL};
+    weft_problem *problem = NULL;
+    weft_i_problem_sums sums;
+    weft_i_layout_input input = s->input;
+    input.packed = &packed;
+    weft_status status =
+        weft_i_pack(s->model, s->recipe, &s->batch, 1, 0, false, &arena, error, &packed);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_layout_modality(&input, NULL, NULL, error, &layouts[0]);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_layout_cut(&input, WEFT_I_CUT_TIME, 2, error, &layouts[1]);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_layout_cut(&input, WEFT_I_CUT_SLOWEST, 1, error, &layouts[2]);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_layout_hand(&input, "text=32,0,0,0;dit=1,9,9,9", error, &layouts[3]);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_problem_build(s->model, s->recipe, s->emu, layouts[1], &packed, 0, error,
+                                      &problem, &sums);
+    for (int i = 0; i < 4; i++)
+        weft_layout_free(layouts[i]);
+    weft_problem_free(problem);
+    weft_i_arena_free(&arena);
+    return status;
+}
+
+/* Each allocation fails once: out of memory is said, and nothing leaks (the sanitizers look). */
+Test(build, every_allocation_fails_once)
+{
+    setup s;
+    setup_open(&s, "t2v-s", "h800:nodes=2", 1, 3, 5);
+    weft_i_emu_free(s.emu); /* its cache would do without */
+    cr_assert_eq(weft_i_emu_create(s.model, s.cluster, s.recipe, &s.parallel, false, NULL, &s.emu),
+                 WEFT_STATUS_OK);
+    s.input.emu = s.emu;
+    long k = 1;
+    for (;; k++) {
+        weft_error error = {0};
+        weft_i_alloc_fail_after(k);
+        weft_status status = whole_way(&s, &error);
+        weft_i_alloc_fail_after(0);
+        if (status == WEFT_STATUS_OK) break;
+        cr_assert_eq(status, WEFT_STATUS_NO_MEMORY, "allocation %ld: %s", k, error.text);
+        cr_assert_eq(error.status, WEFT_STATUS_NO_MEMORY, "allocation %ld", k);
+    }
+    cr_assert_gt(k, 30);
+    setup_close(&s);
+}

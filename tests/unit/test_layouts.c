@@ -5,8 +5,10 @@
 
 #include "partition/cut.h"
 #include "partition/layer_costs.h"
+#include "partition/parallel.h"
 #include "partition/work.h"
 #include "tests/unit/setups.h"
+#include "weft/partition.h"
 
 static const char *const names[] = {"vlm-s", "vlm-m",  "vlm-l", "t2v-s",
                                     "t2v-l", "vlm-xl", "t2v-xl"};
@@ -390,4 +392,73 @@ Test(layouts, few_layers_and_a_tied_head)
     cr_assert_eq(layout->shared[0].bytes, weft_i_emu_state_bytes(s.emu, 1, 0, 1));
     weft_layout_free(layout);
     setup_close(&s);
+}
+
+static void expect_parallel(weft_parallel wanted, weft_parallel said, int64_t gpus, int32_t dp,
+                            int32_t tp)
+{
+    weft_parallel found;
+    cr_assert_eq(weft_i_parallel_resolve(&wanted, &said, gpus, NULL, &found), WEFT_STATUS_OK);
+    cr_assert(found.dp == dp && found.tp == tp && found.cp == 1, "dp %d, tp %d", found.dp,
+              found.tp);
+}
+
+Test(layouts, parallel_sizes)
+{
+    weft_parallel none = {0}, said = {.pp = 4, .tp = 4}, dp2 = {.dp = 2}, tp8 = {.tp = 8}, found;
+    weft_error error = {0};
+    expect_parallel(none, said, 0, 1, 4);
+    expect_parallel(none, said, 64, 4, 4);
+    expect_parallel(dp2, said, 0, 2, 4);
+    expect_parallel(dp2, said, 32, 2, 4);
+    expect_parallel(tp8, said, 64, 2, 8);
+    cr_assert_eq(weft_i_parallel_resolve(&none, &said, 40, &error, &found), WEFT_STATUS_USAGE);
+    cr_assert_str_eq(error.text, "40 devices are not tp 4 x cp 1 x pp 4 x a number of replicas");
+    cr_assert_eq(weft_i_parallel_resolve(&dp2, &said, 64, NULL, &found), WEFT_STATUS_USAGE);
+    said.tp = said.pp = 1 << 16;
+    cr_assert_eq(weft_i_parallel_resolve(&none, &said, 0, NULL, &found), WEFT_STATUS_USAGE);
+}
+
+/* The public way gives what the rules give; two batches count as one. */
+Test(layouts, by_the_public_function)
+{
+    setup s, more;
+    weft_layout *found, *expected;
+    weft_error error = {0};
+    weft_partition_options options;
+    setup_open(&s, "vlm-s", "h800:nodes=2", 1, 100, 9);
+    setup_open(&more, "vlm-s", "h800:nodes=2", 1, 100, 10);
+    const weft_batch *batches[] = {&s.batch, &more.batch};
+    cr_assert_eq(weft_i_layout_modality(&s.input, NULL, NULL, NULL, &expected), WEFT_STATUS_OK);
+    cr_assert_eq(
+        weft_partition_make(s.model, s.cluster, s.recipe, batches, 1, NULL, &error, &found),
+        WEFT_STATUS_OK, "%s", error.text);
+    cr_assert(found->n_chunks == expected->n_chunks && found->parallel.pp == 4);
+    for (int32_t c = 0; c < found->n_chunks; c++)
+        cr_assert(found->chunks[c].rank == expected->chunks[c].rank &&
+                  found->chunks[c].first_layer == expected->chunks[c].first_layer);
+    weft_layout_free(found);
+    weft_layout_free(expected);
+
+    weft_partition_options_init(&options);
+    options.pp = 2;
+    options.gpus = 16;
+    cr_assert_eq(
+        weft_partition_make(s.model, s.cluster, s.recipe, batches, 2, &options, &error, &found),
+        WEFT_STATUS_OK, "%s", error.text);
+    cr_assert(found->parallel.pp == 2 && found->parallel.dp == 2);
+    expect_every_layer_once(&s, found);
+    weft_layout_free(found);
+    options.gpus = 1600;
+    cr_assert_eq(
+        weft_partition_make(s.model, s.cluster, s.recipe, batches, 2, &options, &error, &found),
+        WEFT_STATUS_INFEASIBLE);
+    options.struct_size = 1000;
+    cr_assert_eq(
+        weft_partition_make(s.model, s.cluster, s.recipe, batches, 2, &options, NULL, &found),
+        WEFT_STATUS_USAGE);
+    cr_assert_eq(weft_partition_make(s.model, s.cluster, s.recipe, batches, 0, NULL, NULL, &found),
+                 WEFT_STATUS_USAGE);
+    setup_close(&s);
+    setup_close(&more);
 }
