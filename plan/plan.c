@@ -31,6 +31,12 @@ weft_plan *weft_i_plan_create(weft_i_arena **out_arena)
     return &made->plan;
 }
 
+weft_i_arena *weft_i_plan_arena(weft_plan *plan)
+{
+    box *made = plan->owner;
+    return &made->arena;
+}
+
 void weft_plan_free(weft_plan *plan)
 {
     if (!plan || !plan->owner) return;

@@ -9,4 +9,7 @@
  * all of it must live in. Free with weft_plan_free. NULL when out of memory. */
 weft_plan *weft_i_plan_create(weft_i_arena **out_arena);
 
+/* The arena of a plan made by weft_i_plan_create. */
+weft_i_arena *weft_i_plan_arena(weft_plan *plan);
+
 #endif

@@ -1,0 +1,94 @@
+/* cli/cmd_plan.c - weft plan: from a batch, a problem or a line of text to a checked plan. */
+#include "cli/cli.h"
+#include "cli/inputs.h"
+#include "cli/summary.h"
+
+#include <stddef.h>
+
+typedef struct plan_flags {
+    const char *output;
+    bool json;
+    int64_t replica; /* -1 = all */
+} plan_flags;
+
+static const weft_option plan_table[] = {
+    {"output", WEFT_OPTION_STRING, offsetof(plan_flags, output), 0, 0, NULL, "FILE",
+     "write the plan there; - is stdout (default: print a summary)"},
+    {"json", WEFT_OPTION_BOOL, offsetof(plan_flags, json), 0, 0, NULL, NULL,
+     "print the summary as one JSON object"},
+    {"replica", WEFT_OPTION_INT, offsetof(plan_flags, replica), 0, 65535, NULL, "R",
+     "write this replica alone, as a rank's own host needs it"},
+};
+
+static weft_status make(const cli_inputs *inputs, const weft_planner_options *options,
+                        weft_error *error, weft_plan **out_plan)
+{
+    if (inputs->synthetic)
+        return weft_planner_synthetic(inputs->synthetic, options, error, out_plan);
+    if (inputs->problem) return weft_planner_solve(inputs->problem, options, error, out_plan);
+    weft_planner_input input = cli_inputs_of_planner(inputs);
+    return weft_planner_make(&input, options, error, out_plan);
+}
+
+/* Leave one replica in the plan; what the others hold stays the plan's to free. */
+static int keep_replica(const cli_command *command, weft_plan *plan, int64_t replica)
+{
+    for (int32_t i = 0; i < plan->n_pipelines; i++) {
+        if (plan->pipelines[i].replica == replica) {
+            plan->pipelines[0] = plan->pipelines[i];
+            plan->n_pipelines = 1;
+            return -1;
+        }
+    }
+    return cli_usage(command, "--replica: the plan has replicas 0 to %d, found %lld",
+                     plan->n_pipelines - 1, (long long)replica);
+}
+
+static int deliver(const cli_command *command, weft_plan *plan, const plan_flags *flags)
+{
+    if (flags->replica >= 0) {
+        int code = keep_replica(command, plan, flags->replica);
+        if (code >= 0) return code;
+    }
+    if (flags->output) {
+        weft_error error = {0};
+        if (weft_plan_write(plan, flags->output, &error)) return cli_fail(&error);
+    }
+    if (flags->json)
+        cli_summary_json(plan, stdout);
+    else if (!flags->output)
+        cli_summary_text(plan, stdout);
+    return cli_interrupted() ? weft_status_exit_code(WEFT_STATUS_INTERRUPTED) : 0;
+}
+
+int cmd_plan(const cli_command *command, int argc, char **argv)
+{
+    cli_input_flags input_flags = {0};
+    plan_flags flags = {.replica = -1};
+    weft_planner_options options;
+    weft_planner_options_init(&options);
+    size_t n_options = 0;
+    const weft_option *option_table = weft_planner_option_table(&n_options);
+    const cli_group groups[] = {
+        {"what to plan", cli_input_table, cli_n_inputs, &input_flags},
+        {"where to", plan_table, sizeof plan_table / sizeof plan_table[0], &flags},
+        {"how", option_table, n_options, &options},
+    };
+    int n_words = 0, code = cli_parse(command, argc, argv, groups, 3, NULL, 0, &n_words);
+    if (code >= 0) return code;
+    cli_inputs inputs;
+    code = cli_inputs_load(command, &input_flags, &inputs);
+    if (code < 0) {
+        options.progress = cli_progress;
+        options.note = cli_note;
+        cli_catch_interrupt();
+        weft_error error = {0};
+        weft_plan *plan = NULL;
+        weft_status status = make(&inputs, &options, &error, &plan);
+        cli_progress_end();
+        code = status ? cli_fail(&error) : deliver(command, plan, &flags);
+        weft_plan_free(plan);
+    }
+    cli_inputs_free(&inputs);
+    return code;
+}

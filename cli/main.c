@@ -1,0 +1,86 @@
+/* cli/main.c - weft: finds the command and runs it. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+const cli_command cli_commands[] = {
+    {"plan", "--model M --cluster C --batch B | --problem FILE | --synthetic TEXT  [flags]",
+     "plan one training step", cmd_plan},
+    {"compare", "--model M --cluster C --batch B | --problem FILE | --synthetic TEXT  [flags]",
+     "print the plan beside every baseline", cmd_compare},
+    {"check", "PLAN [flags]", "decide whether a plan keeps every rule", cmd_check},
+    {"help", "[COMMAND]", "list the commands, or the flags of one", cmd_help},
+    {"version", "", "print the version", cmd_version},
+    {NULL, NULL, NULL, NULL},
+};
+
+static const cli_command *find_command(const char *name)
+{
+    for (const cli_command *c = cli_commands; c->name; c++) {
+        if (strcmp(c->name, name) == 0) return c;
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[32];
+    size_t n = 0;
+    for (const cli_command *c = cli_commands; c->name && n < 32; c++)
+        names[n++] = c->name;
+    const char *near = cli_nearest(name, names, n);
+    if (near)
+        fprintf(stderr, "weft: unknown command '%s', did you mean '%s'? (weft help)\n", name, near);
+    else
+        fprintf(stderr, "weft: unknown command '%s' (weft help)\n", name);
+    return weft_status_exit_code(WEFT_STATUS_USAGE);
+}
+
+int cmd_help(const cli_command *command, int argc, char **argv)
+{
+    const char *word = NULL;
+    int n = 0, code = cli_parse(command, argc, argv, NULL, 0, &word, 1, &n);
+    if (code >= 0) return code;
+    if (n == 1) {
+        const cli_command *other = find_command(word);
+        char flag[] = "--help";
+        return other ? other->run(other, 1, (char *[]){flag}) : unknown_command(word);
+    }
+    puts("weft plans, predicts and runs pipeline-parallel training steps of large multimodal "
+         "models.\n\nusage: weft COMMAND [flags]\n\ncommands:");
+    for (const cli_command *c = cli_commands; c->name; c++)
+        printf("  %-10s %s\n", c->name, c->text);
+    puts("\n'weft help COMMAND' lists the flags of a command. Exit codes: 0 ok, 1 failure or a\n"
+         "violation found, 2 wrong use, 3 bad input, 4 infeasible, 5 limit reached with nothing\n"
+         "found, 130 interrupted.");
+    return 0;
+}
+
+int cmd_version(const cli_command *command, int argc, char **argv)
+{
+    int n = 0, code = cli_parse(command, argc, argv, NULL, 0, NULL, 0, &n);
+    if (code >= 0) return code;
+    printf("weft %s\n", weft_version());
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fputs("weft: no command given (weft help)\n", stderr);
+        return weft_status_exit_code(WEFT_STATUS_USAGE);
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    const cli_command *command = find_command(name);
+    if (!command) return unknown_command(name);
+    int code = command->run(command, argc - 2, argv + 2);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fputs("weft: cannot write to stdout\n", stderr);
+        return code ? code : weft_status_exit_code(WEFT_STATUS_IO);
+    }
+    return code;
+}

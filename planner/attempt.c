@@ -1,0 +1,141 @@
+/* planner/attempt.c - problems and schedules of every replica. */
+#include "planner/attempt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "search/memory.h"
+#include "search/variant.h"
+
+static weft_status allocate(weft_i_attempt *a, weft_error *error)
+{
+    size_t n = (size_t)a->n_replicas;
+    a->problems = weft_i_alloc(n, sizeof *a->problems);
+    a->sums = weft_i_alloc(n, sizeof *a->sums);
+    a->solutions = weft_i_alloc(n, sizeof *a->solutions);
+    if (a->problems && a->sums && a->solutions) return WEFT_STATUS_OK;
+    return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+}
+
+weft_status weft_i_attempt_open(const weft_i_case *plan_case, weft_layout *layout,
+                                weft_error *error, weft_i_attempt *out_attempt)
+{
+    weft_i_attempt a = {.options = &plan_case->options,
+                        .plan_case = plan_case,
+                        .layout = layout,
+                        .n_replicas = plan_case->packed.n_replicas};
+    weft_status status = allocate(&a, error);
+    for (int32_t r = 0; !status && r < a.n_replicas; r++)
+        status = weft_i_problem_build(plan_case->model, &plan_case->recipe, plan_case->emu, layout,
+                                      &plan_case->packed, r, error, &a.problems[r], &a.sums[r]);
+    if (status)
+        weft_i_attempt_close(&a);
+    else
+        *out_attempt = a;
+    return status;
+}
+
+weft_status weft_i_attempt_open_problem(const weft_problem *problem,
+                                        const weft_planner_options *options, weft_error *error,
+                                        weft_i_attempt *out_attempt)
+{
+    weft_i_attempt a = {.options = options, .n_replicas = 1};
+    weft_status status = allocate(&a, error);
+    if (status) {
+        weft_i_attempt_close(&a);
+        return status;
+    }
+    a.problems[0] = (weft_problem *)(uintptr_t)problem; /* borrowed: never written, never freed */
+    *out_attempt = a;
+    return WEFT_STATUS_OK;
+}
+
+void weft_i_attempt_close(weft_i_attempt *attempt)
+{
+    for (int32_t r = 0; r < attempt->n_replicas; r++) {
+        if (attempt->solutions) weft_solution_free(&attempt->solutions[r]);
+        if (attempt->problems && attempt->plan_case) weft_problem_free(attempt->problems[r]);
+    }
+    free(attempt->solutions);
+    free(attempt->sums);
+    free(attempt->problems);
+    if (attempt->plan_case && attempt->layout != attempt->plan_case->layout)
+        weft_layout_free(attempt->layout);
+    memset(attempt, 0, sizeof *attempt);
+}
+
+/* Slots of the layout, or those that the problem has by itself. */
+static weft_status slots_of(const weft_i_attempt *a, const weft_i_graph *graph, weft_i_arena *arena,
+                            weft_error *error, weft_i_slots *out_slots)
+{
+    if (!a->layout || !a->layout->slot_of_chunk)
+        return weft_i_slots_derive(graph, arena, error, out_slots);
+    *out_slots = (weft_i_slots){a->layout->slot_of_chunk, a->layout->n_slots};
+    return WEFT_STATUS_OK;
+}
+
+/* Choose strategies for solution->order and time it with them. */
+static weft_status complete(const weft_i_graph *graph, weft_i_arena *arena, weft_error *error,
+                            weft_solution *solution)
+{
+    const weft_problem *problem = graph->problem;
+    weft_i_variant variant;
+    solution->choices = weft_i_alloc((size_t)problem->n_stages, sizeof *solution->choices);
+    if (!solution->choices) return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+    weft_status status =
+        weft_i_memory_choose(graph, solution->order, error, NULL, solution->choices);
+    if (!status) status = weft_i_variant_init(graph, arena, error, &variant);
+    if (status) return status;
+    weft_i_variant_set_all(&variant, solution->choices);
+    return weft_order_time(&variant.problem, solution->order, error, NULL, NULL, &solution->time);
+}
+
+static weft_status solve_fixed(const weft_i_attempt *a, int32_t r, weft_i_fixed_kind kind,
+                               weft_error *error, weft_solution *out_solution)
+{
+    weft_i_arena arena = {0};
+    weft_i_graph graph;
+    weft_i_slots slots;
+    weft_solution solution = {.method = weft_i_fixed_name(kind)};
+    weft_status status = weft_i_graph_build(a->problems[r], &arena, error, &graph);
+    if (!status) status = slots_of(a, &graph, &arena, error, &slots);
+    if (!status) status = weft_i_order_fixed(&graph, kind, &slots, 0, error, &solution.order);
+    if (!status) status = complete(&graph, &arena, error, &solution);
+    weft_i_arena_free(&arena);
+    if (status)
+        weft_solution_free(&solution);
+    else
+        *out_solution = solution;
+    return status;
+}
+
+weft_status weft_i_attempt_fixed(weft_i_attempt *attempt, weft_i_fixed_kind kind, weft_error *error)
+{
+    for (int32_t r = 0; r < attempt->n_replicas; r++) {
+        weft_solution solution = {0};
+        weft_status status = solve_fixed(attempt, r, kind, error, &solution);
+        if (status) return status;
+        weft_solution_free(&attempt->solutions[r]);
+        attempt->solutions[r] = solution;
+    }
+    return WEFT_STATUS_OK;
+}
+
+static int64_t value_of(const weft_i_attempt *a, const weft_solution *solution)
+{
+    if (!solution->order) return WEFT_INT_MAX;
+    return a->options->objective == WEFT_OBJECTIVE_SPAN ? solution->time.span_ns
+                                                        : solution->time.pipeline_ns;
+}
+
+int64_t weft_i_attempt_value(const weft_i_attempt *attempt)
+{
+    int64_t worst = 0;
+    for (int32_t r = 0; r < attempt->n_replicas; r++) {
+        int64_t value = value_of(attempt, &attempt->solutions[r]);
+        worst = value > worst ? value : worst;
+    }
+    return worst;
+}

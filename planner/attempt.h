@@ -1,0 +1,52 @@
+/* planner/attempt.h - one way to run a step: a problem for each replica, and a schedule for each.
+ * Not: which layouts to try (planner/tries.h, planner/baselines.h). */
+#ifndef WEFT_PLANNER_ATTEMPT_H
+#define WEFT_PLANNER_ATTEMPT_H
+
+#include "partition/build.h"
+#include "planner/case.h"
+#include "search/fixed.h"
+#include "weft/search.h"
+
+typedef struct weft_i_attempt {
+    const weft_planner_options *options; /* resolved */
+    const weft_i_case *plan_case;        /* NULL = of a problem alone: one replica, no layout */
+    weft_layout *layout;                 /* owned, unless it is the case's */
+    int32_t n_replicas;
+    weft_problem **problems; /* owned, unless there is no case */
+    weft_i_problem_sums *sums;
+    weft_solution *solutions; /* order NULL = none yet */
+} weft_i_attempt;
+
+/* Build the problems of every replica for a layout, which the attempt takes over (also when this
+ * fails) unless it is the case's own. Close *out_attempt. */
+weft_status weft_i_attempt_open(const weft_i_case *plan_case, weft_layout *layout,
+                                weft_error *error, weft_i_attempt *out_attempt);
+
+/* An attempt at one problem, borrowed. */
+weft_status weft_i_attempt_open_problem(const weft_problem *problem,
+                                        const weft_planner_options *options, weft_error *error,
+                                        weft_i_attempt *out_attempt);
+void weft_i_attempt_close(weft_i_attempt *attempt);
+
+/* Schedule every replica by a published order on the layout's slots (or on those that the problem
+ * has by itself), with the fastest memory choice that fits. INFEASIBLE, or FAILED where the order
+ * does not suit the layout. */
+weft_status weft_i_attempt_fixed(weft_i_attempt *attempt, weft_i_fixed_kind kind,
+                                 weft_error *error);
+
+/* Search the replicas within `seconds` in all (0 = no limit) and `iterations` a replica (0 = no
+ * limit). Keeps what was there where it is better. */
+weft_status weft_i_attempt_search(weft_i_attempt *attempt, double seconds, int64_t iterations,
+                                  weft_error *error);
+
+/* The objective over the replicas, the longest pipeline or span; WEFT_INT_MAX = not all are solved.
+ */
+int64_t weft_i_attempt_value(const weft_i_attempt *attempt);
+
+/* The plan of the solutions, with prediction and bounds, checked. `method` NULL: that of the
+ * slowest replica's solution. */
+weft_status weft_i_attempt_plan(const weft_i_attempt *attempt, const char *method,
+                                weft_error *error, weft_plan **out_plan);
+
+#endif

@@ -1,0 +1,141 @@
+/* planner/attempt_plan.c - from an attempt's solutions to a plan: bounds, inputs, flop, check. */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "plan/plan_own.h"
+#include "planner/attempt.h"
+
+/* All passes at their fastest strategies over the ranks: bounds every order of a problem as it is
+ * cut. */
+static int64_t work_bound(const weft_problem *problem)
+{
+    int64_t sum = 0;
+    for (int32_t s = 0; s < problem->n_stages; s++) {
+        const weft_stage *stage = &problem->stages[s];
+        int64_t least = WEFT_INT_MAX;
+        for (int32_t k = -1; k < stage->n_candidates; k++) {
+            if (k < 0 && stage->n_candidates > 0) continue;
+            const weft_cost *c = k < 0 ? &stage->now.cost : &stage->candidates[k].cost;
+            int64_t split = c->bwi_ns + c->bww_ns;
+            int64_t back = split > 0 && split < c->bw_ns ? split : c->bw_ns;
+            least = c->fw_ns + back < least ? c->fw_ns + back : least;
+        }
+        sum += least;
+    }
+    return sum / problem->n_ranks;
+}
+
+static weft_status fill_inputs(const weft_i_attempt *a, weft_pipeline_input *inputs,
+                               weft_error *error)
+{
+    for (int32_t r = 0; r < a->n_replicas; r++) {
+        const weft_solution *solution = &a->solutions[r];
+        weft_bounds bounds;
+        weft_status status = weft_bounds_compute(a->problems[r], solution->choices, error, &bounds);
+        if (status) return status;
+        inputs[r] = (weft_pipeline_input){
+            .problem = a->problems[r],
+            .order = solution->order,
+            .choices = solution->choices,
+            .lower_bound_ns = bounds.makespan_ns,
+            .span_lower_bound_ns = bounds.span_ns,
+            .work_bound_ns = a->plan_case ? a->sums[r].work_bound_ns : work_bound(a->problems[r]),
+        };
+    }
+    return WEFT_STATUS_OK;
+}
+
+static int64_t optimizer_ns(const weft_i_attempt *a)
+{
+    int64_t worst = 0;
+    for (int32_t rank = 0; a->plan_case && rank < a->problems[0]->n_ranks; rank++) {
+        int64_t state = 0;
+        for (int32_t c = 0; c < a->problems[0]->n_chunks; c++) {
+            if (a->problems[0]->chunks[c].rank == rank)
+                state += a->problems[0]->chunks[c].state_bytes;
+        }
+        int64_t ns = weft_i_emu_optimizer_ns(a->plan_case->emu, state);
+        worst = ns > worst ? ns : worst;
+    }
+    return worst;
+}
+
+/* MFU and HFU: flop of the model (and what is computed again) over what the devices could do in the
+ * step (Chowdhery et al. 2022, PaLM, appendix B). */
+static void fill_utilization(const weft_i_attempt *a, weft_plan *plan)
+{
+    double model = 0, again = 0;
+    for (int32_t r = 0; r < a->n_replicas; r++) {
+        const weft_solution *solution = &a->solutions[r];
+        model += a->sums[r].model_flop;
+        for (int32_t s = 0; s < a->problems[r]->n_stages; s++) {
+            if (solution->choices[s] >= 0)
+                again += a->sums[r].recompute_flop[s * WEFT_I_N_STRATEGIES + solution->choices[s]];
+        }
+    }
+    double possible =
+        (double)plan->predicted.step_ns / 1e9 * weft_i_emu_peak_flops(a->plan_case->emu);
+    plan->predicted.mfu = model / possible;
+    plan->predicted.hfu = (model + again) / possible;
+}
+
+static weft_status name_input(weft_i_arena *arena, const char *name, const char *sha256,
+                              weft_input *out_input)
+{
+    out_input->name = weft_i_arena_string(arena, name ? name : "");
+    out_input->sha256 = weft_i_arena_string(arena, sha256 ? sha256 : "");
+    return out_input->name && out_input->sha256 ? WEFT_STATUS_OK : WEFT_STATUS_NO_MEMORY;
+}
+
+static weft_status name_inputs(const weft_i_attempt *a, weft_error *error, weft_plan *plan)
+{
+    weft_i_arena *arena = weft_i_plan_arena(plan);
+    const weft_i_case *c = a->plan_case;
+    weft_status status = name_input(arena, c->model->name, c->model->sha256, &plan->model);
+    if (!status) status = name_input(arena, c->cluster->name, c->cluster->sha256, &plan->cluster);
+    if (!status) status = name_input(arena, c->recipe.name, c->recipe.sha256, &plan->recipe);
+    if (!status) status = name_input(arena, a->layout->name, a->layout->sha256, &plan->layout);
+    if (!status) status = name_input(arena, c->batch->name, c->batch->sha256, &plan->batch);
+    plan->n_samples = c->batch->n_samples;
+    plan->parallel = c->parallel;
+    return status ? weft_i_fail(error, status, "out of memory") : status;
+}
+
+static const char *method_of(const weft_i_attempt *a)
+{
+    const weft_solution *slowest = &a->solutions[0];
+    for (int32_t r = 1; r < a->n_replicas; r++) {
+        if (a->solutions[r].time.pipeline_ns > slowest->time.pipeline_ns)
+            slowest = &a->solutions[r];
+    }
+    return slowest->method;
+}
+
+weft_status weft_i_attempt_plan(const weft_i_attempt *attempt, const char *method,
+                                weft_error *error, weft_plan **out_plan)
+{
+    weft_plan *plan = NULL;
+    weft_pipeline_input *inputs = weft_i_alloc((size_t)attempt->n_replicas, sizeof *inputs);
+    if (!inputs) return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+    weft_status status = fill_inputs(attempt, inputs, error);
+    if (!status)
+        status = weft_plan_build(inputs, attempt->n_replicas, optimizer_ns(attempt), error, &plan);
+    free(inputs);
+    if (!status) {
+        plan->seed = (uint64_t)attempt->options->seed;
+        plan->objective = attempt->options->objective;
+        plan->method =
+            weft_i_arena_string(weft_i_plan_arena(plan), method ? method : method_of(attempt));
+        if (!plan->method) status = weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+    }
+    if (!status && attempt->plan_case) {
+        fill_utilization(attempt, plan);
+        status = name_inputs(attempt, error, plan);
+    }
+    if (!status) status = weft_plan_check(plan, error, NULL);
+    if (status)
+        weft_plan_free(plan);
+    else
+        *out_plan = plan;
+    return status;
+}

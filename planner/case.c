@@ -1,0 +1,168 @@
+/* planner/case.c - resolving the inputs of a plan. */
+#include "planner/case.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/threads.h"
+
+weft_status weft_i_options_resolve(const weft_planner_options *options, weft_error *error,
+                                   weft_planner_options *out_options)
+{
+    weft_planner_options resolved;
+    weft_planner_options_init(&resolved);
+    if (options) {
+        if (options->struct_size == 0 || options->struct_size > sizeof resolved)
+            return weft_i_fail(error, WEFT_STATUS_USAGE,
+                               "options of %zu bytes, expected at most %zu: call "
+                               "weft_planner_options_init first",
+                               options->struct_size, sizeof resolved);
+        memcpy(&resolved, options, options->struct_size);
+        resolved.struct_size = sizeof resolved;
+    }
+    if (resolved.threads <= 0)
+        resolved.threads = weft_i_processors() > 1 ? weft_i_processors() / 2 : 1;
+    if (resolved.seed <= 0) resolved.seed = 1;
+    if (resolved.time_limit_s <= 0 && resolved.iterations <= 0) resolved.time_limit_s = 1;
+    *out_options = resolved;
+    return WEFT_STATUS_OK;
+}
+
+static weft_status resolve_recipe(const weft_planner_input *input, weft_error *error,
+                                  weft_i_case *c)
+{
+    if (input->recipe) {
+        c->recipe = *input->recipe;
+    } else {
+        const char *name = NULL;
+        for (size_t i = 0; weft_recipe_shipped(i); i++) {
+            if (strcmp(weft_recipe_shipped(i), input->model->name) == 0) name = input->model->name;
+        }
+        weft_status status = weft_recipe_load(name, error, &c->loaded);
+        if (status) return status;
+        c->recipe = *c->loaded;
+    }
+    c->recipe.owner = NULL;
+    if (c->options.sequence > 0) c->recipe.sequence = c->options.sequence;
+    if (c->options.microbatches > 0) c->recipe.microbatches = (int32_t)c->options.microbatches;
+    if (c->options.objective < 0) c->options.objective = c->recipe.objective;
+    return WEFT_STATUS_OK;
+}
+
+static int32_t first_positive(int64_t option, int32_t recipe)
+{
+    return option > 0 ? (int32_t)option : recipe > 0 ? recipe : 1;
+}
+
+/* Sizes by option, else by layout, else by recipe; replicas by option, else by the number of
+ * devices. */
+static weft_status resolve_parallel(weft_error *error, weft_i_case *c)
+{
+    const weft_planner_options *o = &c->options;
+    weft_parallel said = c->layout ? c->layout->parallel : c->recipe.parallel;
+    weft_parallel p = {.tp = first_positive(o->tp, said.tp),
+                       .pp = first_positive(o->pp, said.pp),
+                       .cp = first_positive(o->cp, said.cp),
+                       .ep = first_positive(o->ep, said.ep),
+                       .dp = first_positive(o->dp, said.dp)};
+    if (c->layout && (p.pp != said.pp || p.tp != said.tp || p.cp != said.cp || p.ep != said.ep))
+        return weft_i_fail(error, WEFT_STATUS_USAGE,
+                           "the layout is for tp %d, pp %d, cp %d, ep %d; make another for "
+                           "tp %d, pp %d, cp %d, ep %d",
+                           said.tp, said.pp, said.cp, said.ep, p.tp, p.pp, p.cp, p.ep);
+    int64_t rank_devices = (int64_t)p.tp * p.cp;
+    int64_t replica_devices = rank_devices * p.pp;
+    if (o->gpus > 0 && o->dp > 0 && o->gpus != replica_devices * p.dp)
+        return weft_i_fail(error, WEFT_STATUS_USAGE,
+                           "%lld devices are not tp %d x cp %d x pp %d x dp %d", (long long)o->gpus,
+                           p.tp, p.cp, p.pp, p.dp);
+    if (o->gpus > 0) {
+        if (o->gpus % replica_devices != 0)
+            return weft_i_fail(error, WEFT_STATUS_USAGE,
+                               "%lld devices are not a multiple of tp %d x cp %d x pp %d = %lld",
+                               (long long)o->gpus, p.tp, p.cp, p.pp, (long long)replica_devices);
+        p.dp = (int32_t)(o->gpus / replica_devices);
+    }
+    int64_t needed = replica_devices * p.dp, there = weft_cluster_devices(c->cluster);
+    if (needed > there)
+        return weft_i_fail(
+            error, WEFT_STATUS_INFEASIBLE,
+            "tp %d x cp %d x pp %d x dp %d needs %lld devices, cluster '%s' has %lld", p.tp, p.cp,
+            p.pp, p.dp, (long long)needed, c->cluster->name, (long long)there);
+    c->parallel = p;
+    return WEFT_STATUS_OK;
+}
+
+weft_status weft_i_case_open(const weft_planner_input *input, const weft_planner_options *options,
+                             weft_error *error, weft_i_case *out_case)
+{
+    /* In place: the emulator borrows the recipe. */
+    weft_i_case *c = out_case;
+    *c = (weft_i_case){.model = input->model, .cluster = input->cluster, .layout = input->layout};
+    weft_status status = weft_i_options_resolve(options, error, &c->options);
+    if (!status) status = resolve_recipe(input, error, c);
+    if (!status) status = resolve_parallel(error, c);
+    if (!status)
+        status =
+            weft_i_emu_create(c->model, c->cluster, &c->recipe, &c->parallel, true, error, &c->emu);
+    if (status) weft_i_case_close(c);
+    return status;
+}
+
+/* "3 documents cut at the sequence length (1234 tokens)" and the like, one note each. */
+static void tell(const weft_i_case *c)
+{
+    const weft_i_pack_notes *n = &c->packed.notes;
+    const struct {
+        int64_t count;
+        const char *what;
+    } notes[] = {
+        {n->documents_cut, "documents cut at the sequence length"},
+        {n->tokens_cut, "tokens cut off with them"},
+        {n->images_dropped, "images left out, more than a microbatch holds"},
+        {n->videos_split, "videos split into clips"},
+        {n->sizes_filled, "sizes that were null filled in from the recipe"},
+        {n->samples_left_out, "samples left out by --microbatches"},
+        {n->samples_repeated, "samples repeated by --microbatches"},
+    };
+    if (!c->options.note) return;
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        if (notes[i].count == 0) continue;
+        char text[160];
+        snprintf(text, sizeof text, "%lld %s", (long long)notes[i].count, notes[i].what);
+        c->options.note(c->options.context, text);
+    }
+}
+
+weft_status weft_i_case_pack(weft_i_case *plan_case, const weft_batch *batch, weft_error *error)
+{
+    weft_i_arena_free(&plan_case->arena);
+    memset(&plan_case->packed, 0, sizeof plan_case->packed);
+    plan_case->batch = NULL;
+    weft_status status =
+        weft_i_pack(plan_case->model, &plan_case->recipe, batch, plan_case->parallel.dp,
+                    plan_case->recipe.microbatches, plan_case->options.strict, &plan_case->arena,
+                    error, &plan_case->packed);
+    if (status) return status;
+    plan_case->batch = batch;
+    tell(plan_case);
+    return WEFT_STATUS_OK;
+}
+
+weft_i_layout_input weft_i_case_layout_input(const weft_i_case *plan_case)
+{
+    return (weft_i_layout_input){.model = plan_case->model,
+                                 .recipe = &plan_case->recipe,
+                                 .emu = plan_case->emu,
+                                 .parallel = plan_case->parallel,
+                                 .packed = &plan_case->packed};
+}
+
+void weft_i_case_close(weft_i_case *plan_case)
+{
+    weft_i_emu_free(plan_case->emu);
+    weft_recipe_free(plan_case->loaded);
+    weft_i_arena_free(&plan_case->arena);
+    memset(plan_case, 0, sizeof *plan_case);
+}
