@@ -91,7 +91,7 @@ weft_status weft_planner_create(const weft_planner_input *input,
                                 weft_planner **out_planner)
 {
     weft_planner *planner = weft_i_alloc(1, sizeof *planner);
-    if (!planner) return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+    if (!planner) return weft_i_no_memory(error);
     init_sync(planner);
     weft_status status = weft_i_case_open(input, options, error, &planner->plan_case);
     if (!status) {

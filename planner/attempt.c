@@ -16,7 +16,7 @@ static weft_status allocate(weft_i_attempt *a, weft_error *error)
     a->sums = weft_i_alloc(n, sizeof *a->sums);
     a->solutions = weft_i_alloc(n, sizeof *a->solutions);
     if (a->problems && a->sums && a->solutions) return WEFT_STATUS_OK;
-    return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+    return weft_i_no_memory(error);
 }
 
 weft_status weft_i_attempt_open(const weft_i_case *plan_case, weft_layout *layout,
@@ -83,7 +83,7 @@ static weft_status complete(const weft_i_graph *graph, weft_i_arena *arena, weft
     const weft_problem *problem = graph->problem;
     weft_i_variant variant;
     solution->choices = weft_i_alloc((size_t)problem->n_stages, sizeof *solution->choices);
-    if (!solution->choices) return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+    if (!solution->choices) return weft_i_no_memory(error);
     weft_status status =
         weft_i_memory_choose(graph, solution->order, error, NULL, solution->choices);
     if (!status) status = weft_i_variant_init(graph, arena, error, &variant);

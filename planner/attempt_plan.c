@@ -116,7 +116,7 @@ weft_status weft_i_attempt_plan(const weft_i_attempt *attempt, const char *metho
 {
     weft_plan *plan = NULL;
     weft_pipeline_input *inputs = weft_i_alloc((size_t)attempt->n_replicas, sizeof *inputs);
-    if (!inputs) return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+    if (!inputs) return weft_i_no_memory(error);
     weft_status status = fill_inputs(attempt, inputs, error);
     if (!status)
         status = weft_plan_build(inputs, attempt->n_replicas, optimizer_ns(attempt), error, &plan);

@@ -97,6 +97,7 @@ weft_status weft_i_attempt_search(weft_i_attempt *attempt, double seconds, int64
     pthread_mutex_init(&all.lock, NULL);
     if (!status) status = run(&all, workers, error);
     pthread_mutex_destroy(&all.lock);
+    attempt->stopped = all.stopped;
     free(all.status);
     free(all.errors);
     return status;

@@ -4,9 +4,10 @@
 
 #include "planner/attempt.h"
 
-/* Make layouts, by the paper's rule and around it (segments of the backbone, its direction), search
- * each for a share of `seconds` (all together; 0 = no limit) and `iterations` (each), and keep the
- * best. INFEASIBLE with the reason of the paper's rule when none fits. Close *out_best. */
+/* Make the layout of the paper's rule, then step from the best so far (more or fewer segments of
+ * the encoders, of the backbone, the backbone turned round) until no step is better or `seconds`
+ * (all together; 0 = no limit) are over; each layout is searched for a share of them and
+ * `iterations`. INFEASIBLE with the reason of the rule's layout when none fits. Close *out_best. */
 weft_status weft_i_try_layouts(const weft_i_case *plan_case, double seconds, int64_t iterations,
                                weft_error *error, weft_i_attempt *out_best);
 
