@@ -40,7 +40,7 @@ int cmd_check(const cli_command *command, int argc, char **argv)
         printf("ok: %d pipeline%s, every rule kept\n", plan->n_pipelines,
                plan->n_pipelines == 1 ? "" : "s");
     else
-        printf("violation of '%s': %s\n", where.rule, error.text);
+        printf("violation: %s\n", error.text);
     weft_plan_free(plan);
     return weft_status_exit_code(status);
 }

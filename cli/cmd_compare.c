@@ -33,16 +33,15 @@ static void print_row(const weft_comparison *comparison, int32_t i)
     }
     const weft_prediction *p = &row->plan->predicted;
     cli_sums sums = cli_summary_sums(row->plan);
-    char gain[32] = "";
-    if (i > 0)
-        snprintf(gain, sizeof gain, "%+.1f %%",
-                 100 * ((double)objective_of(row->plan) /
-                            (double)objective_of(comparison->rows[0].plan) -
-                        1));
-    printf("%-12s %-11s %-11s %-7s %-7s %-10s %-9s%s\n", row->name, cli_time(p->step_ns).s,
+    printf("%-12s %-11s %-11s %-7s %-7s %s", row->name, cli_time(p->step_ns).s,
            cli_time(sums.slowest->span_ns).s, cli_percent(p->bubble).s,
-           p->mfu > 0 ? cli_percent(p->mfu).s : "-", cli_bytes(sums.peak_bytes).s, gain,
-           i == comparison->best_static ? "  best static" : "");
+           p->mfu > 0 ? cli_percent(p->mfu).s : "-", cli_bytes(sums.peak_bytes).s);
+    if (i > 0)
+        printf("%*s%+.1f %%", (int)(11 - strlen(cli_bytes(sums.peak_bytes).s)), "",
+               100 * ((double)objective_of(row->plan) /
+                          (double)objective_of(comparison->rows[0].plan) -
+                      1));
+    puts(i == comparison->best_static ? "  best static" : "");
 }
 
 static void print_table(const weft_comparison *comparison)

@@ -92,8 +92,9 @@ static weft_status complete(const weft_i_graph *graph, weft_i_arena *arena, weft
     return weft_order_time(&variant.problem, solution->order, error, NULL, NULL, &solution->time);
 }
 
-static weft_status solve_fixed(const weft_i_attempt *a, int32_t r, weft_i_fixed_kind kind,
-                               weft_error *error, weft_solution *out_solution)
+/* `group` as in weft_i_order_fixed. */
+static weft_status solve_order(const weft_i_attempt *a, int32_t r, weft_i_fixed_kind kind,
+                               int32_t group, weft_error *error, weft_solution *out_solution)
 {
     weft_i_arena arena = {0};
     weft_i_graph graph;
@@ -101,7 +102,7 @@ static weft_status solve_fixed(const weft_i_attempt *a, int32_t r, weft_i_fixed_
     weft_solution solution = {.method = weft_i_fixed_name(kind)};
     weft_status status = weft_i_graph_build(a->problems[r], &arena, error, &graph);
     if (!status) status = slots_of(a, &graph, &arena, error, &slots);
-    if (!status) status = weft_i_order_fixed(&graph, kind, &slots, 0, error, &solution.order);
+    if (!status) status = weft_i_order_fixed(&graph, kind, &slots, group, error, &solution.order);
     if (!status) status = complete(&graph, &arena, error, &solution);
     weft_i_arena_free(&arena);
     if (status)
@@ -109,6 +110,32 @@ static weft_status solve_fixed(const weft_i_attempt *a, int32_t r, weft_i_fixed_
     else
         *out_solution = solution;
     return status;
+}
+
+static int32_t count_microbatches(const weft_problem *problem)
+{
+    int32_t last = -1;
+    for (int32_t i = 0; i < problem->n_submicrobatches; i++) {
+        const weft_submicrobatch *sub = &problem->submicrobatches[i];
+        for (int32_t k = 0; k < sub->n_microbatches; k++)
+            last = sub->microbatches[k] > last ? sub->microbatches[k] : last;
+    }
+    return last + 1;
+}
+
+/* OPTIMUS takes as many microbatches together through the encoders as memory allows. */
+static weft_status solve_fixed(const weft_i_attempt *a, int32_t r, weft_i_fixed_kind kind,
+                               weft_error *error, weft_solution *out_solution)
+{
+    weft_error why = {0};
+    int32_t group = kind == WEFT_I_FIXED_OPTIMUS ? count_microbatches(a->problems[r]) : 0;
+    weft_status status = solve_order(a, r, kind, group, &why, out_solution);
+    while (status == WEFT_STATUS_INFEASIBLE && group > 1) {
+        group /= 2;
+        why = (weft_error){0};
+        status = solve_order(a, r, kind, group, &why, out_solution);
+    }
+    return status ? weft_i_fail(error, status, "%s", why.text) : status;
 }
 
 weft_status weft_i_attempt_fixed(weft_i_attempt *attempt, weft_i_fixed_kind kind, weft_error *error)

@@ -133,6 +133,27 @@ weft_status weft_planner_make(const weft_planner_input *input, const weft_planne
     return status;
 }
 
+weft_status weft_planner_layout(const weft_planner_input *input,
+                                const weft_planner_options *options, weft_error *error,
+                                weft_layout **out_layout)
+{
+    weft_i_case plan_case;
+    weft_i_attempt best = {0};
+    weft_status status = weft_i_case_open(input, options, error, &plan_case);
+    if (status) return status;
+    status = weft_i_case_pack(&plan_case, input->batch, error);
+    if (!status)
+        status = weft_i_try_layouts(&plan_case, plan_case.options.time_limit_s,
+                                    plan_case.options.iterations, error, &best);
+    if (!status) {
+        *out_layout = best.layout;
+        best.layout = NULL;
+    }
+    weft_i_attempt_close(&best);
+    weft_i_case_close(&plan_case);
+    return status;
+}
+
 weft_status weft_planner_make_baseline(const weft_planner_input *input, const char *name,
                                        const weft_planner_options *options, weft_error *error,
                                        weft_plan **out_plan)

@@ -68,6 +68,12 @@ WEFT_API weft_status weft_planner_make(const weft_planner_input *input,
                                        const weft_planner_options *options, weft_error *error,
                                        weft_plan **out_plan);
 
+/* Make a layout for a whole run from a sample batch: the paper's rule, then others tried against it
+ * for the options' time. Statuses as of weft_planner_make. Free *out_layout. */
+WEFT_API weft_status weft_planner_layout(const weft_planner_input *input,
+                                         const weft_planner_options *options, weft_error *error,
+                                         weft_layout **out_layout);
+
 /* Plan one problem: order and memory only. */
 WEFT_API weft_status weft_planner_solve(const weft_problem *problem,
                                         const weft_planner_options *options, weft_error *error,
