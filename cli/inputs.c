@@ -37,7 +37,7 @@ static int check_together(const cli_command *command, const cli_input_flags *f)
                           : !f->batch   ? "--batch"
                                         : NULL;
     if (missing && !f->model && !f->cluster && !f->batch)
-        return cli_usage(command, "nothing to plan: give --model, --cluster and --batch, or "
+        return cli_usage(command, "nothing given: give --model, --cluster and --batch, or "
                                   "--problem, or --synthetic");
     return missing ? cli_usage(command, "%s is missing", missing) : -1;
 }

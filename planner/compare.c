@@ -130,6 +130,7 @@ static void compare_one(const weft_problem *problem, const weft_planner_options 
         weft_i_attempt attempt = {0};
         weft_error why = {0};
         weft_status status = weft_i_baseline_problem(problem, options, i, &why, &attempt);
+        if (status == WEFT_STATUS_FAILED) continue; /* the order does not suit this cut */
         fill_from_attempt(row_of(comparison, i), status, &why, &attempt);
     }
     weft_plan *plan = NULL;
