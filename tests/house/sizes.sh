@@ -39,10 +39,11 @@ check_code()
         END { end_file() }'
 }
 
-# x.c goes with x.h of its own folder or of include/weft, and with no other file of that name.
+# x.c goes with x.h of its own folder or of include/weft, and with no other file of that name. Examples
+# are named for their readers.
 check_names()
 {
-    echo "$code" | awk -F / '
+    echo "$code" | grep -v '^examples/' | awk -F / '
         {
             folder = $0
             sub(/\/?[^\/]*$/, "", folder)

@@ -103,7 +103,7 @@ Test(planner, no_baseline_beats_the_plan)
 /* The bytes of a plan's file. */
 static char *bytes_of(const weft_plan *plan)
 {
-    char name[] = "/tmp/weft_test_planner_XXXXXX";
+    char name[] = "planner_XXXXXX";
     int fd = mkstemp(name);
     cr_assert(fd >= 0);
     close(fd);

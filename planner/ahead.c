@@ -1,4 +1,4 @@
-/* planner/async.c - planning the next batch beside training: one thread, one batch ahead. */
+/* planner/ahead.c - planning the next batch beside training: one thread, one batch ahead. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

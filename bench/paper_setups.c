@@ -1,8 +1,8 @@
-/* bench/setups.c - the five set-ups of the paper on real batches, as a table: what the plan
+/* bench/paper_setups.c - the five set-ups of the paper on real batches, as a table: what the plan
  * reaches, beside vpp (the paper's comparison) and the best static baseline (the honest one).
  *
- * usage: bench_setups BATCH_FOLDER [SECONDS]. 64 microbatches over the whole job; every plan has
- * passed weft_plan_check. The time beside each row is that of the whole comparison, baselines
+ * usage: bench_paper_setups BATCH_FOLDER [SECONDS]. 64 microbatches over the whole job; every plan
+ * has passed weft_plan_check. The time beside each row is that of the whole comparison, baselines
  * included.
  */
 #include <stdio.h>
@@ -104,7 +104,7 @@ static weft_status run(const struct row *row, const char *folder, double limit_s
 int main(int argc, char **argv)
 {
     if (argc < 2 || argc > 3) {
-        fprintf(stderr, "usage: bench_setups BATCH_FOLDER [SECONDS]\n");
+        fprintf(stderr, "usage: bench_paper_setups BATCH_FOLDER [SECONDS]\n");
         return 2;
     }
     double limit_s = argc > 2 ? atof(argv[2]) : 1;
