@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/error.h"
-#include "emu/layer_cost.h"
+#include "emu/layer_price.h"
 
 enum { KEY_CORE, KEY_LAYER };
 
@@ -77,7 +77,7 @@ static void raise_to(int64_t *most, int64_t value)
     if (*most < value) *most = value;
 }
 
-static void add_layer(adder *a, const weft_i_layer_cost *layer, weft_backward backward)
+static void add_layer(adder *a, const weft_i_layer_price *layer, weft_backward backward)
 {
     weft_cost *cost = &a->stage.cost;
     cost->fw_ns += layer->fw_ns;
@@ -161,7 +161,7 @@ weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int
     if (status != WEFT_STATUS_OK) return status;
     adder a = {0};
     double context = context_of(work);
-    weft_i_layer_cost cost = {0};
+    weft_i_layer_price cost = {0};
     double flop = 0, again = 0, condition = 0;
     for (int32_t l = first + n - 1, last = -1; work->tokens > 0 && l >= first; l--) {
         int32_t c = emu->modules[module].classes[l];
@@ -169,7 +169,7 @@ weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int
         if (c != last) {
             weft_i_core_sums core = ask_core(emu, class, work);
             weft_i_sums sums = ask_layer(emu, c, &core.load);
-            cost = weft_i_layer_cost_of(&emu->machine, class, &sums, &core, strategy);
+            cost = weft_i_layer_price_of(&emu->machine, class, &sums, &core, strategy);
             flop = weft_i_layer_model_flop(class, work, &core, context);
             again = weft_i_layer_recompute_flop(class, work, &sums, &core, strategy);
             last = c;

@@ -103,3 +103,42 @@ Test(emu_stage, reuse_changes_nothing)
     weft_recipe_free(recipe);
     weft_cluster_free(cluster);
 }
+
+/* Every shipped model as its recipe cuts it, on every shipped cluster with memory to price it. */
+Test(emu_stage, every_shipped_set_up)
+{
+    for (size_t m = 0; weft_model_shipped(m); m++)
+        for (size_t k = 0; weft_cluster_shipped(k); k++) {
+            weft_error error = {0};
+            weft_model *model;
+            weft_cluster *cluster;
+            weft_recipe *recipe;
+            weft_i_emu *emu;
+            const char *name = weft_model_shipped(m);
+            cr_assert_eq(weft_model_load(name, &error, &model), WEFT_STATUS_OK);
+            cr_assert_eq(weft_recipe_load(name, &error, &recipe), WEFT_STATUS_OK);
+            cr_assert_eq(weft_cluster_load(weft_cluster_shipped(k), &error, &cluster),
+                         WEFT_STATUS_OK);
+            weft_parallel parallel = {1, 4, recipe->parallel.tp, 1, 1};
+            cr_assert_eq(weft_i_emu_create(model, cluster, recipe, &parallel, true, &error, &emu),
+                         WEFT_STATUS_OK, "%s on %s: %s", name, cluster->name, error.text);
+            weft_i_span spans[] = {{2048, 200}, {1000, 17}};
+            weft_i_work work = {3048, spans, 2};
+            double flop = 0, ns = 0;
+            for (int32_t module = 0; module < model->n_modules; module++) {
+                weft_i_stage_cost cost;
+                cr_assert_eq(weft_i_emu_stage(emu, module, 0, model->modules[module].n_layers,
+                                              &work, WEFT_I_STRATEGY_FULL, &error, &cost),
+                             WEFT_STATUS_OK, "%s", error.text);
+                flop += cost.model_flop;
+                ns += (double)(cost.cost.fw_ns + cost.cost.bw_ns);
+            }
+            double used = flop / (ns * 1e-9) / (weft_i_emu_peak_flops(emu) / 4);
+            cr_assert(used > 0.05 && used < 0.6, "%s on %s: %.3f of the peak", name, cluster->name,
+                      used);
+            weft_i_emu_free(emu);
+            weft_model_free(model);
+            weft_recipe_free(recipe);
+            weft_cluster_free(cluster);
+        }
+}

@@ -1,6 +1,6 @@
-/* emu/layer_cost.c - one layer under one strategy: sums of operators become whole times and bytes.
+/* emu/layer_price.c - one layer under one strategy: sums of operators become whole times and bytes.
  */
-#include "emu/layer_cost.h"
+#include "emu/layer_price.h"
 
 #include <math.h>
 
@@ -41,7 +41,7 @@ static bool keeps_core(const weft_i_class *class, weft_i_strategy strategy)
 
 static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
                        const weft_i_sums *sums, const weft_i_core_sums *core,
-                       weft_i_strategy strategy, weft_i_layer_cost *out)
+                       weft_i_strategy strategy, weft_i_layer_price *out)
 {
     bool again = !keeps_core(class, strategy);
     double busy[WEFT_I_N_PHASES];
@@ -65,11 +65,11 @@ static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
     out->bw_ns = fused < out->bwi_ns + out->bww_ns ? fused : out->bwi_ns + out->bww_ns;
 }
 
-weft_i_layer_cost weft_i_layer_cost_of(const weft_i_machine *machine, const weft_i_class *class,
-                                       const weft_i_sums *sums, const weft_i_core_sums *core,
-                                       weft_i_strategy strategy)
+weft_i_layer_price weft_i_layer_price_of(const weft_i_machine *machine, const weft_i_class *class,
+                                         const weft_i_sums *sums, const weft_i_core_sums *core,
+                                         weft_i_strategy strategy)
 {
-    weft_i_layer_cost cost = {0};
+    weft_i_layer_price cost = {0};
     time_layer(machine, class, sums, core, strategy, &cost);
     bool runs_back = class->shape.backward != WEFT_BACKWARD_NONE;
     bool keeps = keeps_core(class, strategy);
