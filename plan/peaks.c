@@ -6,62 +6,127 @@
 #include "plan/compile.h"
 #include "plan/posts.h"
 
-/* What a pass changes in its rank's memory. */
+/* What an action adds to each part, or takes where it is below 0. */
+typedef struct delta {
+    int64_t saved, held, buffer;
+    int32_t n_saved;
+} delta;
+
+typedef struct effect {
+    delta start; /* from its start on */
+    int64_t work;
+    delta end; /* from its end on */
+} effect;
+
+static inline effect effect_of_pass(const weft_i_graph *graph, weft_task task)
+{
+    const weft_stage *stage = &graph->problem->stages[weft_task_stage(task)];
+    const weft_cost *cost = &stage->now.cost;
+    int32_t one = stage->backward == WEFT_BACKWARD_NONE ? 0 : 1;
+    weft_pass pass = weft_task_pass(task);
+    effect e = {.work = cost->work_bytes[pass]};
+    e.start.buffer = weft_i_edges_bytes(graph, weft_i_task_out(graph, task));
+    e.end.buffer = -weft_i_edges_bytes(graph, weft_i_task_in(graph, task));
+    switch (pass) {
+    case WEFT_PASS_FW:
+        e.start.saved = cost->saved_bytes;
+        e.start.n_saved = one;
+        break;
+    case WEFT_PASS_BW:
+        e.end.saved = -cost->saved_bytes;
+        e.end.n_saved = -one;
+        break;
+    case WEFT_PASS_BWI:
+        e.end.saved = -cost->saved_bytes;
+        e.end.held = cost->held_bytes;
+        break;
+    case WEFT_PASS_BWW:
+        e.end.held = -cost->held_bytes;
+        e.end.n_saved = -one;
+        break;
+    }
+    return e;
+}
+
+static int64_t saved_bytes(const weft_problem *problem, const weft_action *action)
+{
+    return problem->stages[action->operand].now.cost.saved_bytes;
+}
+
+static effect effect_of(const weft_i_graph *graph, const weft_action *action)
+{
+    const weft_problem *problem = graph->problem;
+    effect e = {0};
+    if (action->kind <= WEFT_ACTION_BWW)
+        return effect_of_pass(graph, weft_task_make(action->operand, (weft_pass)action->kind));
+    if (action->kind == WEFT_ACTION_IRECV)
+        e.start.buffer = problem->edges[action->operand].bytes;
+    else if (action->kind == WEFT_ACTION_WAIT_ISEND)
+        e.end.buffer = -problem->edges[action->operand].bytes;
+    else if (action->kind == WEFT_ACTION_PREFETCH)
+        e.start = (delta){.saved = saved_bytes(problem, action), .n_saved = 1};
+    else if (action->kind == WEFT_ACTION_WAIT_OFFLOAD)
+        e.end = (delta){.saved = -saved_bytes(problem, action), .n_saved = -1};
+    return e;
+}
+
+static void add(weft_i_live *live, const delta *d)
+{
+    live->saved_bytes += d->saved;
+    live->held_bytes += d->held;
+    live->buffer_bytes += d->buffer;
+    live->n_saved += d->n_saved;
+}
+
+weft_i_live weft_i_live_begin(const weft_i_graph *graph, int32_t rank)
+{
+    return (weft_i_live){.static_bytes = graph->problem->static_bytes[rank]};
+}
+
+weft_i_live weft_i_live_step(const weft_i_graph *graph, const weft_action *action,
+                             weft_i_live *live)
+{
+    effect e = effect_of(graph, action);
+    add(live, &e.start);
+    weft_i_live during = *live;
+    during.work_bytes = e.work;
+    add(live, &e.end);
+    return during;
+}
+
+/* What is there after the end is there at the next start too, so no peak is missed. */
+int64_t weft_i_actions_peak(const weft_i_graph *graph, int32_t rank,
+                            const weft_rank_actions *actions)
+{
+    weft_i_live live = weft_i_live_begin(graph, rank);
+    int64_t peak = weft_i_live_sum(&live);
+    for (int32_t a = 0; a < actions->n_actions; a++) {
+        weft_i_live during = weft_i_live_step(graph, &actions->actions[a], &live);
+        int64_t sum = weft_i_live_sum(&during);
+        if (sum > peak) peak = sum;
+    }
+    return peak;
+}
+
+/* A pass in sums alone, with what happens before it. */
 typedef struct change {
     int64_t before; /* sends that are over and receives posted before it */
-    int64_t start;  /* from its start on */
-    int64_t work;   /* while it runs */
-    int64_t end;    /* from its end on */
+    int64_t start, work, end;
 } change;
 
 static void add_pass(const weft_i_graph *graph, weft_task task, change *out)
 {
-    const weft_cost *cost = &graph->problem->stages[weft_task_stage(task)].now.cost;
-    weft_pass pass = weft_task_pass(task);
-    out->start = weft_i_edges_bytes(graph, weft_i_task_out(graph, task));
-    out->end = -weft_i_edges_bytes(graph, weft_i_task_in(graph, task));
-    out->work = cost->work_bytes[pass];
-    switch (pass) {
-    case WEFT_PASS_FW:
-        out->start += cost->saved_bytes;
-        break;
-    case WEFT_PASS_BW:
-        out->end -= cost->saved_bytes;
-        break;
-    case WEFT_PASS_BWI:
-        out->end -= cost->saved_bytes - cost->held_bytes;
-        break;
-    case WEFT_PASS_BWW:
-        out->end -= cost->held_bytes;
-        break;
-    }
+    effect e = effect_of_pass(graph, task);
+    out->start = e.start.saved + e.start.buffer;
+    out->work = e.work;
+    out->end = e.end.saved + e.end.held + e.end.buffer;
 }
 
-/* What is there after the end is there at the next start too, so no peak is missed. */
 static void apply(const change *c, int64_t *bytes, int64_t *peak)
 {
     *bytes += c->before + c->start;
     if (*bytes + c->work > *peak) *peak = *bytes + c->work;
     *bytes += c->end;
-}
-
-int64_t weft_i_actions_peak(const weft_i_graph *graph, int32_t rank,
-                            const weft_rank_actions *actions)
-{
-    int64_t bytes = graph->problem->static_bytes[rank], peak = bytes;
-    for (int32_t a = 0; a < actions->n_actions; a++) {
-        const weft_action *action = &actions->actions[a];
-        change c = {0};
-        if (action->kind == WEFT_ACTION_IRECV) {
-            c.start = graph->problem->edges[action->operand].bytes;
-        } else if (action->kind == WEFT_ACTION_WAIT_ISEND) {
-            c.end = -graph->problem->edges[action->operand].bytes;
-        } else if (action->kind <= WEFT_ACTION_BWW) {
-            add_pass(graph, weft_task_make(action->operand, (weft_pass)action->kind), &c);
-        }
-        apply(&c, &bytes, &peak);
-    }
-    return peak;
 }
 
 static void add_messages(const weft_i_sequence *sequence, const weft_i_posts *posts,

@@ -11,27 +11,30 @@
 extern "C" {
 #endif
 
-/* One rank of one replica. Bytes are those at the moment of the rank's peak, per device; they add
- * up to peak_bytes. */
+/* One rank of one replica. Bytes are per device and those of the first moment at which the rank's
+ * memory is highest: static, saved, held, buffer and work bytes add up to peak_bytes. */
 typedef struct weft_rank_report {
     int64_t busy_ns;           /* in passes, recomputation included */
     int64_t recompute_ns;      /* part of busy_ns that computes again */
     int64_t first_ns, last_ns; /* start of the first pass, end of the last; both 0 without passes */
-    int64_t static_bytes;
-    int64_t saved_bytes;  /* activations of forwards whose backward is to come */
-    int64_t held_bytes;   /* of these, what waits for a weight gradient alone */
+    int64_t static_bytes;      /* parameters, gradients, optimizer state */
+    int64_t saved_bytes;  /* from the start of fw to the end of bw, or of bwi where it is split */
+    int64_t held_bytes;   /* for a weight gradient alone: from the end of bwi to that of bww */
     int64_t buffer_bytes; /* messages, and outputs for the same rank */
-    int64_t work_bytes;
+    int64_t work_bytes;   /* of the pass that runs */
     int64_t peak_bytes;
-    int32_t n_saved; /* stages whose activations are held */
+    int64_t peak_ns; /* start of the action under which it is reached first; 0 before all actions */
+    int32_t n_saved; /* stages with a backward that have saved or held bytes then */
 } weft_rank_report;
 
-/* One replica. fill: until every rank that works has started; drain: from the first rank's last end
- * to the pipeline's end; steady: between the two, 0 where they overlap. */
+/* One replica's pipeline in three phases, by the ranks that have passes. A pipeline with more
+ * segments or modules than one has bubbles in its steady phase too. */
 typedef struct weft_pipeline_report {
     int32_t replica, n_ranks;
     weft_rank_report *ranks;
-    int64_t fill_ns, steady_ns, drain_ns;
+    int64_t fill_ns;   /* from 0 until the last rank starts: the largest first_ns */
+    int64_t drain_ns;  /* from the smallest last_ns to the end of the pipeline */
+    int64_t steady_ns; /* between the two; 0 where they overlap */
 } weft_pipeline_report;
 
 typedef struct weft_report {
@@ -40,7 +43,8 @@ typedef struct weft_report {
     void *owner;
 } weft_report;
 
-/* Take a plan that keeps the rules (weft_plan_check) apart. NO_MEMORY. Free *out_report. */
+/* Take a plan that keeps the rules (weft_plan_check) apart. NO_MEMORY. Free *out_report. O(actions
+ * + edges). */
 WEFT_API weft_status weft_report_make(const weft_plan *plan, weft_error *error,
                                       weft_report **out_report);
 WEFT_API void weft_report_free(weft_report *report);

@@ -1,0 +1,112 @@
+/* plan/report.c - see weft/report.h: a plan's phases, busy time and memory, read off its actions.
+ */
+#include "weft/report.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "plan/peaks.h"
+
+/* A report, as its `owner` points to it. */
+typedef struct box {
+    weft_report report;
+    weft_i_arena arena;
+} box;
+
+static void add_pass(const weft_problem *problem, const weft_action *action, bool is_first,
+                     weft_rank_report *rank)
+{
+    if (is_first) rank->first_ns = action->start_ns;
+    rank->last_ns = action->end_ns;
+    rank->busy_ns += action->end_ns - action->start_ns;
+    if (action->kind == WEFT_ACTION_BW || action->kind == WEFT_ACTION_BWI)
+        rank->recompute_ns += problem->stages[action->operand].now.cost.recompute_ns;
+}
+
+static void take_peak(const weft_i_live *live, int64_t ns, weft_rank_report *rank)
+{
+    rank->static_bytes = live->static_bytes;
+    rank->saved_bytes = live->saved_bytes;
+    rank->held_bytes = live->held_bytes;
+    rank->buffer_bytes = live->buffer_bytes;
+    rank->work_bytes = live->work_bytes;
+    rank->peak_bytes = weft_i_live_sum(live);
+    rank->peak_ns = ns;
+    rank->n_saved = live->n_saved;
+}
+
+/* Returns whether the rank has passes. */
+static bool report_rank(const weft_i_graph *graph, int32_t r, const weft_rank_actions *actions,
+                        weft_rank_report *rank)
+{
+    weft_i_live live = weft_i_live_begin(graph, r);
+    bool has_passes = false;
+    take_peak(&live, 0, rank);
+    for (int32_t a = 0; a < actions->n_actions; a++) {
+        const weft_action *action = &actions->actions[a];
+        if (action->kind <= WEFT_ACTION_BWW) {
+            add_pass(graph->problem, action, !has_passes, rank);
+            has_passes = true;
+        }
+        weft_i_live during = weft_i_live_step(graph, action, &live);
+        if (weft_i_live_sum(&during) > rank->peak_bytes) take_peak(&during, action->start_ns, rank);
+    }
+    return has_passes;
+}
+
+static void report_ranks(const weft_i_graph *graph, const weft_pipeline *pipeline,
+                         weft_pipeline_report *out)
+{
+    int64_t filled_ns = 0, draining_ns = pipeline->pipeline_ns;
+    for (int32_t r = 0; r < out->n_ranks; r++) {
+        weft_rank_report *rank = &out->ranks[r];
+        if (!report_rank(graph, r, &pipeline->ranks[r], rank)) continue;
+        if (rank->first_ns > filled_ns) filled_ns = rank->first_ns;
+        if (rank->last_ns < draining_ns) draining_ns = rank->last_ns;
+    }
+    out->fill_ns = filled_ns;
+    out->drain_ns = pipeline->pipeline_ns - draining_ns;
+    out->steady_ns = draining_ns > filled_ns ? draining_ns - filled_ns : 0;
+}
+
+static weft_status report_pipeline(const weft_pipeline *pipeline, weft_i_arena *arena,
+                                   weft_error *error, weft_pipeline_report *out)
+{
+    weft_i_arena scratch = {0};
+    weft_i_graph graph;
+    int32_t n_ranks = pipeline->problem.n_ranks;
+    *out = (weft_pipeline_report){.replica = pipeline->replica, .n_ranks = n_ranks};
+    out->ranks = weft_i_new(arena, weft_rank_report, n_ranks);
+    if (!out->ranks) return weft_i_no_memory(error);
+    weft_status status = weft_i_graph_build(&pipeline->problem, &scratch, error, &graph);
+    if (status == WEFT_STATUS_OK) report_ranks(&graph, pipeline, out);
+    weft_i_arena_free(&scratch);
+    return status;
+}
+
+weft_status weft_report_make(const weft_plan *plan, weft_error *error, weft_report **out_report)
+{
+    box *made = weft_i_alloc(1, sizeof *made);
+    if (!made) return weft_i_no_memory(error);
+    weft_report *report = &made->report;
+    *report = (weft_report){.n_pipelines = plan->n_pipelines, .owner = made};
+    report->pipelines = weft_i_new(&made->arena, weft_pipeline_report, plan->n_pipelines);
+    weft_status status = report->pipelines ? WEFT_STATUS_OK : weft_i_no_memory(error);
+    for (int32_t i = 0; i < plan->n_pipelines && status == WEFT_STATUS_OK; i++)
+        status = report_pipeline(&plan->pipelines[i], &made->arena, error, &report->pipelines[i]);
+    if (status != WEFT_STATUS_OK) {
+        weft_report_free(report);
+        return status;
+    }
+    *out_report = report;
+    return WEFT_STATUS_OK;
+}
+
+void weft_report_free(weft_report *report)
+{
+    if (!report || !report->owner) return;
+    box *made = report->owner;
+    weft_i_arena_free(&made->arena);
+    free(made);
+}
