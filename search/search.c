@@ -5,15 +5,23 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "search/anneal.h"
 #include "search/dual_queue.h"
 #include "search/fixed.h"
 #include "search/memory.h"
+
+/* Temperatures of the annealing, in mean passes. */
+static const double HOT = 0.3, WARM = 0.1, COLD = 0.003;
+
+/* The part of the budget after which no more list scheduling begins. */
+static const double LISTS_UNTIL = 0.2;
 
 typedef struct searcher {
     const weft_problem *problem;
     weft_i_graph graph;
     weft_i_budget budget;
     weft_i_incumbent best;
+    weft_i_rng rng;
     int32_t n_strategies; /* the longest list of candidates, at least 1 */
     int32_t *choices;     /* scratch, by stage */
     bool *split;          /* scratch, by stage */
@@ -108,6 +116,16 @@ static bool can_split(const searcher *s)
     return false;
 }
 
+/* Let the best order have faster strategies in the memory that it leaves. */
+static weft_status use_memory(searcher *s, weft_error *error)
+{
+    weft_order *order = weft_order_copy(s->best.order);
+    if (!order) return weft_i_no_memory(error);
+    weft_status status = offer_with_memory(s, order, s->best.method, error);
+    weft_order_free(order);
+    return status;
+}
+
 /* List scheduling under strategy k, split or not; then memory that is left over is used. */
 static weft_status try_strategy(searcher *s, int32_t k, bool split, double until, weft_error *error)
 {
@@ -120,23 +138,18 @@ static weft_status try_strategy(searcher *s, int32_t k, bool split, double until
     if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
         status = weft_i_dual_queue(&workbench, &s->budget, until, &s->best, error);
     weft_i_workbench_close(&workbench);
-    if (status != WEFT_STATUS_OK || k == 0 || weft_i_incumbent_ns(&s->best) == before)
-        return status;
-    weft_order *order = weft_order_copy(s->best.order);
-    if (!order) return weft_i_no_memory(error);
-    status = offer_with_memory(s, order, s->best.method, error);
-    weft_order_free(order);
-    return status;
+    bool better = weft_i_incumbent_ns(&s->best) < before;
+    return status == WEFT_STATUS_OK && better && k > 0 ? use_memory(s, error) : status;
 }
 
-static weft_status try_strategies(searcher *s, weft_error *error)
+static weft_status try_strategies(searcher *s, double until, weft_error *error)
 {
     bool splits = can_split(s), fuses = !splits || fused_is_faster(s);
     weft_status status = WEFT_STATUS_OK;
     for (int32_t k = 0; k < s->n_strategies && status == WEFT_STATUS_OK; k++) {
-        double until = (double)(k + 1) / s->n_strategies;
-        if (splits) status = try_strategy(s, k, true, until, error);
-        if (fuses && status == WEFT_STATUS_OK) status = try_strategy(s, k, false, until, error);
+        double end = until * (k + 1) / s->n_strategies;
+        if (splits) status = try_strategy(s, k, true, end, error);
+        if (fuses && status == WEFT_STATUS_OK) status = try_strategy(s, k, false, end, error);
     }
     return status;
 }
@@ -169,16 +182,49 @@ static weft_status prepare(searcher *s, const weft_search_options *options, weft
     s->choices = weft_i_new(&s->arena, int32_t, s->problem->n_stages);
     s->split = weft_i_new(&s->arena, bool, s->problem->n_stages);
     if (!s->choices || !s->split) return weft_i_no_memory(error);
+    weft_i_rng_seed(&s->rng, options->seed != 0 ? options->seed : 1);
     return weft_i_incumbent_init(&s->graph, options->objective, &s->arena, error, &s->best);
+}
+
+/* The bound of the best answer's costs. */
+static weft_status find_bound(searcher *s, weft_error *error)
+{
+    weft_bounds bounds;
+    weft_status status = weft_bounds_compute(s->problem, s->best.choices, error, &bounds);
+    if (status != WEFT_STATUS_OK) return status;
+    bool span = s->best.objective == WEFT_OBJECTIVE_SPAN;
+    s->budget.bound_ns = span ? bounds.span_ns : bounds.makespan_ns;
+    return WEFT_STATUS_OK;
+}
+
+/* Anneal the best order; where there are strategies to choose from, the memory that the new order
+ * leaves is used, and what is then best is annealed again. */
+static weft_status improve(searcher *s, weft_error *error)
+{
+    int n_rounds = s->n_strategies > 1 ? 2 : 1;
+    weft_status status = WEFT_STATUS_OK;
+    for (int round = 0; round < n_rounds && status == WEFT_STATUS_OK; round++) {
+        double used = weft_i_budget_used(&s->budget);
+        weft_i_anneal_options options = {.hot = round == 0 ? HOT : WARM,
+                                         .cold = COLD,
+                                         .until = used + (1 - used) / (n_rounds - round)};
+        if (used >= 1) break;
+        status = find_bound(s, error);
+        options.bound_ns = s->budget.bound_ns;
+        if (status == WEFT_STATUS_OK)
+            status = weft_i_anneal(&s->graph, &options, &s->budget, &s->rng, &s->best, error);
+        if (status == WEFT_STATUS_OK && s->n_strategies > 1) status = use_memory(s, error);
+    }
+    return status;
 }
 
 static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts, weft_error *error)
 {
     weft_status status = try_starts(s, starts, n_starts, error);
     if (status == WEFT_STATUS_OK) status = try_fixed(s, error);
-    if (status == WEFT_STATUS_OK) status = try_strategies(s, error);
+    if (status == WEFT_STATUS_OK) status = try_strategies(s, LISTS_UNTIL, error);
     if (status == WEFT_STATUS_OK && !s->best.order) status = try_serial(s, error);
-    return status;
+    return status == WEFT_STATUS_OK ? improve(s, error) : status;
 }
 
 static weft_status hand_over(searcher *s, weft_error *error, weft_solution *out_solution)

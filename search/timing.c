@@ -300,17 +300,30 @@ bool weft_i_timing_move(weft_i_timing *timing, int32_t node, int32_t position, i
     return true;
 }
 
-bool weft_i_timing_sum(weft_i_timing *timing)
+void weft_i_timing_sum(weft_i_timing *timing)
 {
-    weft_i_timing *t = timing;
-    bool fits = true;
-    for (int32_t r = 0; r < t->n_ranks; r++)
-        if (t->n_order[r] > 0) {
-            t->held[r][0] = 0;
-            t->left[r][t->n_order[r] - 1] = 0;
-            fits = sum_held(t, r, 0, t->n_order[r] - 1) && fits;
-            sum_left(t, r, 0, t->n_order[r] - 1);
+    for (int32_t r = 0; r < timing->n_ranks; r++)
+        if (timing->n_order[r] > 0) {
+            timing->held[r][0] = 0;
+            timing->left[r][timing->n_order[r] - 1] = 0;
+            sum_held(timing, r, 0, timing->n_order[r] - 1);
+            sum_left(timing, r, 0, timing->n_order[r] - 1);
         }
-    t->finish_ns = find_finish(t);
-    return fits;
+    timing->finish_ns = find_finish(timing);
+}
+
+void weft_i_timing_set_room(weft_i_timing *timing, const int64_t *room)
+{
+    memcpy(timing->room, room, (size_t)timing->n_ranks * sizeof *room);
+}
+
+int64_t weft_i_timing_peak(const weft_i_timing *timing, int32_t rank)
+{
+    int64_t peak = 0;
+    for (int32_t i = 0; i < timing->n_order[rank]; i++) {
+        const weft_i_node_bytes *bytes = &timing->bytes[timing->order[rank][i]];
+        int64_t here = timing->held[rank][i] + bytes->taken + bytes->work;
+        peak = here > peak ? here : peak;
+    }
+    return peak;
 }

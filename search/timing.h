@@ -58,24 +58,34 @@ typedef struct weft_i_timing {
         int32_t n_changed;
         int64_t finish_ns;
     } last;
-    int32_t *window;       /* nodes of the rewritten places, as they were */
-    int32_t *changed;      /* nodes that were timed again ... */
-    int64_t *old_start_ns; /* ... and when they started */
-    uint64_t *dirty;       /* by place, a bit: to be timed again */
-    int32_t *stamp, now;   /* by node: of this move where it equals `now` */
-    int32_t *moved;        /* scratch */
+    int32_t *window;                  /* nodes of the rewritten places, as they were */
+    int32_t *changed;                 /* nodes that were timed again ... */
+    int64_t *old_start_ns;            /* ... and when they started */
+    uint64_t *dirty;                  /* by place, a bit: to be timed again */
+    int32_t *stamp, now;              /* by node: of this move where it equals `now` */
+    int32_t *moved;                   /* scratch */
+    int32_t *path;                    /* scratch of whoever looks for moves */
+    struct weft_i_timed_node *sorted; /* scratch */
 } weft_i_timing;
 
-/* Load an order. `room` has n_ranks entries and is copied. Arrays live in the arena, the net is
- * borrowed and must split what the order splits. FAILED when the order deadlocks; INFEASIBLE when
- * it does not fit the room. */
-weft_status weft_i_timing_load(const weft_i_net *net, const weft_order *order, const int64_t *room,
-                               weft_i_arena *arena, weft_error *error, weft_i_timing *out_timing);
+/* Load an order, with no limit of memory. Arrays live in the arena, the net is borrowed and must
+ * split what the order splits. FAILED when the order deadlocks. */
+weft_status weft_i_timing_load(const weft_i_net *net, const weft_order *order, weft_i_arena *arena,
+                               weft_error *error, weft_i_timing *out_timing);
 
-/* For loading: when a node can start by the order and the inputs; all sums by position, false when
- * a pass does not fit. */
+/* Set what each rank's passes may hold. An order over it stays, but no move may touch what is over
+ * without mending it. */
+void weft_i_timing_set_room(weft_i_timing *timing, const int64_t *room);
+
+/* Most bytes that the passes of a rank hold. */
+int64_t weft_i_timing_peak(const weft_i_timing *timing, int32_t rank);
+
+/* Take another order of the same passes, which must not deadlock. */
+void weft_i_timing_read(weft_i_timing *timing, const weft_order *order);
+
+/* For loading: when a node can start by the order and the inputs; all sums by position. */
 int64_t weft_i_timing_start(const weft_i_timing *timing, const weft_i_pass_node *node);
-bool weft_i_timing_sum(weft_i_timing *timing);
+void weft_i_timing_sum(weft_i_timing *timing);
 
 /* Positions that a node may be moved to without passing a node of its rank that it feeds or that
  * feeds it. */

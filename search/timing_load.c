@@ -1,9 +1,17 @@
 /* search/timing_load.c - from an order to a timing and back. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "search/timing.h"
+
+/* A node with what the topology is sorted by: time, then what depends on what. */
+typedef struct weft_i_timed_node timed_node;
+struct weft_i_timed_node {
+    int64_t start_ns;
+    int32_t place, node;
+};
 
 static bool allocate(const weft_i_net *net, const weft_order *order, weft_i_arena *arena,
                      weft_i_timing *t)
@@ -31,10 +39,12 @@ static bool allocate(const weft_i_net *net, const weft_order *order, weft_i_aren
     t->dirty = weft_i_new(arena, uint64_t, n / 64 + 1);
     t->stamp = weft_i_new(arena, int32_t, n);
     t->moved = weft_i_new(arena, int32_t, n);
+    t->path = weft_i_new(arena, int32_t, n);
+    t->sorted = weft_i_new(arena, struct weft_i_timed_node, n);
     if (!t->task || !t->node || !t->nodes || !t->more_inputs || !t->outputs || !t->neighbours ||
         !t->mates || !t->bytes || !t->order || !t->n_order || !t->held || !t->left || !t->room ||
         !t->topology || !t->window || !t->changed || !t->old_start_ns || !t->dirty || !t->stamp ||
-        !t->moved)
+        !t->moved || !t->path || !t->sorted)
         return false;
     for (size_t r = 0; r < n_ranks; r++) {
         t->n_order[r] = order->n_tasks[r];
@@ -199,12 +209,6 @@ static bool time_all(weft_i_timing *t)
     return n == t->n_nodes;
 }
 
-/* A node with what the topology is sorted by: time, then what depends on what. */
-typedef struct timed_node {
-    int64_t start_ns;
-    int32_t place, node;
-} timed_node;
-
 static int compare_timed(const void *a, const void *b)
 {
     const timed_node *x = a, *y = b;
@@ -212,10 +216,10 @@ static int compare_timed(const void *a, const void *b)
     return (x->place > y->place) - (x->place < y->place);
 }
 
-static bool sort_topology(weft_i_timing *t, weft_i_arena *arena)
+/* Short windows between what is near in time make moves cheap. */
+static void sort_topology(weft_i_timing *t)
 {
-    timed_node *sorted = weft_i_new(arena, timed_node, t->n_nodes);
-    if (!sorted) return false;
+    timed_node *sorted = t->sorted;
     for (int32_t x = 0; x < t->n_nodes; x++)
         sorted[x] = (timed_node){t->nodes[x].start_ns, t->nodes[x].place, x};
     qsort(sorted, (size_t)t->n_nodes, sizeof *sorted, compare_timed);
@@ -223,7 +227,6 @@ static bool sort_topology(weft_i_timing *t, weft_i_arena *arena)
         t->topology[i] = sorted[i].node;
         t->nodes[sorted[i].node].place = i;
     }
-    return true;
 }
 
 static void raise_tail(weft_i_pass_node *from, int64_t tail_ns)
@@ -246,8 +249,19 @@ static void find_tails(weft_i_timing *t)
     }
 }
 
-weft_status weft_i_timing_load(const weft_i_net *net, const weft_order *order, const int64_t *room,
-                               weft_i_arena *arena, weft_error *error, weft_i_timing *out_timing)
+/* Times, topology and sums of the order that is there; false when it deadlocks. */
+static bool start_over(weft_i_timing *t)
+{
+    if (!time_all(t)) return false;
+    sort_topology(t);
+    memset(t->stamp, 0, (size_t)t->n_nodes * sizeof *t->stamp);
+    t->now = 0;
+    weft_i_timing_sum(t);
+    return true;
+}
+
+weft_status weft_i_timing_load(const weft_i_net *net, const weft_order *order, weft_i_arena *arena,
+                               weft_error *error, weft_i_timing *out_timing)
 {
     weft_i_timing t = {.net = net, .n_ranks = net->n_ranks};
     int32_t n_more = 0, n_outputs = 0, n_mates = 0;
@@ -259,15 +273,25 @@ weft_status weft_i_timing_load(const weft_i_net *net, const weft_order *order, c
         n_mates = link_mates(&t, x, n_mates);
         weigh(&t, x);
     }
-    if (!time_all(&t)) return weft_i_fail(error, WEFT_STATUS_FAILED, "the order deadlocks");
-    if (!sort_topology(&t, arena)) return weft_i_no_memory(error);
+    for (int32_t r = 0; r < t.n_ranks; r++)
+        t.room[r] = INT64_MAX;
+    if (!start_over(&t)) return weft_i_fail(error, WEFT_STATUS_FAILED, "the order deadlocks");
     find_tails(&t);
-    memset(t.stamp, 0, (size_t)t.n_nodes * sizeof *t.stamp);
-    memcpy(t.room, room, (size_t)t.n_ranks * sizeof *room);
-    if (!weft_i_timing_sum(&t))
-        return weft_i_fail(error, WEFT_STATUS_INFEASIBLE, "the order does not fit");
     *out_timing = t;
     return WEFT_STATUS_OK;
+}
+
+void weft_i_timing_read(weft_i_timing *timing, const weft_order *order)
+{
+    for (int32_t r = 0; r < timing->n_ranks; r++)
+        for (int32_t i = 0; i < timing->n_order[r]; i++) {
+            int32_t node = timing->node[order->tasks[r][i]];
+            timing->order[r][i] = node;
+            timing->nodes[node].position = i;
+        }
+    bool timed = start_over(timing);
+    assert(timed);
+    (void)timed;
 }
 
 void weft_i_timing_store(const weft_i_timing *timing, weft_order *order)
