@@ -41,8 +41,8 @@ compile()
     out=$work/$(basename "$1" .c)
     shared=$(pkg-config --cflags --libs weft)
     static=$(pkg-config --static --libs weft | sed 's/-lweft\( \|$\)//')
-    eval "cc -std=c11 -Wall -Wextra -Werror \"\$1\" -o \"\$out-shared\" $shared"
-    eval "cc -std=c11 \"\$1\" -o \"\$out-static\" \"\$library/libweft.a\"" \
+    eval "cc -Wall -Wextra -Werror \"\$1\" -o \"\$out-shared\" $shared"
+    eval "cc \"\$1\" -o \"\$out-static\" \"\$library/libweft.a\"" \
         "$(pkg-config --cflags weft)" "$static"
 }
 

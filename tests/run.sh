@@ -14,7 +14,7 @@ apt-get can be used as root or through sudo. Without arguments only the stage gc
 
   gcc        build with gcc and -Werror, all tests
   install    release build, installed into a staging folder; examples compile against it by
-             pkg-config
+             pkg-config; examples/quickstart.sh
   clang      build with clang and -Werror, all tests but the rules of the tree
   sanitizers the same with gcc's address, leak and undefined-behaviour sanitizers
   valgrind   the unit tests under memcheck, but for those of suite 'slow'
@@ -162,6 +162,14 @@ stage_install()
     else
         tail -n 40 "$log"
         fail "install failed: $log"
+    fi
+    log=$root/release/quickstart.log
+    if WEFT_NO_INSTALL=1 WEFT_BUILD=$root/release \
+        sh "$top/examples/quickstart.sh" >"$log" 2>&1; then
+        n_passed=$((n_passed + 1))
+    else
+        tail -n 40 "$log"
+        fail "quickstart failed: $log"
     fi
 }
 
