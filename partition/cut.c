@@ -18,7 +18,8 @@ typedef struct table {
 
 /* One pass of the recurrence. limit < 0: the least largest cost. Otherwise the least sum of squares
  * of pieces that cost no more than the limit: two passes, since a prefix that is best by (largest,
- * squares) need not be part of a cut that is. */
+ * squares) need not be part of a cut that is. Among equals the last pieces are the longer ones: in
+ * a pipeline the first ranks hold the most activations. */
 static double fill(table *t, double limit)
 {
     int32_t width = t->n + 1, least = t->allow_empty ? 0 : 1;
@@ -28,12 +29,14 @@ static double fill(table *t, double limit)
         for (int32_t end = 0; end <= t->n; end++) {
             double best = INFINITY;
             int32_t choice = 0;
-            for (int32_t first = 0; first <= end - least; first++) {
+            /* The last piece grows: once it alone is over the best, or the limit, all is. */
+            for (int32_t first = end - least; first >= 0; first--) {
                 double before = t->best[(j - 1) * width + first];
-                if (before >= best) continue;
                 double cost = t->cost(t->context, j - 1, first, end);
-                double value = limit < 0 ? fmax(before, cost) : before + cost * cost;
-                if ((limit >= 0 && cost > limit) || value >= best) continue;
+                double alone = limit < 0 ? cost : cost * cost;
+                if (isinf(cost) || alone > best || (limit >= 0 && cost > limit)) break;
+                double value = limit < 0 ? fmax(before, cost) : before + alone;
+                if (value > best) continue;
                 best = value;
                 choice = first;
             }

@@ -13,20 +13,12 @@ typedef struct line {
     const weft_i_layer_cost **cost;
 } line;
 
-static int32_t count_layers(const weft_model *model)
-{
-    int32_t n = 0;
-    for (int32_t m = 0; m < model->n_modules; m++)
-        n += model->modules[m].n_layers;
-    return n;
-}
-
 /* In data order. */
 static bool line_make(const weft_i_layout_maker *maker, const weft_i_module_cost *costs,
                       weft_i_arena *arena, line *out)
 {
     const weft_model *model = maker->input->model;
-    int32_t n = count_layers(model), i = 0;
+    int32_t n = weft_i_count_layers(model), i = 0;
     *out = (line){n, weft_i_new(arena, int32_t, n), weft_i_new(arena, int32_t, n),
                   weft_i_new(arena, const weft_i_layer_cost *, n)};
     if (!out->module || !out->layer || !out->cost) return false;

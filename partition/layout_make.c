@@ -29,14 +29,20 @@ int32_t weft_i_layout_rank(int32_t direction, int32_t segment, int32_t place, in
     return back ? n_ranks - 1 - place : place;
 }
 
+int32_t weft_i_count_layers(const weft_model *model)
+{
+    int32_t n = 0;
+    for (int32_t m = 0; m < model->n_modules; m++)
+        n += model->modules[m].n_layers;
+    return n;
+}
+
 /* Arrays for as many chunks as there are layers, the most there can be. */
 static bool make_arrays(weft_i_layout_maker *maker, int32_t n_slots)
 {
     const weft_model *model = maker->input->model;
     weft_layout *layout = maker->layout;
-    size_t n_layers = 0;
-    for (int32_t m = 0; m < model->n_modules; m++)
-        n_layers += (size_t)model->modules[m].n_layers;
+    int32_t n_layers = weft_i_count_layers(model);
     layout->modules = weft_i_new(maker->arena, weft_layout_module, model->n_modules);
     layout->chunks = weft_i_new(maker->arena, weft_chunk, n_layers);
     layout->shared = weft_i_new(maker->arena, weft_shared, model->n_modules);
@@ -51,6 +57,10 @@ weft_status weft_i_layout_begin(const weft_i_layout_input *input, const char *na
 {
     const weft_model *model = input->model;
     weft_i_layout_maker maker = {.input = input, .error = error};
+    if (input->parallel.pp > weft_i_count_layers(model))
+        return weft_i_fail(error, WEFT_STATUS_INFEASIBLE,
+                           "%d pipeline ranks for the %d layers of model '%.60s'",
+                           input->parallel.pp, weft_i_count_layers(model), model->name);
     weft_layout *layout = maker.layout = weft_i_layout_create(&maker.arena);
     if (!layout) return weft_i_no_memory(error);
     layout->parallel = input->parallel;

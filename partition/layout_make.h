@@ -14,8 +14,8 @@ typedef struct weft_i_layout_maker {
     weft_error *error;
 } weft_i_layout_maker;
 
-/* A layout without chunks: every module in one segment, straight, on whole microbatches. With
- * slots, slot_of_chunk is there to be filled. */
+/* A layout without chunks; INFEASIBLE for more ranks than layers. Every module is in one segment,
+ * straight, on whole microbatches. With slots, slot_of_chunk is there to be filled. */
 weft_status weft_i_layout_begin(const weft_i_layout_input *input, const char *name, int32_t n_slots,
                                 weft_error *error, weft_i_layout_maker *out_maker);
 
@@ -41,5 +41,6 @@ int32_t weft_i_layout_rank(int32_t direction, int32_t segment, int32_t place, in
 /* Layers that do most of a module's work; not embeddings, heads, patches, projectors. */
 bool weft_i_is_block(const weft_layer *layer);
 int32_t weft_i_count_blocks(const weft_module *module);
+int32_t weft_i_count_layers(const weft_model *model);
 
 #endif

@@ -21,7 +21,16 @@ typedef struct setup {
     weft_i_layout_input input;
 } setup;
 
-/* Documents with 0 to 5 images of several sizes, or videos of 1 to 40 s with captions. */
+/* One of the model's modules is of the modality. */
+static inline bool setup_takes(const setup *s, weft_modality modality)
+{
+    for (int32_t m = 0; m < s->model->n_modules; m++)
+        if (s->model->modules[m].modality == modality) return true;
+    return false;
+}
+
+/* Documents with 0 to 5 images of several sizes and 0 to 2 pieces of audio, or videos of 1 to 40 s
+ * with captions. */
 static inline void setup_fill_batch(setup *s, int32_t n_samples, uint64_t seed)
 {
     weft_i_rng rng;
@@ -47,11 +56,16 @@ static inline void setup_fill_batch(setup *s, int32_t n_samples, uint64_t seed)
             continue;
         }
         sample->n_images =
-            s->model->n_modules > 1 && i % 7 ? (int32_t)weft_i_rng_below(&rng, 6) : 0;
+            setup_takes(s, WEFT_MODALITY_IMAGE) && i % 7 ? (int32_t)weft_i_rng_below(&rng, 6) : 0;
         sample->images = weft_i_new(&s->arena, weft_image, sample->n_images);
         for (int32_t k = 0; k < sample->n_images; k++)
             sample->images[k] = (weft_image){200 + (int32_t)weft_i_rng_below(&rng, 1500),
                                              200 + (int32_t)weft_i_rng_below(&rng, 1500)};
+        if (!setup_takes(s, WEFT_MODALITY_AUDIO)) continue;
+        sample->n_audio = (int32_t)weft_i_rng_below(&rng, 3);
+        sample->audio_seconds = weft_i_new(&s->arena, double, sample->n_audio);
+        for (int32_t k = 0; k < sample->n_audio; k++)
+            sample->audio_seconds[k] = 1 + 30 * weft_i_rng_double(&rng);
     }
 }
 

@@ -317,6 +317,19 @@ Test(layouts, encoders_apart)
     setup_close(&s);
 }
 
+Test(layouts, more_ranks_than_layers)
+{
+    setup s;
+    weft_layout *layout;
+    weft_error error = {0};
+    setup_open(&s, "vlm-s", "h800:nodes=2", 1, 60, 9);
+    s.input.parallel.pp = 100;
+    cr_assert_eq(weft_i_layout_modality(&s.input, NULL, NULL, &error, &layout),
+                 WEFT_STATUS_INFEASIBLE);
+    cr_assert_str_eq(error.text, "100 pipeline ranks for the 99 layers of model 'vlm-s'");
+    setup_close(&s);
+}
+
 static void expect_usage(const setup *s, const char *cut, const char *text)
 {
     weft_error error = {0};
