@@ -1,5 +1,6 @@
 /* planner/attempt_plan.c - from an attempt's solutions to a plan: bounds, inputs, flop, check. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "plan/plan_own.h"
@@ -45,14 +46,27 @@ static weft_status fill_inputs(const weft_i_attempt *a, weft_pipeline_input *inp
     return WEFT_STATUS_OK;
 }
 
+/* Whether the optimizer has anything to do for a chunk. */
+static bool is_trained(const weft_model *model, const weft_chunk *chunk)
+{
+    for (int32_t m = 0; m < model->n_modules; m++) {
+        if (strcmp(model->modules[m].name, chunk->module) == 0)
+            return weft_model_parameters(model, m, chunk->first_layer, chunk->layers, true) > 0;
+    }
+    return false;
+}
+
+/* The slowest rank's optimizer step. */
 static int64_t optimizer_ns(const weft_i_attempt *a)
 {
     int64_t worst = 0;
-    for (int32_t rank = 0; a->plan_case && rank < a->problems[0]->n_ranks; rank++) {
+    const weft_problem *problem = a->problems[0];
+    for (int32_t rank = 0; a->plan_case && rank < problem->n_ranks; rank++) {
         int64_t state = 0;
-        for (int32_t c = 0; c < a->problems[0]->n_chunks; c++) {
-            if (a->problems[0]->chunks[c].rank == rank)
-                state += a->problems[0]->chunks[c].state_bytes;
+        for (int32_t c = 0; c < problem->n_chunks; c++) {
+            const weft_chunk *chunk = &problem->chunks[c];
+            if (chunk->rank == rank && is_trained(a->plan_case->model, chunk))
+                state += chunk->state_bytes;
         }
         int64_t ns = weft_i_emu_optimizer_ns(a->plan_case->emu, state);
         worst = ns > worst ? ns : worst;

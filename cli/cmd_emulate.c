@@ -1,0 +1,193 @@
+/* cli/cmd_emulate.c - weft emulate: what a step is made of, of a plan or of a schedule by name. */
+#include "cli/cli.h"
+#include "cli/inputs.h"
+#include "cli/summary.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+typedef struct emulate_flags {
+    const char *schedule;
+    bool json;
+} emulate_flags;
+
+static const weft_option emulate_table[] = {
+    {"schedule", WEFT_OPTION_STRING, offsetof(emulate_flags, schedule), 0, 0, NULL, "NAME",
+     "a baseline (1f1b, vpp, vpp-time, nnscaler, ...) instead of the plan"},
+    {"json", WEFT_OPTION_BOOL, offsetof(emulate_flags, json), 0, 0, NULL, NULL,
+     "print one JSON object"},
+};
+
+static void print_phases(const weft_plan *plan, const weft_pipeline_report *r)
+{
+    const weft_prediction *p = &plan->predicted;
+    printf("step      %s, replica %d of %d is the slowest\n", cli_time(p->step_ns).s, r->replica,
+           plan->parallel.dp);
+    printf("phases    fill %s, steady %s, drain %s, reduction tail %s, optimizer %s\n",
+           cli_time(r->fill_ns).s, cli_time(r->steady_ns).s, cli_time(r->drain_ns).s,
+           cli_time(p->reduce_tail_ns).s, cli_time(p->optimizer_ns).s);
+    printf("bubble    %s", cli_percent(p->bubble).s);
+    if (p->mfu > 0) printf(", MFU %s, HFU %s", cli_percent(p->mfu).s, cli_percent(p->hfu).s);
+    putchar('\n');
+}
+
+static void print_ranks(const weft_pipeline *pipeline, const weft_pipeline_report *report)
+{
+    puts("\nrank  busy        recompute   idle        | peak        static      saved       buffers"
+         "     work        limit");
+    for (int32_t i = 0; i < report->n_ranks; i++) {
+        const weft_rank_report *r = &report->ranks[i];
+        int64_t limit = pipeline->problem.limit_bytes[i];
+        printf("%4d  %-10s  %-10s  %-10s  | %-10s  %-10s  %-10s  %-10s  %-10s  %s\n", i,
+               cli_time(r->busy_ns).s, cli_time(r->recompute_ns).s,
+               cli_time(pipeline->pipeline_ns - r->busy_ns).s, cli_bytes(r->peak_bytes).s,
+               cli_bytes(r->static_bytes).s, cli_bytes(r->saved_bytes).s,
+               cli_bytes(r->buffer_bytes).s, cli_bytes(r->work_bytes).s,
+               limit == WEFT_INT_MAX ? "none" : cli_bytes(limit).s);
+    }
+}
+
+/* Sums over the stages of one chunk. */
+typedef struct chunk_sums {
+    int64_t n, fw_ns, bw_ns, saved_bytes;
+} chunk_sums;
+
+static chunk_sums sum_chunk(const weft_problem *problem, int32_t chunk)
+{
+    chunk_sums sums = {0, 0, 0, 0};
+    for (int32_t s = 0; s < problem->n_stages; s++) {
+        const weft_stage *stage = &problem->stages[s];
+        if (stage->chunk != chunk) continue;
+        sums.n++;
+        sums.fw_ns += stage->now.cost.fw_ns;
+        sums.bw_ns += stage->now.cost.bw_ns;
+        sums.saved_bytes += stage->now.cost.saved_bytes;
+    }
+    return sums;
+}
+
+static void print_chunks(const weft_problem *problem)
+{
+    puts("\nmodule        segment  rank  layers     state       stages  mean fw     mean bw     "
+         "mean "
+         "saved");
+    for (int32_t c = 0; c < problem->n_chunks; c++) {
+        const weft_chunk *chunk = &problem->chunks[c];
+        chunk_sums sums = sum_chunk(problem, c);
+        int64_t n = sums.n ? sums.n : 1;
+        char layers[32];
+        snprintf(layers, sizeof layers, "%d-%d", chunk->first_layer,
+                 chunk->first_layer + chunk->layers - 1);
+        printf("%-12.12s  %7d  %4d  %-9s  %-10s  %6" PRId64 "  %-10s  %-10s  %s\n", chunk->module,
+               chunk->segment, chunk->rank, layers, cli_bytes(chunk->state_bytes).s, sums.n,
+               cli_time(sums.fw_ns / n).s, cli_time(sums.bw_ns / n).s,
+               cli_bytes(sums.saved_bytes / n).s);
+    }
+}
+
+static void print_json(const weft_plan *plan, const weft_pipeline_report *report)
+{
+    fputs("{\"summary\":", stdout);
+    cli_summary_json_object(plan, stdout);
+    printf(",\"replica\":%d,\"fill_ns\":%" PRId64 ",\"steady_ns\":%" PRId64 ",\"drain_ns\":%" PRId64
+           ",\"ranks\":[",
+           report->replica, report->fill_ns, report->steady_ns, report->drain_ns);
+    for (int32_t i = 0; i < report->n_ranks; i++) {
+        const weft_rank_report *r = &report->ranks[i];
+        printf("%s{\"busy_ns\":%" PRId64 ",\"recompute_ns\":%" PRId64 ",\"peak_bytes\":%" PRId64
+               ",\"static_bytes\":%" PRId64 ",\"saved_bytes\":%" PRId64 ",\"buffer_bytes\":%" PRId64
+               ",\"work_bytes\":%" PRId64 "}",
+               i ? "," : "", r->busy_ns, r->recompute_ns, r->peak_bytes, r->static_bytes,
+               r->saved_bytes, r->buffer_bytes, r->work_bytes);
+    }
+    puts("]}");
+}
+
+static int report_plan(const weft_plan *plan, const emulate_flags *flags)
+{
+    weft_error error = {0};
+    weft_report *report = NULL;
+    if (weft_report_make(plan, &error, &report)) return cli_fail(&error);
+    const weft_pipeline *slowest = cli_summary_sums(plan).slowest;
+    const weft_pipeline_report *r = &report->pipelines[slowest - plan->pipelines];
+    if (flags->json) {
+        print_json(plan, r);
+    } else {
+        print_phases(plan, r);
+        print_ranks(slowest, r);
+        print_chunks(&slowest->problem);
+    }
+    weft_report_free(report);
+    return 0;
+}
+
+static weft_status make(const cli_inputs *inputs, const emulate_flags *flags,
+                        const weft_planner_options *options, weft_error *error,
+                        weft_plan **out_plan)
+{
+    if (inputs->synthetic)
+        return weft_planner_synthetic(inputs->synthetic, options, error, out_plan);
+    if (inputs->problem) return weft_planner_solve(inputs->problem, options, error, out_plan);
+    weft_planner_input input = cli_inputs_of_planner(inputs);
+    if (flags->schedule)
+        return weft_planner_make_baseline(&input, flags->schedule, options, error, out_plan);
+    return weft_planner_make(&input, options, error, out_plan);
+}
+
+static int emulate_file(const char *file, const emulate_flags *flags)
+{
+    weft_error error = {0};
+    weft_plan *plan = NULL;
+    weft_status status = weft_plan_read(file, &error, &plan);
+    if (!status) status = weft_plan_check(plan, &error, NULL);
+    int code = status ? cli_fail(&error) : report_plan(plan, flags);
+    weft_plan_free(plan);
+    return code;
+}
+
+static int emulate_inputs(const cli_command *command, const cli_input_flags *input_flags,
+                          const emulate_flags *flags, weft_planner_options *options)
+{
+    cli_inputs inputs;
+    int code = cli_inputs_load(command, input_flags, &inputs);
+    if (code < 0) {
+        options->progress = cli_progress;
+        options->note = cli_note;
+        cli_catch_interrupt();
+        weft_error error = {0};
+        weft_plan *plan = NULL;
+        weft_status status = make(&inputs, flags, options, &error, &plan);
+        cli_progress_end();
+        code = status ? cli_fail(&error) : report_plan(plan, flags);
+        weft_plan_free(plan);
+    }
+    cli_inputs_free(&inputs);
+    return code;
+}
+
+int cmd_emulate(const cli_command *command, int argc, char **argv)
+{
+    cli_input_flags input_flags = {0};
+    emulate_flags flags = {0};
+    weft_planner_options options;
+    weft_planner_options_init(&options);
+    size_t n_options = 0;
+    const weft_option *option_table = weft_planner_option_table(&n_options);
+    const cli_group groups[] = {
+        {"what to emulate", cli_input_table, cli_n_inputs, &input_flags},
+        {"flags", emulate_table, sizeof emulate_table / sizeof emulate_table[0], &flags},
+        {"how", option_table, n_options, &options},
+    };
+    const char *file = NULL;
+    int n_words = 0, code = cli_parse(command, argc, argv, groups, 3, &file, 1, &n_words);
+    if (code >= 0) return code;
+    bool any_input = input_flags.model || input_flags.cluster || input_flags.batch ||
+                     input_flags.problem || input_flags.synthetic;
+    if (file && (any_input || flags.schedule))
+        return cli_usage(command, "a plan file and other inputs exclude each other");
+    if (flags.schedule && (input_flags.problem || input_flags.synthetic))
+        return cli_usage(command, "--schedule goes with --model");
+    return file ? emulate_file(file, &flags)
+                : emulate_inputs(command, &input_flags, &flags, &options);
+}
