@@ -112,7 +112,7 @@ static weft_status name_inputs(const weft_i_attempt *a, weft_error *error, weft_
     if (!status) status = name_input(arena, c->batch->name, c->batch->sha256, &plan->batch);
     plan->n_samples = c->batch->n_samples;
     plan->parallel = c->parallel;
-    return status ? weft_i_fail(error, status, "out of memory") : status;
+    return status ? weft_i_no_memory(error) : status;
 }
 
 static const char *method_of(const weft_i_attempt *a)
@@ -140,7 +140,7 @@ weft_status weft_i_attempt_plan(const weft_i_attempt *attempt, const char *metho
         plan->objective = attempt->options->objective;
         plan->method =
             weft_i_arena_string(weft_i_plan_arena(plan), method ? method : method_of(attempt));
-        if (!plan->method) status = weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+        if (!plan->method) status = weft_i_no_memory(error);
     }
     if (!status && attempt->plan_case) {
         fill_utilization(attempt, plan);

@@ -5,17 +5,23 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "planner/attempt.h"
+#include "search/starts.h"
+
+/* After a first search of every replica, the slowest are searched again so many times: the step
+ * waits for them. */
+#define SLICES 4
 
 /* What the replicas' searches share. */
 typedef struct side_by_side {
     weft_i_attempt *attempt;
-    double seconds; /* of one search; 0 = no limit */
+    int32_t *replicas; /* which replica each job searches */
+    double seconds;    /* of one search; 0 = no limit */
     int64_t iterations;
     int32_t threads; /* of one search */
     weft_status *status;
     weft_error *errors;
     pthread_mutex_t
-        lock; /* of the two below: the caller's progress function is called by one at a time */
+        lock; /* of `stopped`; the caller's progress function is called by one at a time */
     bool stopped;
     int64_t began_ns;
 } side_by_side;
@@ -33,16 +39,12 @@ static bool tell(void *context, const weft_progress *progress)
     return go_on;
 }
 
-static int64_t objective_ns(const side_by_side *all, const weft_solution *solution)
-{
-    return all->attempt->options->objective == WEFT_OBJECTIVE_SPAN ? solution->time.span_ns
-                                                                   : solution->time.pipeline_ns;
-}
-
-static void search_replica(void *context, int r, int worker)
+/* Search one replica on from what it has; the answer is no worse. */
+static void search_replica(void *context, int job, int worker)
 {
     (void)worker;
     side_by_side *all = context;
+    int32_t r = all->replicas[job];
     weft_search_options options;
     weft_search_options_init(&options);
     options.objective = (weft_objective)all->attempt->options->objective;
@@ -53,26 +55,53 @@ static void search_replica(void *context, int r, int worker)
     options.progress = tell;
     options.progress_context = all;
     weft_solution found = {0}, *kept = &all->attempt->solutions[r];
-    all->status[r] = weft_search(all->attempt->problems[r], &options, &all->errors[r], &found);
+    const weft_i_start start = {kept->order, kept->choices, kept->method};
+    all->status[r] = weft_i_search(all->attempt->problems[r], &options, &start, kept->order ? 1 : 0,
+                                   &all->errors[r], &found);
     if (all->status[r]) return;
-    if (!kept->order || objective_ns(all, &found) < objective_ns(all, kept)) {
-        weft_solution_free(kept);
-        *kept = found;
-    } else {
-        weft_solution_free(&found);
+    weft_solution_free(kept);
+    *kept = found;
+}
+
+/* The n slowest replicas first. */
+static void pick_slowest(const weft_i_attempt *a, int32_t n, int32_t *replicas)
+{
+    int32_t n_picked = 0;
+    while (n_picked < n) {
+        int32_t worst = -1;
+        for (int32_t r = 0; r < a->n_replicas; r++) {
+            bool is_picked = false;
+            for (int32_t i = 0; i < n_picked; i++)
+                is_picked = is_picked || replicas[i] == r;
+            if (!is_picked && (worst < 0 || a->solutions[r].time.pipeline_ns >
+                                                a->solutions[worst].time.pipeline_ns))
+                worst = r;
+        }
+        replicas[n_picked++] = worst;
     }
 }
 
-/* Run the jobs; the first replica without any solution gives the error. */
-static weft_status run(side_by_side *all, int32_t workers, weft_error *error)
+/* Every replica once; then, by the clock, the slowest again. The first replica without any solution
+ * gives the error. */
+static weft_status run(side_by_side *all, int32_t workers, double seconds, weft_error *error)
 {
-    int32_t n = all->attempt->n_replicas;
+    weft_i_attempt *a = all->attempt;
+    int32_t n = a->n_replicas, rounds = (n + workers - 1) / workers;
+    bool again = seconds > 0 && rounds > 1;
     weft_i_team *team = weft_i_team_create(workers);
     if (!team) return weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "cannot start %d threads", workers);
+    for (int32_t r = 0; r < n; r++)
+        all->replicas[r] = r;
+    all->seconds = seconds / rounds / (again ? 2 : 1);
     weft_i_team_run(team, search_replica, all, n);
+    for (int i = 0; again && i < SLICES && !all->stopped; i++) {
+        pick_slowest(a, workers, all->replicas);
+        all->seconds = seconds / 2 / SLICES;
+        weft_i_team_run(team, search_replica, all, workers);
+    }
     weft_i_team_free(team);
     for (int32_t r = 0; r < n; r++) {
-        if (!all->attempt->solutions[r].order)
+        if (!a->solutions[r].order)
             return weft_i_fail(error, all->status[r], "%s", all->errors[r].text);
     }
     return WEFT_STATUS_OK;
@@ -83,21 +112,23 @@ weft_status weft_i_attempt_search(weft_i_attempt *attempt, double seconds, int64
 {
     int32_t n = attempt->n_replicas, threads = (int32_t)attempt->options->threads;
     int32_t workers = threads < n ? threads : n;
-    int32_t rounds = (n + workers - 1) / workers;
     side_by_side all = {.attempt = attempt,
-                        .seconds = seconds / rounds,
+                        .replicas = weft_i_alloc((size_t)n, sizeof *all.replicas),
                         .iterations = iterations,
                         .threads = threads / workers,
                         .status = weft_i_alloc((size_t)n, sizeof *all.status),
                         .errors = weft_i_alloc((size_t)n, sizeof *all.errors),
                         .began_ns = weft_i_now_ns()};
     weft_status status = WEFT_STATUS_OK;
-    if (!all.status || !all.errors)
-        status = weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
-    pthread_mutex_init(&all.lock, NULL);
-    if (!status) status = run(&all, workers, error);
-    pthread_mutex_destroy(&all.lock);
+    if (!all.replicas || !all.status || !all.errors) {
+        status = weft_i_no_memory(error);
+    } else {
+        pthread_mutex_init(&all.lock, NULL);
+        status = run(&all, workers, seconds, error);
+        pthread_mutex_destroy(&all.lock);
+    }
     attempt->stopped = all.stopped;
+    free(all.replicas);
     free(all.status);
     free(all.errors);
     return status;

@@ -16,7 +16,7 @@ static weft_comparison *create(weft_error *error)
     if (comparison) comparison->rows = weft_i_alloc(n, sizeof *comparison->rows);
     if (!comparison || !comparison->rows) {
         free(comparison);
-        weft_i_fail(error, WEFT_STATUS_NO_MEMORY, "out of memory");
+        weft_i_no_memory(error);
         return NULL;
     }
     comparison->n_rows = 1;

@@ -97,7 +97,7 @@ weft_status weft_i_make_plan(const weft_i_case *plan_case, const weft_comparison
     weft_status status = our_plan(plan_case, end_ns, &why, &plan);
     if (!status) keep_better(&best, plan);
     if (!plan_case->layout && add_baselines(plan_case, baselines, hand, &best))
-        status = weft_i_fail(&why, WEFT_STATUS_NO_MEMORY, "out of memory");
+        status = weft_i_no_memory(&why);
     if (!best) return weft_i_fail_at(error, status, why.file, why.line, why.path, "%s", why.text);
     *out_plan = best;
     return WEFT_STATUS_OK;

@@ -2,8 +2,9 @@
 #include "planner/synthetic_cuts.h"
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "plan/synthetic.h"
-#include "planner/make.h"
+#include "planner/attempt.h"
 
 static const struct {
     int32_t segments;
@@ -41,6 +42,48 @@ weft_status weft_i_synthetic_cuts(const char *text, weft_error *error, int32_t *
     return status;
 }
 
+/* Search every cut for a tenth of the time, then the best one for the rest. Cuts that fail keep no
+ * order; the first one's reason is left in `first`. Returns the best cut, -1 = none. */
+static int32_t search_cuts(weft_i_attempt *attempts, int32_t n, const weft_planner_options *options,
+                           weft_error *first)
+{
+    int32_t best = -1;
+    bool stopped = false;
+    double total = options->time_limit_s, share = n > 1 ? 0.1 : 1;
+    for (int32_t i = 0; i < n && !stopped; i++) {
+        weft_error why = {0};
+        weft_status status =
+            weft_i_attempt_search(&attempts[i], total * share, options->iterations, &why);
+        stopped = attempts[i].stopped;
+        if (status && !first->status) *first = why;
+        if (!status && (best < 0 ||
+                        weft_i_attempt_value(&attempts[i]) < weft_i_attempt_value(&attempts[best])))
+            best = i;
+    }
+    if (best >= 0 && n > 1 && total > 0 && !stopped)
+        weft_i_attempt_search(&attempts[best], total * (1 - share * n), options->iterations, NULL);
+    return best;
+}
+
+static weft_status plan_cuts(weft_problem *const *problems, int32_t n,
+                             const weft_planner_options *options, weft_error *error,
+                             weft_plan **out_plan)
+{
+    weft_i_attempt attempts[WEFT_I_SYNTHETIC_CUTS_MAX] = {{0}};
+    weft_error first = {0};
+    weft_status status = WEFT_STATUS_OK;
+    for (int32_t i = 0; i < n && !status; i++)
+        status = weft_i_attempt_open_problem(problems[i], options, error, &attempts[i]);
+    if (!status) {
+        int32_t best = search_cuts(attempts, n, options, &first);
+        status = best < 0 ? weft_i_fail(error, first.status, "%s", first.text)
+                          : weft_i_attempt_plan(&attempts[best], NULL, error, out_plan);
+    }
+    for (int32_t i = 0; i < n; i++)
+        weft_i_attempt_close(&attempts[i]);
+    return status;
+}
+
 weft_status weft_planner_synthetic(const char *text, const weft_planner_options *options,
                                    weft_error *error, weft_plan **out_plan)
 {
@@ -51,25 +94,8 @@ weft_status weft_planner_synthetic(const char *text, const weft_planner_options 
     if (!status) status = weft_i_synthetic_cuts(text, error, &n, problems);
     if (status) return status;
     if (resolved.objective < 0) resolved.objective = WEFT_OBJECTIVE_STEP;
-    resolved.time_limit_s /= n;
-    weft_plan *best = NULL;
-    weft_error first = {0};
-    for (int32_t i = 0; i < n; i++) {
-        weft_plan *plan = NULL;
-        if (!weft_i_make_problem_plan(problems[i], &resolved, &first, &plan)) {
-            if (!best || weft_i_plan_value(plan) < weft_i_plan_value(best)) {
-                weft_plan *swap = best;
-                best = plan;
-                plan = swap;
-            }
-            weft_plan_free(plan);
-        }
+    status = plan_cuts(problems, n, &resolved, error, out_plan);
+    for (int32_t i = 0; i < n; i++)
         weft_problem_free(problems[i]);
-    }
-    if (!best) {
-        if (error && !error->status) *error = first;
-        return first.status;
-    }
-    *out_plan = best;
-    return WEFT_STATUS_OK;
+    return status;
 }
