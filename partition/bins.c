@@ -111,6 +111,39 @@ static int heavier_first(const void *a, const void *b)
     return x->index < y->index ? -1 : 1;
 }
 
+/* Heaps that take more, as a binary heap by load, then number: entry i is no later than 2i+1 and
+ * 2i+2. */
+typedef struct lightest {
+    const double *load;
+    int32_t *entries, n;
+} lightest;
+
+static bool is_before(const lightest *l, int32_t i, int32_t j)
+{
+    int32_t a = l->entries[i], b = l->entries[j];
+    return l->load[a] != l->load[b] ? l->load[a] < l->load[b] : a < b;
+}
+
+/* Entry i may be later than those below it. */
+static void sink(lightest *l, int32_t i)
+{
+    for (int32_t child; (child = 2 * i + 1) < l->n; i = child) {
+        if (child + 1 < l->n && is_before(l, child + 1, child)) child++;
+        if (is_before(l, i, child)) return;
+        int32_t moved = l->entries[i];
+        l->entries[i] = l->entries[child];
+        l->entries[child] = moved;
+    }
+}
+
+static void fill_lightest(lightest *l, int32_t k, const int32_t *quota)
+{
+    for (int32_t heap = 0; heap < k; heap++)
+        if (!quota || quota[heap] > 0) l->entries[l->n++] = heap;
+    for (int32_t i = l->n / 2 - 1; i >= 0; i--)
+        sink(l, i);
+}
+
 weft_status weft_i_bins_spread(const double *weights, int32_t n, int32_t k, const int32_t *quota,
                                weft_error *error, double *load, int32_t *out_heap)
 {
@@ -118,23 +151,23 @@ weft_status weft_i_bins_spread(const double *weights, int32_t n, int32_t k, cons
     weft_i_arena arena = {0};
     weight *order = weft_i_new(&arena, weight, n);
     int32_t *count = weft_i_new(&arena, int32_t, k);
-    if (!order || !count) {
+    lightest open = {load, weft_i_new(&arena, int32_t, k), 0};
+    if (!order || !count || !open.entries) {
         weft_i_arena_free(&arena);
         return weft_i_no_memory(error);
     }
     for (int32_t i = 0; i < n; i++)
         order[i] = (weight){weights[i], i};
     qsort(order, (size_t)n, sizeof(*order), heavier_first);
+    fill_lightest(&open, k, quota);
     for (int32_t i = 0; i < n; i++) {
-        int32_t best = -1;
-        for (int32_t heap = 0; heap < k; heap++) {
-            if (quota && count[heap] >= quota[heap]) continue;
-            if (best < 0 || load[heap] < load[best]) best = heap;
-        }
-        assert(best >= 0); /* the quotas sum to at least n */
-        load[best] += order[i].value;
-        count[best]++;
-        out_heap[order[i].index] = best;
+        assert(open.n > 0); /* the quotas sum to at least n */
+        int32_t heap = open.entries[0];
+        out_heap[order[i].index] = heap;
+        load[heap] += order[i].value;
+        count[heap]++;
+        if (quota && count[heap] == quota[heap]) open.entries[0] = open.entries[--open.n];
+        sink(&open, 0);
     }
     weft_i_arena_free(&arena);
     return WEFT_STATUS_OK;

@@ -22,7 +22,7 @@ weft_status weft_i_bins_fill(weft_packing packing, const weft_i_sizes *things, i
 
 /* Spread n weights over k heaps: largest first, each to the lightest heap that has fewer than
  * quota[heap] of them (NULL: no quota). load[] is what the heaps have already and comes back with
- * the weights added. Longest processing time first (Graham 1969). O(n (log n + k)). */
+ * the weights added. Longest processing time first (Graham 1969). O((n + k) log n). */
 weft_status weft_i_bins_spread(const double *weights, int32_t n, int32_t k, const int32_t *quota,
                                weft_error *error, double *load, int32_t *out_heap);
 

@@ -57,7 +57,9 @@ static weft_status deal_small(splitter *sp, int32_t n_small, int64_t sum, int64_
                               int32_t base, int32_t *out_n_heaps)
 {
     int32_t n_heaps = (int32_t)((sum - 1) / most + 1);
-    for (;; n_heaps++) {
+    /* One more at a time while they are few, so that there are as few as possible. */
+    for (;; n_heaps += 1 + n_heaps / 16) {
+        if (n_heaps > n_small) n_heaps = n_small;
         bool fits = true;
         for (int32_t h = 0; h < n_heaps; h++)
             sp->load[h] = 0;

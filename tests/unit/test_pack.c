@@ -451,6 +451,43 @@ Test(bins, replicas_are_balanced)
     weft_i_arena_free(&scratch);
 }
 
+/* Longest first, each to the lightest of all. */
+Test(bins, spread_as_the_slow_one)
+{
+    weft_i_rng rng;
+    weft_i_rng_seed(&rng, 12);
+    for (int round = 0; round < 2000; round++) {
+        double weights[30], load[9], slow[9];
+        int32_t quota[9], count[9] = {0}, heap[30], n = (int32_t)weft_i_rng_below(&rng, 31);
+        int32_t k = 1 + (int32_t)weft_i_rng_below(&rng, 9), room = 0;
+        bool done[30] = {false}, with_quota = round % 2;
+        for (int32_t h = 0; h < k; h++) {
+            load[h] = slow[h] = (double)weft_i_rng_below(&rng, 30);
+            quota[h] = (int32_t)weft_i_rng_below(&rng, 9) - 1;
+            room += quota[h] > 0 ? quota[h] : 0;
+        }
+        if (with_quota && n > room) n = room;
+        for (int32_t i = 0; i < n; i++)
+            weights[i] = (double)weft_i_rng_below(&rng, 20);
+        cr_assert_eq(weft_i_bins_spread(weights, n, k, with_quota ? quota : NULL, NULL, load, heap),
+                     WEFT_STATUS_OK);
+        for (int32_t step = 0; step < n; step++) {
+            int32_t next = -1, best = -1;
+            for (int32_t i = 0; i < n; i++)
+                if (!done[i] && (next < 0 || weights[i] > weights[next])) next = i;
+            for (int32_t h = 0; h < k; h++)
+                if ((!with_quota || count[h] < quota[h]) && (best < 0 || slow[h] < slow[best]))
+                    best = h;
+            done[next] = true;
+            count[best]++;
+            slow[best] += weights[next];
+            cr_assert_eq(heap[next], best, "seed 12, round %d: %d in %d, not %d", round, next,
+                         heap[next], best);
+        }
+        cr_assert_arr_eq(load, slow, (size_t)k * sizeof(*load), "seed 12, round %d", round);
+    }
+}
+
 /* What the caller gave to a replica counts in its share; lists that are repeated keep their order.
  */
 Test(bins, replicas_with_some_given)
