@@ -87,45 +87,33 @@ static void print_json(const weft_comparison *comparison)
     puts("}");
 }
 
-static weft_status compare(const cli_inputs *inputs, const compare_flags *flags,
-                           const weft_planner_options *options, weft_error *error,
+static weft_status compare(const cli_job *job, const compare_flags *flags, weft_error *error,
                            weft_comparison **out_comparison)
 {
-    if (inputs->synthetic)
-        return weft_planner_compare_synthetic(inputs->synthetic, options, error, out_comparison);
-    if (inputs->problem)
-        return weft_planner_compare_problem(inputs->problem, options, error, out_comparison);
-    weft_planner_input input = cli_inputs_of_planner(inputs);
+    const cli_inputs *in = &job->inputs;
+    if (in->synthetic)
+        return weft_planner_compare_synthetic(in->synthetic, &job->options, error, out_comparison);
+    if (in->problem)
+        return weft_planner_compare_problem(in->problem, &job->options, error, out_comparison);
+    weft_planner_input input = cli_job_planner_input(job);
     input.hand = flags->hand;
-    return weft_planner_compare(&input, options, error, out_comparison);
+    return weft_planner_compare(&input, &job->options, error, out_comparison);
 }
 
 int cmd_compare(const cli_command *command, int argc, char **argv)
 {
-    cli_input_flags input_flags = {0};
     compare_flags flags = {0};
-    weft_planner_options options;
-    weft_planner_options_init(&options);
-    size_t n_options = 0;
-    const weft_option *option_table = weft_planner_option_table(&n_options);
-    const cli_group groups[] = {
-        {"what to plan", cli_input_table, cli_n_inputs, &input_flags},
-        {"flags", compare_table, sizeof compare_table / sizeof compare_table[0], &flags},
-        {"how", option_table, n_options, &options},
-    };
-    int n_words = 0, code = cli_parse(command, argc, argv, groups, 3, NULL, 0, &n_words);
-    if (code >= 0) return code;
-    if (flags.hand && (input_flags.problem || input_flags.synthetic))
-        return cli_usage(command, "--hand goes with --model");
-    cli_inputs inputs;
-    code = cli_inputs_load(command, &input_flags, &inputs);
+    const cli_group own = {"comparison", compare_table,
+                           sizeof compare_table / sizeof compare_table[0], &flags};
+    cli_job job;
+    int code = cli_job_parse(command, argc, argv, &own, false, &job);
+    if (code < 0 && flags.hand && (job.flags.problem || job.flags.synthetic))
+        code = cli_usage(command, "--hand goes with --model");
+    if (code < 0) code = cli_job_load(command, &job);
     if (code < 0) {
-        options.progress = cli_progress;
-        options.note = cli_note;
-        cli_catch_interrupt();
         weft_error error = {0};
         weft_comparison *comparison = NULL;
-        weft_status status = compare(&inputs, &flags, &options, &error, &comparison);
+        weft_status status = compare(&job, &flags, &error, &comparison);
         cli_progress_end();
         if (status) {
             code = cli_fail(&error);
@@ -135,6 +123,6 @@ int cmd_compare(const cli_command *command, int argc, char **argv)
         }
         weft_comparison_free(comparison);
     }
-    cli_inputs_free(&inputs);
+    cli_job_close(&job);
     return code;
 }

@@ -122,17 +122,12 @@ static int report_plan(const weft_plan *plan, const emulate_flags *flags)
     return 0;
 }
 
-static weft_status make(const cli_inputs *inputs, const emulate_flags *flags,
-                        const weft_planner_options *options, weft_error *error,
+static weft_status make(const cli_job *job, const emulate_flags *flags, weft_error *error,
                         weft_plan **out_plan)
 {
-    if (inputs->synthetic)
-        return weft_planner_synthetic(inputs->synthetic, options, error, out_plan);
-    if (inputs->problem) return weft_planner_solve(inputs->problem, options, error, out_plan);
-    weft_planner_input input = cli_inputs_of_planner(inputs);
-    if (flags->schedule)
-        return weft_planner_make_baseline(&input, flags->schedule, options, error, out_plan);
-    return weft_planner_make(&input, options, error, out_plan);
+    if (!flags->schedule) return cli_job_plan(job, error, out_plan);
+    weft_planner_input input = cli_job_planner_input(job);
+    return weft_planner_make_baseline(&input, flags->schedule, &job->options, error, out_plan);
 }
 
 static int emulate_file(const char *file, const emulate_flags *flags)
@@ -146,48 +141,32 @@ static int emulate_file(const char *file, const emulate_flags *flags)
     return code;
 }
 
-static int emulate_inputs(const cli_command *command, const cli_input_flags *input_flags,
-                          const emulate_flags *flags, weft_planner_options *options)
+static int emulate_inputs(const cli_command *command, cli_job *job, const emulate_flags *flags)
 {
-    cli_inputs inputs;
-    int code = cli_inputs_load(command, input_flags, &inputs);
-    if (code < 0) {
-        options->progress = cli_progress;
-        options->note = cli_note;
-        cli_catch_interrupt();
-        weft_error error = {0};
-        weft_plan *plan = NULL;
-        weft_status status = make(&inputs, flags, options, &error, &plan);
-        cli_progress_end();
-        code = status ? cli_fail(&error) : report_plan(plan, flags);
-        weft_plan_free(plan);
-    }
-    cli_inputs_free(&inputs);
+    int code = cli_job_load(command, job);
+    if (code >= 0) return code;
+    weft_error error = {0};
+    weft_plan *plan = NULL;
+    weft_status status = make(job, flags, &error, &plan);
+    cli_progress_end();
+    code = status ? cli_fail(&error) : report_plan(plan, flags);
+    weft_plan_free(plan);
     return code;
 }
 
 int cmd_emulate(const cli_command *command, int argc, char **argv)
 {
-    cli_input_flags input_flags = {0};
     emulate_flags flags = {0};
-    weft_planner_options options;
-    weft_planner_options_init(&options);
-    size_t n_options = 0;
-    const weft_option *option_table = weft_planner_option_table(&n_options);
-    const cli_group groups[] = {
-        {"what to emulate", cli_input_table, cli_n_inputs, &input_flags},
-        {"flags", emulate_table, sizeof emulate_table / sizeof emulate_table[0], &flags},
-        {"how", option_table, n_options, &options},
-    };
-    const char *file = NULL;
-    int n_words = 0, code = cli_parse(command, argc, argv, groups, 3, &file, 1, &n_words);
-    if (code >= 0) return code;
-    bool any_input = input_flags.model || input_flags.cluster || input_flags.batch ||
-                     input_flags.problem || input_flags.synthetic;
-    if (file && (any_input || flags.schedule))
-        return cli_usage(command, "a plan file and other inputs exclude each other");
-    if (flags.schedule && (input_flags.problem || input_flags.synthetic))
-        return cli_usage(command, "--schedule goes with --model");
-    return file ? emulate_file(file, &flags)
-                : emulate_inputs(command, &input_flags, &flags, &options);
+    const cli_group own = {"emulation", emulate_table,
+                           sizeof emulate_table / sizeof emulate_table[0], &flags};
+    cli_job job;
+    int code = cli_job_parse(command, argc, argv, &own, true, &job);
+    if (code < 0 && job.file && (cli_job_has_inputs(&job) || flags.schedule))
+        code = cli_usage(command, "a plan file and other inputs exclude each other");
+    if (code < 0 && flags.schedule && (job.flags.problem || job.flags.synthetic))
+        code = cli_usage(command, "--schedule goes with --model");
+    if (code < 0)
+        code = job.file ? emulate_file(job.file, &flags) : emulate_inputs(command, &job, &flags);
+    cli_job_close(&job);
+    return code;
 }

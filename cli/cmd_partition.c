@@ -39,37 +39,24 @@ static void print_layout(const weft_layout *layout)
 
 int cmd_partition(const cli_command *command, int argc, char **argv)
 {
-    cli_input_flags input_flags = {0};
     partition_flags flags = {0};
-    weft_planner_options options;
-    weft_planner_options_init(&options);
-    size_t n_options = 0;
-    const weft_option *option_table = weft_planner_option_table(&n_options);
-    const cli_group groups[] = {
-        {"what to cut", cli_input_table, cli_n_inputs, &input_flags},
-        {"where to", partition_table, 1, &flags},
-        {"how", option_table, n_options, &options},
-    };
-    int n_words = 0, code = cli_parse(command, argc, argv, groups, 3, NULL, 0, &n_words);
-    if (code >= 0) return code;
-    if (input_flags.problem || input_flags.synthetic || input_flags.layout)
-        return cli_usage(command, "a layout is made from --model, --cluster and --batch");
-    cli_inputs inputs;
-    code = cli_inputs_load(command, &input_flags, &inputs);
+    const cli_group own = {"where to", partition_table, 1, &flags};
+    cli_job job;
+    int code = cli_job_parse(command, argc, argv, &own, false, &job);
+    if (code < 0 && (job.flags.problem || job.flags.synthetic || job.flags.layout))
+        code = cli_usage(command, "a layout is made from --model, --cluster and --batch");
+    if (code < 0) code = cli_job_load(command, &job);
     if (code < 0) {
-        options.progress = cli_progress;
-        options.note = cli_note;
-        cli_catch_interrupt();
-        weft_planner_input input = cli_inputs_of_planner(&inputs);
+        weft_planner_input input = cli_job_planner_input(&job);
         weft_error error = {0};
         weft_layout *layout = NULL;
-        weft_status status = weft_planner_layout(&input, &options, &error, &layout);
+        weft_status status = weft_planner_layout(&input, &job.options, &error, &layout);
         cli_progress_end();
         if (!status && flags.output) status = weft_layout_write(layout, flags.output, &error);
         code = status ? cli_fail(&error) : 0;
         if (!status && !flags.output) print_layout(layout);
         weft_layout_free(layout);
     }
-    cli_inputs_free(&inputs);
+    cli_job_close(&job);
     return code;
 }

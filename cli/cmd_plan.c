@@ -20,16 +20,6 @@ static const weft_option plan_table[] = {
      "write this replica alone, as a rank's own host needs it"},
 };
 
-static weft_status make(const cli_inputs *inputs, const weft_planner_options *options,
-                        weft_error *error, weft_plan **out_plan)
-{
-    if (inputs->synthetic)
-        return weft_planner_synthetic(inputs->synthetic, options, error, out_plan);
-    if (inputs->problem) return weft_planner_solve(inputs->problem, options, error, out_plan);
-    weft_planner_input input = cli_inputs_of_planner(inputs);
-    return weft_planner_make(&input, options, error, out_plan);
-}
-
 /* Leave one replica in the plan; what the others hold stays the plan's to free. */
 static int keep_replica(const cli_command *command, weft_plan *plan, int64_t replica)
 {
@@ -63,32 +53,20 @@ static int deliver(const cli_command *command, weft_plan *plan, const plan_flags
 
 int cmd_plan(const cli_command *command, int argc, char **argv)
 {
-    cli_input_flags input_flags = {0};
     plan_flags flags = {.replica = -1};
-    weft_planner_options options;
-    weft_planner_options_init(&options);
-    size_t n_options = 0;
-    const weft_option *option_table = weft_planner_option_table(&n_options);
-    const cli_group groups[] = {
-        {"what to plan", cli_input_table, cli_n_inputs, &input_flags},
-        {"where to", plan_table, sizeof plan_table / sizeof plan_table[0], &flags},
-        {"how", option_table, n_options, &options},
-    };
-    int n_words = 0, code = cli_parse(command, argc, argv, groups, 3, NULL, 0, &n_words);
-    if (code >= 0) return code;
-    cli_inputs inputs;
-    code = cli_inputs_load(command, &input_flags, &inputs);
+    const cli_group own = {"where to", plan_table, sizeof plan_table / sizeof plan_table[0],
+                           &flags};
+    cli_job job;
+    int code = cli_job_parse(command, argc, argv, &own, false, &job);
+    if (code < 0) code = cli_job_load(command, &job);
     if (code < 0) {
-        options.progress = cli_progress;
-        options.note = cli_note;
-        cli_catch_interrupt();
         weft_error error = {0};
         weft_plan *plan = NULL;
-        weft_status status = make(&inputs, &options, &error, &plan);
+        weft_status status = cli_job_plan(&job, &error, &plan);
         cli_progress_end();
         code = status ? cli_fail(&error) : deliver(command, plan, &flags);
         weft_plan_free(plan);
     }
-    cli_inputs_free(&inputs);
+    cli_job_close(&job);
     return code;
 }

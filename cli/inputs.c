@@ -5,7 +5,7 @@
 
 #define FIELD(name) offsetof(cli_input_flags, name)
 
-const weft_option cli_input_table[] = {
+static const weft_option input_table[] = {
     {"model", WEFT_OPTION_STRING, FIELD(model), 0, 0, NULL, "MODEL",
      "a shipped model (vlm-s), gpt:..., or a weft.model file"},
     {"cluster", WEFT_OPTION_STRING, FIELD(cluster), 0, 0, NULL, "CLUSTER",
@@ -21,7 +21,31 @@ const weft_option cli_input_table[] = {
     {"synthetic", WEFT_OPTION_STRING, FIELD(synthetic), 0, 0, NULL, "TEXT",
      "a uniform problem: \"pp=8 microbatches=24 fw=18522 bw=27423 bww=9337 limit=8\""},
 };
-const size_t cli_n_inputs = sizeof cli_input_table / sizeof cli_input_table[0];
+
+#define N_INPUTS (sizeof input_table / sizeof input_table[0])
+
+int cli_job_parse(const cli_command *command, int argc, char **argv, const cli_group *own,
+                  bool takes_file, cli_job *job)
+{
+    *job = (cli_job){0};
+    weft_planner_options_init(&job->options);
+    job->options.progress = cli_progress;
+    job->options.note = cli_note;
+    size_t n_options = 0;
+    const weft_option *table = weft_planner_option_table(&n_options);
+    const cli_group groups[] = {{"inputs", input_table, N_INPUTS, &job->flags},
+                                *own,
+                                {"planning", table, n_options, &job->options}};
+    int n_words = 0;
+    return cli_parse(command, argc, argv, groups, 3, &job->file, takes_file ? 1 : 0, &n_words);
+}
+
+bool cli_job_has_inputs(const cli_job *job)
+{
+    const cli_input_flags *f = &job->flags;
+    return f->model || f->cluster || f->recipe || f->batch || f->layout || f->problem ||
+           f->synthetic;
+}
 
 static int check_together(const cli_command *command, const cli_input_flags *f)
 {
@@ -42,40 +66,51 @@ static int check_together(const cli_command *command, const cli_input_flags *f)
     return missing ? cli_usage(command, "%s is missing", missing) : -1;
 }
 
-int cli_inputs_load(const cli_command *command, const cli_input_flags *flags, cli_inputs *out)
+int cli_job_load(const cli_command *command, cli_job *job)
 {
-    *out = (cli_inputs){.synthetic = flags->synthetic};
+    const cli_input_flags *flags = &job->flags;
+    cli_inputs *in = &job->inputs;
     int code = check_together(command, flags);
-    if (code >= 0 || flags->synthetic) return code;
+    if (code >= 0) return code;
     weft_error error = {0};
     weft_status status = WEFT_STATUS_OK;
-    if (flags->problem) {
-        status = weft_problem_read(flags->problem, &error, &out->problem);
-        return status ? cli_fail(&error) : -1;
-    }
-    status = weft_model_load(flags->model, &error, &out->model);
-    if (!status) status = weft_cluster_load(flags->cluster, &error, &out->cluster);
-    if (!status && flags->recipe) status = weft_recipe_load(flags->recipe, &error, &out->recipe);
-    if (!status && flags->layout) status = weft_layout_read(flags->layout, &error, &out->layout);
-    if (!status) status = weft_batch_read(flags->batch, &error, &out->batch);
-    return status ? cli_fail(&error) : -1;
+    in->synthetic = flags->synthetic;
+    if (flags->problem) status = weft_problem_read(flags->problem, &error, &in->problem);
+    if (!status && flags->model) status = weft_model_load(flags->model, &error, &in->model);
+    if (!status && flags->cluster) status = weft_cluster_load(flags->cluster, &error, &in->cluster);
+    if (!status && flags->recipe) status = weft_recipe_load(flags->recipe, &error, &in->recipe);
+    if (!status && flags->layout) status = weft_layout_read(flags->layout, &error, &in->layout);
+    if (!status && flags->batch) status = weft_batch_read(flags->batch, &error, &in->batch);
+    if (status) return cli_fail(&error);
+    cli_catch_interrupt();
+    return -1;
 }
 
-void cli_inputs_free(cli_inputs *inputs)
+void cli_job_close(cli_job *job)
 {
-    weft_model_free(inputs->model);
-    weft_cluster_free(inputs->cluster);
-    weft_recipe_free(inputs->recipe);
-    weft_batch_free(inputs->batch);
-    weft_layout_free(inputs->layout);
-    weft_problem_free(inputs->problem);
+    weft_model_free(job->inputs.model);
+    weft_cluster_free(job->inputs.cluster);
+    weft_recipe_free(job->inputs.recipe);
+    weft_batch_free(job->inputs.batch);
+    weft_layout_free(job->inputs.layout);
+    weft_problem_free(job->inputs.problem);
 }
 
-weft_planner_input cli_inputs_of_planner(const cli_inputs *inputs)
+weft_planner_input cli_job_planner_input(const cli_job *job)
 {
-    return (weft_planner_input){.model = inputs->model,
-                                .cluster = inputs->cluster,
-                                .recipe = inputs->recipe,
-                                .batch = inputs->batch,
-                                .layout = inputs->layout};
+    const cli_inputs *in = &job->inputs;
+    return (weft_planner_input){.model = in->model,
+                                .cluster = in->cluster,
+                                .recipe = in->recipe,
+                                .batch = in->batch,
+                                .layout = in->layout};
+}
+
+weft_status cli_job_plan(const cli_job *job, weft_error *error, weft_plan **out_plan)
+{
+    const cli_inputs *in = &job->inputs;
+    if (in->synthetic) return weft_planner_synthetic(in->synthetic, &job->options, error, out_plan);
+    if (in->problem) return weft_planner_solve(in->problem, &job->options, error, out_plan);
+    weft_planner_input input = cli_job_planner_input(job);
+    return weft_planner_make(&input, &job->options, error, out_plan);
 }

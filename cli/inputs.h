@@ -11,9 +11,6 @@ typedef struct cli_input_flags {
     const char *problem, *synthetic;
 } cli_input_flags;
 
-extern const weft_option cli_input_table[];
-extern const size_t cli_n_inputs;
-
 /* What they name, loaded. Either model, cluster and batch are there, or problem, or synthetic (the
  * text itself). */
 typedef struct cli_inputs {
@@ -26,12 +23,32 @@ typedef struct cli_inputs {
     const char *synthetic;
 } cli_inputs;
 
-/* Load; -1 to go on, else the exit code after a printed error. Free with cli_inputs_free either
- * way. */
-int cli_inputs_load(const cli_command *command, const cli_input_flags *flags, cli_inputs *out);
-void cli_inputs_free(cli_inputs *inputs);
+/* What a command that plans works on. */
+typedef struct cli_job {
+    cli_input_flags flags;
+    cli_inputs inputs;
+    weft_planner_options options;
+    const char *file; /* the one word, for a command that takes one; NULL = not given */
+} cli_job;
+
+/* Parse the flags: those of the inputs, the command's own, the planner's. -1 to go on, else the
+ * exit code. Close the job either way. */
+int cli_job_parse(const cli_command *command, int argc, char **argv, const cli_group *own,
+                  bool takes_file, cli_job *job);
+
+/* Whether any flag of the inputs was given. */
+bool cli_job_has_inputs(const cli_job *job);
+
+/* Load what the flags name; from now on Ctrl-C stops the search and not the process. -1 to go on,
+ * else the exit code after a printed error. */
+int cli_job_load(const cli_command *command, cli_job *job);
 
 /* The part that the planner takes. */
-weft_planner_input cli_inputs_of_planner(const cli_inputs *inputs);
+weft_planner_input cli_job_planner_input(const cli_job *job);
+
+void cli_job_close(cli_job *job);
+
+/* Plan the inputs, of whichever kind they are. */
+weft_status cli_job_plan(const cli_job *job, weft_error *error, weft_plan **out_plan);
 
 #endif
