@@ -23,9 +23,9 @@ BEYOND_A_SCHEMA = {
     "problem": """backward_cycle backward_none chunk_index cycle duplicate edge_index layers module
         rank same_chunk self_edge sum transfer unsplit_candidate""",
     "plan": """chunk_rank cycle operand pp recipe_name replica self_edge shared times peak""",
-    "model": """edge_back edge_layer edge_layers edge_module edge_width experts feeds_nothing heads
-        kv_heads lora mamba merge modality parameters pixels rows same_name size tied tiles video
-        width window""",
+    "model": """edge_back edge_layer edge_layers edge_layers_far edge_module edge_width experts
+        feeds_nothing heads kv_heads lora mamba merge merge_huge modality parameters pixels rows
+        same_name size tied tiles video width window""",
     "cluster": "attention_order gemm_order group_order level_last level_order reserved",
     "recipe": "none_allowed",
     "layout": """devices direction gap module no_slot overflow rank same segment shared slot""",
