@@ -6,11 +6,14 @@
 
 typedef struct partition_flags {
     const char *output;
+    bool rules;
 } partition_flags;
 
 static const weft_option partition_table[] = {
     {"output", WEFT_OPTION_STRING, offsetof(partition_flags, output), 0, 0, NULL, "FILE",
      "write the layout there; - is stdout (default: print a table)"},
+    {"rules", WEFT_OPTION_BOOL, offsetof(partition_flags, rules), 0, 0, NULL, NULL,
+     "by the paper's rules alone, without trying other layouts against them"},
 };
 
 static void print_layout(const weft_layout *layout)
@@ -37,20 +40,47 @@ static void print_layout(const weft_layout *layout)
     }
 }
 
+static weft_status make(const cli_job *job, const partition_flags *flags, weft_error *error,
+                        weft_layout **out_layout)
+{
+    const weft_planner_options *o = &job->options;
+    weft_planner_input input = cli_job_planner_input(job);
+    if (!flags->rules) return weft_planner_layout(&input, o, error, out_layout);
+    weft_partition_options options;
+    weft_partition_options_init(&options);
+    options.tp = o->tp;
+    options.pp = o->pp;
+    options.dp = o->dp;
+    options.cp = o->cp;
+    options.ep = o->ep;
+    options.gpus = o->gpus;
+    options.strict = o->strict;
+    const weft_batch *batch = job->inputs.batch;
+    weft_recipe *recipe = NULL;
+    weft_status status = WEFT_STATUS_OK;
+    if (!input.recipe) status = weft_recipe_of_model(input.model, error, &recipe);
+    if (!status)
+        status =
+            weft_partition_make(input.model, input.cluster, input.recipe ? input.recipe : recipe,
+                                &batch, 1, &options, error, out_layout);
+    weft_recipe_free(recipe);
+    return status;
+}
+
 int cmd_partition(const cli_command *command, int argc, char **argv)
 {
     partition_flags flags = {0};
-    const cli_group own = {"where to", partition_table, 1, &flags};
+    const cli_group own = {"where to", partition_table,
+                           sizeof partition_table / sizeof partition_table[0], &flags};
     cli_job job;
     int code = cli_job_parse(command, argc, argv, &own, false, &job);
     if (code < 0 && (job.flags.problem || job.flags.synthetic || job.flags.layout))
         code = cli_usage(command, "a layout is made from --model, --cluster and --batch");
     if (code < 0) code = cli_job_load(command, &job);
     if (code < 0) {
-        weft_planner_input input = cli_job_planner_input(&job);
         weft_error error = {0};
         weft_layout *layout = NULL;
-        weft_status status = weft_planner_layout(&input, &job.options, &error, &layout);
+        weft_status status = make(&job, &flags, &error, &layout);
         cli_progress_end();
         if (!status && flags.output) status = weft_layout_write(layout, flags.output, &error);
         code = status ? cli_fail(&error) : 0;

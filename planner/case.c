@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "partition/parallel.h"
 
 weft_status weft_i_options_resolve(const weft_planner_options *options, weft_error *error,
                                    weft_planner_options *out_options)
@@ -35,11 +36,7 @@ static weft_status resolve_recipe(const weft_planner_input *input, weft_error *e
     if (input->recipe) {
         c->recipe = *input->recipe;
     } else {
-        const char *name = NULL;
-        for (size_t i = 0; weft_recipe_shipped(i); i++) {
-            if (strcmp(weft_recipe_shipped(i), input->model->name) == 0) name = input->model->name;
-        }
-        weft_status status = weft_recipe_load(name, error, &c->loaded);
+        weft_status status = weft_recipe_of_model(input->model, error, &c->loaded);
         if (status) return status;
         c->recipe = *c->loaded;
     }
@@ -50,46 +47,22 @@ static weft_status resolve_recipe(const weft_planner_input *input, weft_error *e
     return WEFT_STATUS_OK;
 }
 
-static int32_t first_positive(int64_t option, int32_t recipe)
-{
-    return option > 0 ? (int32_t)option : recipe > 0 ? recipe : 1;
-}
-
 /* Sizes by option, else by layout, else by recipe; replicas by option, else by the number of
  * devices. */
 static weft_status resolve_parallel(weft_error *error, weft_i_case *c)
 {
     const weft_planner_options *o = &c->options;
-    weft_parallel said = c->layout ? c->layout->parallel : c->recipe.parallel;
-    weft_parallel p = {.tp = first_positive(o->tp, said.tp),
-                       .pp = first_positive(o->pp, said.pp),
-                       .cp = first_positive(o->cp, said.cp),
-                       .ep = first_positive(o->ep, said.ep),
-                       .dp = first_positive(o->dp, said.dp)};
-    if (c->layout && (p.pp != said.pp || p.tp != said.tp || p.cp != said.cp || p.ep != said.ep))
+    const weft_parallel wanted = {(int32_t)o->dp, (int32_t)o->pp, (int32_t)o->tp, (int32_t)o->cp,
+                                  (int32_t)o->ep};
+    const weft_parallel *said = c->layout ? &c->layout->parallel : &c->recipe.parallel;
+    weft_parallel p;
+    weft_status status = weft_i_parallel_resolve(&wanted, said, o->gpus, error, &p);
+    if (status) return status;
+    if (c->layout && (p.pp != said->pp || p.tp != said->tp || p.cp != said->cp || p.ep != said->ep))
         return weft_i_fail(error, WEFT_STATUS_USAGE,
                            "the layout is for tp %d, pp %d, cp %d, ep %d; make another for "
                            "tp %d, pp %d, cp %d, ep %d",
-                           said.tp, said.pp, said.cp, said.ep, p.tp, p.pp, p.cp, p.ep);
-    int64_t rank_devices = (int64_t)p.tp * p.cp;
-    int64_t replica_devices = rank_devices * p.pp;
-    if (o->gpus > 0 && o->dp > 0 && o->gpus != replica_devices * p.dp)
-        return weft_i_fail(error, WEFT_STATUS_USAGE,
-                           "%lld devices are not tp %d x cp %d x pp %d x dp %d", (long long)o->gpus,
-                           p.tp, p.cp, p.pp, p.dp);
-    if (o->gpus > 0) {
-        if (o->gpus % replica_devices != 0)
-            return weft_i_fail(error, WEFT_STATUS_USAGE,
-                               "%lld devices are not a multiple of tp %d x cp %d x pp %d = %lld",
-                               (long long)o->gpus, p.tp, p.cp, p.pp, (long long)replica_devices);
-        p.dp = (int32_t)(o->gpus / replica_devices);
-    }
-    int64_t needed = replica_devices * p.dp, there = weft_cluster_devices(c->cluster);
-    if (needed > there)
-        return weft_i_fail(
-            error, WEFT_STATUS_INFEASIBLE,
-            "tp %d x cp %d x pp %d x dp %d needs %lld devices, cluster '%s' has %lld", p.tp, p.cp,
-            p.pp, p.dp, (long long)needed, c->cluster->name, (long long)there);
+                           said->tp, said->pp, said->cp, said->ep, p.tp, p.pp, p.cp, p.ep);
     c->parallel = p;
     return WEFT_STATUS_OK;
 }
@@ -122,6 +95,7 @@ static void tell(const weft_i_case *c)
         {n->tokens_cut, "tokens cut off with them"},
         {n->images_dropped, "images left out, more than a microbatch holds"},
         {n->videos_split, "videos split into clips"},
+        {n->samples_empty, "samples left out, nothing in them to train on"},
         {n->sizes_filled, "sizes that were null filled in from the recipe"},
         {n->samples_left_out, "samples left out by --microbatches"},
         {n->samples_repeated, "samples repeated by --microbatches"},

@@ -112,6 +112,16 @@ weft_status weft_recipe_load(const char *name, weft_error *error, weft_recipe **
     return status;
 }
 
+weft_status weft_recipe_of_model(const weft_model *model, weft_error *error,
+                                 weft_recipe **out_recipe)
+{
+    const char *name = NULL;
+    for (size_t i = 0; !name && weft_recipe_shipped(i); i++) {
+        if (strcmp(weft_recipe_shipped(i), model->name) == 0) name = weft_recipe_shipped(i);
+    }
+    return weft_recipe_load(name, error, out_recipe);
+}
+
 void weft_recipe_free(weft_recipe *recipe)
 {
     if (!recipe) return;

@@ -77,6 +77,10 @@ typedef struct weft_recipe {
  * set-up's recipe is that of its model. NULL name: the recipe of defaults. Free *out_recipe. */
 WEFT_API weft_status weft_recipe_load(const char *name, weft_error *error,
                                       weft_recipe **out_recipe);
+/* The recipe that goes with a model: the shipped one of its name, else the defaults. Free
+ * *out_recipe. */
+WEFT_API weft_status weft_recipe_of_model(const weft_model *model, weft_error *error,
+                                          weft_recipe **out_recipe);
 WEFT_API void weft_recipe_free(weft_recipe *recipe);
 WEFT_API const char *weft_recipe_shipped(size_t index);
 
