@@ -32,7 +32,9 @@ WEFT_API weft_status weft_show_text(const weft_plan *plan, const weft_show_optio
 
 /* Write one replica's timeline as an SVG file ("-" = stdout), complete or not at all: ranks as
  * rows, colours by module and pass, hover text on every pass, curves of memory against the limit
- * and of the share of idle ranks. Opens in any browser without a network. */
+ * and of the share of idle ranks. Opens in any browser without a network. Passes that are too
+ * narrow to be seen are drawn together, so that the file stays in the megabytes. Statuses as
+ * weft_show_text; a width is at least 800. */
 WEFT_API weft_status weft_show_svg(const weft_plan *plan, const weft_show_options *options,
                                    const char *file, weft_error *error);
 

@@ -1,0 +1,478 @@
+/* plan/export/show_svg.c - a replica's timeline as an SVG file: the page, its heading, legend and
+ * axes. Not: bars (svg_bars.c) and curves (svg_curves.c). No scripts, no fonts or styles from
+ * elsewhere. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "plan/export/readable.h"
+#include "plan/export/svg.h"
+#include "plan/export/svg_page.h"
+
+enum {
+    WIDTH_DEFAULT = 1600,
+    WIDTH_MIN = 800,
+    WIDTH_MAX = 100000,
+    LEFT = 720,        /* of the numbers of ranks */
+    RIGHT = 1360,      /* of the numbers behind each rank */
+    HEADING = 1240,    /* height, to the first line of the legend */
+    LEGEND_LINE = 220, /* height */
+    LEGEND_NAME = 1200,
+    LEGEND_NAME_MAX = 2400, /* width */
+    LEGEND_ITEM = 1240,
+    AXIS = 300,   /* height of tick labels with some air */
+    IDLE = 560,   /* height of the curve of idle ranks */
+    BAR_GAP = 40, /* between a rank's passes and its memory */
+    TICK = 1000   /* at least this far apart */
+};
+
+/* Colours of forward, backward, input gradient, weight gradient for each module: one hue, four
+ * steps of lightness (about 0.76, 0.46, 0.60, 0.89 in OKLCH), which stay apart without colour
+ * vision. */
+static const char *const palette[WEFT_I_SVG_HUES][4] = {
+    {"7cb6f1", "0a5a9a", "3684cd", "c0deff"}, {"eaa75c", "984a00", "b5660f", "f8dab8"},
+    {"74c4a2", "07684b", "369471", "bde6d3"}, {"db98cc", "813873", "b05ea0", "f3cee9"},
+    {"f2938c", "962f2e", "ca5651", "ffccc7"}, {"acb1b9", "535861", "7b818a", "d8dbdf"}};
+
+static const char style[] =
+    "text{font:11px system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,"
+    "'DejaVu Sans',sans-serif;fill:#4b5563;font-variant-numeric:tabular-nums}\n"
+    ".h1{font-size:20px;font-weight:600;fill:#111827}\n"
+    ".h2{font-size:13px}\n"
+    ".key{font-size:11px;fill:#6b7280}\n"
+    ".val{font-size:18px;font-weight:600;fill:#111827}\n"
+    ".leg{font-size:12px}\n"
+    ".name{font-size:12px;font-weight:600;fill:#111827}\n"
+    ".end{text-anchor:end}\n"
+    ".mid{text-anchor:middle}\n"
+    ".num{font-size:10px;text-anchor:middle;fill:#111827;pointer-events:none}\n"
+    ".num.w{fill:#fff}\n"
+    ".tick{stroke:#d1d5db;stroke-width:1}\n"
+    ".track{fill:#f3f4f6}\n"
+    ".few path{shape-rendering:crispEdges}\n"
+    ".mem{fill:#cbd5e1}\n"
+    ".fix{fill:#94a3b8}\n"
+    ".lim{stroke:#c2410c;stroke-width:1.2;stroke-dasharray:5 3;fill:none}\n"
+    ".idle{fill:#9ca3af}\n"
+    ".re{fill:url(#again);pointer-events:none}\n"
+    ".red{fill:#e5e7eb}\n"
+    ".opt{fill:#6b7280}\n"
+    ".low{stroke:#111827;stroke-width:1.2;stroke-dasharray:2 3}\n"
+    "path:hover{stroke:#111827;stroke-width:1}\n";
+
+static void write_style(const weft_i_svg_page *page)
+{
+    FILE *stream = page->stream;
+    fprintf(stream, "<style>\n%s", style);
+    for (int hue = 0; hue < WEFT_I_SVG_HUES; hue++) {
+        for (int pass = 0; pass < 4; pass++)
+            fprintf(stream, ".c%d{fill:#%s}", 4 * hue + pass, palette[hue][pass]);
+    }
+    fputs("\n</style>\n<defs><pattern id=\"again\" width=\"5\" height=\"5\" "
+          "patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">"
+          "<path d=\"M0 0v5\" stroke=\"#fff\" stroke-width=\"2.4\" stroke-opacity=\".7\"/>"
+          "</pattern></defs>\n",
+          stream);
+}
+
+static void write_rect(const weft_i_svg_page *page, const char *class, int64_t x, int64_t y,
+                       int64_t width, int64_t height)
+{
+    fprintf(page->stream, "<path class=\"%s\" d=\"", class);
+    weft_i_svg_rect(page->stream, x, y, width, height);
+    fputs("\"/>\n", page->stream);
+}
+
+static void open_group(const weft_i_svg_page *page, int64_t y)
+{
+    fputs("<g transform=\"translate(", page->stream);
+    weft_i_svg_number(page->stream, page->left);
+    fputc(' ', page->stream);
+    weft_i_svg_number(page->stream, y);
+    fputs(")\">\n", page->stream);
+}
+
+static const char *title_of(const weft_plan *plan, char *out, size_t size)
+{
+    const char *model = plan->model.name, *cluster = plan->cluster.name;
+    if (model[0] && cluster[0])
+        snprintf(out, size, "%s on %s", model, cluster);
+    else
+        snprintf(out, size, "%s", model[0] ? model : "Pipeline timeline");
+    return out;
+}
+
+static void write_heading(const weft_i_svg_page *page)
+{
+    const weft_plan *plan = page->picture->plan;
+    const weft_parallel *n = &plan->parallel;
+    char text[400];
+    weft_i_svg_text(page->stream, "h1", WEFT_I_SVG_MARGIN, 400, title_of(plan, text, sizeof text));
+    int length =
+        snprintf(text, sizeof text, "dp %d \xC2\xB7 pp %d \xC2\xB7 tp %d", n->dp, n->pp, n->tp);
+    if (n->cp > 1) length += snprintf(text + length, 32, " \xC2\xB7 cp %d", n->cp);
+    if (n->ep > 1) length += snprintf(text + length, 32, " \xC2\xB7 ep %d", n->ep);
+    if (plan->method[0])
+        length += snprintf(text + length, 100, " \xC2\xB7 method %.64s", plan->method);
+    if (plan->n_pipelines > 1)
+        snprintf(text + length, 64, " \xC2\xB7 replica %d of %d", page->picture->pipeline->replica,
+                 plan->n_pipelines);
+    weft_i_svg_text(page->stream, "h2", WEFT_I_SVG_MARGIN, 610, text);
+}
+
+/* A number with its name above it; returns where the next may stand. */
+static int64_t write_fact(const weft_i_svg_page *page, int64_t x, const char *key,
+                          weft_i_text value)
+{
+    enum { FACT = 1500 };
+    weft_i_svg_text(page->stream, "key", x, 840, key);
+    weft_i_svg_text(page->stream, "val", x, 1050, value.s);
+    return x + FACT;
+}
+
+static void write_facts(const weft_i_svg_page *page)
+{
+    const weft_prediction *predicted = &page->picture->plan->predicted;
+    const weft_pipeline *p = page->picture->pipeline;
+    int64_t x = WEFT_I_SVG_MARGIN;
+    x = write_fact(page, x, "step", weft_i_readable_time(predicted->step_ns));
+    x = write_fact(page, x, "pipeline", weft_i_readable_time(p->pipeline_ns));
+    x = write_fact(page, x, "bubble", weft_i_readable_share(predicted->bubble));
+    if (predicted->mfu > 0) x = write_fact(page, x, "MFU", weft_i_readable_share(predicted->mfu));
+    if (p->lower_bound_ns > 0) {
+        double gap = (double)p->pipeline_ns / (double)p->lower_bound_ns - 1;
+        write_fact(page, x, "above the lower bound", weft_i_readable_share(gap));
+    }
+}
+
+static bool has_static(const weft_problem *problem)
+{
+    for (int32_t r = 0; r < problem->n_ranks; r++) {
+        if (problem->static_bytes[r] > 0) return true;
+    }
+    return false;
+}
+
+static bool has_limit(const weft_problem *problem)
+{
+    for (int32_t r = 0; r < problem->n_ranks; r++) {
+        if (problem->limit_bytes[r] < WEFT_INT_MAX) return true;
+    }
+    return false;
+}
+
+static bool has_recompute(const weft_problem *problem)
+{
+    for (int32_t s = 0; s < problem->n_stages; s++) {
+        if (problem->stages[s].now.cost.recompute_ns > 0) return true;
+    }
+    return false;
+}
+
+/* An entry of the legend: a coloured box, or a piece of line, and what it stands for. */
+typedef struct key {
+    const char *class, *text;
+    bool is_line;
+} key;
+
+enum { KEYS_MAX = 8 };
+
+/* What a picture shows besides passes; returns how many. */
+static int32_t list_keys(const weft_i_svg_page *page, key keys[KEYS_MAX])
+{
+    const weft_pipeline *p = page->picture->pipeline;
+    int32_t n = 0;
+    keys[n++] = (key){"track", "idle", false};
+    if (has_recompute(&p->problem)) keys[n++] = (key){"re", "recomputation", false};
+    if (page->length_ns > p->pipeline_ns) {
+        keys[n++] = (key){"red", "reduction", false};
+        keys[n++] = (key){"opt", "optimizer", false};
+    }
+    if (has_static(&p->problem)) keys[n++] = (key){"fix", "static memory", false};
+    keys[n++] = (key){"mem", "activations", false};
+    if (has_limit(&p->problem)) keys[n++] = (key){"lim", "memory limit", true};
+    if (p->lower_bound_ns > 0) keys[n++] = (key){"low", "lower bound", true};
+    return n;
+}
+
+static void write_key(const weft_i_svg_page *page, const key *k, int64_t x, int64_t y)
+{
+    if (k->is_line) {
+        fprintf(page->stream, "<path class=\"%s\" d=\"M", k->class);
+        weft_i_svg_number(page->stream, x);
+        fputc(' ', page->stream);
+        weft_i_svg_number(page->stream, y - 40);
+        fputs("h14\"/>\n", page->stream);
+    } else {
+        /* The hatching of recomputation lies over a pass. */
+        if (strcmp(k->class, "re") == 0) write_rect(page, "c1", x, y - 100, 140, 120);
+        write_rect(page, k->class, x, y - 100, 140, 120);
+    }
+    weft_i_svg_text(page->stream, "leg", x + 200, y, k->text);
+}
+
+/* Where the entries of the legend begin, behind the longest name of a module. */
+static int64_t legend_left(const weft_i_svg_page *page)
+{
+    int64_t width = LEGEND_NAME;
+    for (int32_t m = 0; m < page->picture->n_modules; m++) {
+        int64_t name = 80 * (int64_t)strlen(page->picture->modules[m]) + 150;
+        if (name > width) width = name;
+    }
+    return WEFT_I_SVG_MARGIN + (width < LEGEND_NAME_MAX ? width : LEGEND_NAME_MAX);
+}
+
+static int32_t keys_per_line(const weft_i_svg_page *page)
+{
+    return (int32_t)((page->width - WEFT_I_SVG_MARGIN - legend_left(page)) / LEGEND_ITEM);
+}
+
+static int64_t legend_height(const weft_i_svg_page *page)
+{
+    key keys[KEYS_MAX];
+    int32_t n = list_keys(page, keys), per_line = keys_per_line(page);
+    return LEGEND_LINE * (page->picture->n_modules + (n + per_line - 1) / per_line);
+}
+
+static void write_module_keys(const weft_i_svg_page *page, int32_t module, int64_t y)
+{
+    int64_t x = legend_left(page);
+    weft_i_svg_text(page->stream, "name", WEFT_I_SVG_MARGIN, y, page->picture->modules[module]);
+    for (int pass = 0; pass < 4; pass++) {
+        if (!page->picture->is_used[4 * module + pass]) continue;
+        char class[16];
+        snprintf(class, sizeof class, "c%d", 4 * (module % WEFT_I_SVG_HUES) + pass);
+        const key k = {class, weft_i_pass_text((weft_pass)pass), false};
+        write_key(page, &k, x, y);
+        x += LEGEND_ITEM;
+    }
+}
+
+static void write_legend(const weft_i_svg_page *page)
+{
+    int64_t y = HEADING + 140;
+    for (int32_t m = 0; m < page->picture->n_modules; m++, y += LEGEND_LINE)
+        write_module_keys(page, m, y);
+    key keys[KEYS_MAX];
+    int32_t n = list_keys(page, keys), per_line = keys_per_line(page);
+    for (int32_t i = 0; i < n; i++) {
+        int64_t x = legend_left(page) + i % per_line * LEGEND_ITEM;
+        write_key(page, &keys[i], x, y + i / per_line * LEGEND_LINE);
+    }
+}
+
+/* Lines through all rows, and the labels above and below them. */
+static void write_axis(const weft_i_svg_page *page, int64_t top, int64_t bottom)
+{
+    weft_i_ticks ticks = weft_i_readable_ticks(page->length_ns, (int32_t)(1 + page->plot / TICK));
+    for (int64_t t = 0; t <= page->length_ns; t += ticks.step_ns) {
+        int64_t x = page->left + weft_i_svg_x(page, t);
+        const weft_i_text label = weft_i_readable_tick(ticks, t);
+        fputs("<path class=\"tick\" d=\"M", page->stream);
+        weft_i_svg_number(page->stream, x);
+        fputc(' ', page->stream);
+        weft_i_svg_number(page->stream, top - 60);
+        fputs("v", page->stream);
+        weft_i_svg_number(page->stream, bottom - top + 120);
+        fputs("\"/>\n", page->stream);
+        weft_i_svg_text(page->stream, "mid", x, top - 110, label.s);
+        weft_i_svg_text(page->stream, "mid", x, bottom + 190, label.s);
+    }
+}
+
+static void write_low(const weft_i_svg_page *page, int64_t top, int64_t bottom)
+{
+    int64_t bound_ns = page->picture->pipeline->lower_bound_ns;
+    if (bound_ns == 0) return;
+    fputs("<path class=\"low\" d=\"M", page->stream);
+    weft_i_svg_number(page->stream, page->left + weft_i_svg_x(page, bound_ns));
+    fputc(' ', page->stream);
+    weft_i_svg_number(page->stream, top);
+    fputc('v', page->stream);
+    weft_i_svg_number(page->stream, bottom - top);
+    fprintf(page->stream, "\"><title>lower bound: %s</title></path>\n",
+            weft_i_readable_time(bound_ns).s);
+}
+
+/* What stands behind a rank: how busy it is, and its peak against its limit. */
+static void write_numbers(const weft_i_svg_page *page, int32_t rank)
+{
+    const weft_pipeline *p = page->picture->pipeline;
+    int64_t limit = p->problem.limit_bytes[rank], x = page->plot + 100;
+    double busy =
+        p->pipeline_ns > 0 ? (double)page->picture->busy_ns[rank] / (double)p->pipeline_ns : 0;
+    weft_i_size_unit unit = weft_i_readable_size_unit(page->memory_top);
+    char text[120];
+    snprintf(text, sizeof text, "%s busy", weft_i_readable_share(busy).s);
+    weft_i_svg_text(page->stream, "name", x, page->bar / 2 + 40, text);
+    weft_i_text peak = weft_i_readable_size(p->peak_bytes[rank], unit);
+    if (limit < WEFT_INT_MAX)
+        snprintf(text, sizeof text, "%s of %s %s", peak.s, weft_i_readable_size(limit, unit).s,
+                 unit.name);
+    else
+        snprintf(text, sizeof text, "%s %s", peak.s, unit.name);
+    weft_i_svg_text(page->stream, "num0", x, page->bar + BAR_GAP + page->memory / 2 + 40, text);
+}
+
+static weft_status write_rank(const weft_i_svg_page *page, const weft_i_graph *graph, int32_t rank,
+                              int64_t y, weft_error *error)
+{
+    char label[32];
+    snprintf(label, sizeof label, "rank %d", rank);
+    open_group(page, y);
+    weft_i_svg_text(page->stream, "name end", -100, page->bar / 2 + 40, label);
+    weft_i_svg_bars(page, rank);
+    write_numbers(page, rank);
+    fputs("</g>\n", page->stream);
+    open_group(page, y + page->bar + BAR_GAP);
+    weft_status status = weft_i_svg_memory(page, graph, rank, error);
+    fputs("</g>\n", page->stream);
+    return status;
+}
+
+static weft_status write_idle(const weft_i_svg_page *page, int64_t y, weft_error *error)
+{
+    const weft_i_picture *picture = page->picture;
+    int32_t n_ranks = picture->pipeline->problem.n_ranks;
+    double busy = 0, total = (double)picture->pipeline->pipeline_ns * n_ranks;
+    for (int32_t r = 0; r < n_ranks; r++)
+        busy += (double)picture->busy_ns[r];
+    char text[64];
+    open_group(page, y);
+    weft_status status = weft_i_svg_idle(page, IDLE, error);
+    weft_i_svg_text(page->stream, "key end", -100, 80, "100 %");
+    weft_i_svg_text(page->stream, "name end", -100, IDLE / 2 + 40, "idle");
+    weft_i_svg_text(page->stream, "key end", -100, IDLE, "0 %");
+    snprintf(text, sizeof text, "%s idle",
+             weft_i_readable_share(total > 0 ? 1 - busy / total : 0).s);
+    weft_i_svg_text(page->stream, "name", page->plot + 100, IDLE / 2 + 40, text);
+    fputs("</g>\n", page->stream);
+    return status;
+}
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* The end of what is drawn: the optimizer's where there is one. */
+static int64_t end_of(const weft_i_picture *picture)
+{
+    int64_t end_ns = picture->pipeline->pipeline_ns;
+    for (int32_t r = 0; r < picture->pipeline->problem.n_ranks; r++) {
+        const weft_rank_actions *rank = &picture->pipeline->ranks[r];
+        if (rank->n_actions == 0) continue;
+        const weft_action *last = &rank->actions[rank->n_actions - 1];
+        int64_t ns = last->end_ns;
+        if (last->kind == WEFT_ACTION_OPTIMIZER) ns += picture->plan->predicted.optimizer_ns;
+        if (ns > end_ns) end_ns = ns;
+    }
+    return end_ns > 0 ? end_ns : 1;
+}
+
+/* Room that the longest number of a microbatch takes. */
+static int64_t number_width(const weft_problem *problem)
+{
+    int64_t width = 100;
+    int32_t largest = 0;
+    for (int32_t i = 0; i < problem->n_submicrobatches; i++) {
+        const weft_submicrobatch *sub = &problem->submicrobatches[i];
+        if (sub->n_microbatches > 0 && sub->microbatches[0] > largest)
+            largest = sub->microbatches[0];
+    }
+    for (; largest >= 10; largest /= 10)
+        width += 60;
+    return width;
+}
+
+static weft_i_svg_page lay_out(const weft_i_picture *picture, int32_t width, FILE *stream)
+{
+    const weft_pipeline *p = picture->pipeline;
+    int32_t n_ranks = p->problem.n_ranks;
+    weft_i_svg_page page = {.picture = picture,
+                            .stream = stream,
+                            .length_ns = end_of(picture),
+                            .width = 10 * (int64_t)width,
+                            .left = WEFT_I_SVG_MARGIN + LEFT,
+                            .memory_top = 1};
+    page.number = number_width(&p->problem);
+    page.plot = page.width - page.left - RIGHT - WEFT_I_SVG_MARGIN;
+    page.bar = clamp(4000 / n_ranks, 120, 280);
+    page.memory = clamp(3600 / n_ranks, 100, 260);
+    page.row = page.bar + BAR_GAP + page.memory + clamp(1600 / n_ranks, 50, 120);
+    for (int32_t r = 0; r < n_ranks; r++) {
+        int64_t limit = p->problem.limit_bytes[r];
+        int64_t top = limit < WEFT_INT_MAX ? limit : p->peak_bytes[r];
+        if (top > page.memory_top) page.memory_top = top;
+    }
+    return page;
+}
+
+static weft_status write_picture(const weft_i_svg_page *page, const weft_i_graph *graph,
+                                 weft_error *error)
+{
+    int32_t n_ranks = graph->problem->n_ranks;
+    int64_t top = HEADING + legend_height(page) + 500;
+    int64_t idle = top + n_ranks * page->row + 60, bottom = idle + IDLE;
+    int64_t height = bottom + AXIS + 100;
+    char text[300];
+    fprintf(page->stream,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%" PRId64 "\" height=\"%" PRId64
+            "\" viewBox=\"0 0 %" PRId64 " %" PRId64 "\">\n<title>",
+            page->width / 10, height / 10, page->width / 10, height / 10);
+    weft_i_svg_escape(page->stream, title_of(page->picture->plan, text, sizeof text));
+    fputs("</title>\n", page->stream);
+    write_style(page);
+    fputs("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n", page->stream);
+    write_heading(page);
+    write_facts(page);
+    write_legend(page);
+    for (int32_t r = 0; r < n_ranks; r++)
+        write_rect(page, "track", page->left, top + r * page->row, page->plot, page->bar);
+    write_axis(page, top, bottom);
+    for (int32_t r = 0; r < n_ranks; r++) {
+        weft_status status = write_rank(page, graph, r, top + r * page->row, error);
+        if (status != WEFT_STATUS_OK) return status;
+    }
+    weft_status status = write_idle(page, idle, error);
+    write_low(page, top - 60, bottom);
+    fputs("</svg>\n", page->stream);
+    return status;
+}
+
+static weft_status write_file(const weft_i_picture *picture, int32_t width, const char *file,
+                              weft_error *error)
+{
+    weft_i_arena scratch = {0};
+    weft_i_graph graph;
+    weft_i_file_out out = {0};
+    weft_status status = weft_i_graph_build(&picture->pipeline->problem, &scratch, error, &graph);
+    if (status == WEFT_STATUS_OK) status = weft_i_file_create(file, error, &out);
+    if (status == WEFT_STATUS_OK) {
+        weft_i_svg_page page = lay_out(picture, width, out.stream);
+        status = write_picture(&page, &graph, error);
+        if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
+        weft_i_file_abort(&out);
+    }
+    weft_i_arena_free(&scratch);
+    return status;
+}
+
+weft_status weft_show_svg(const weft_plan *plan, const weft_show_options *options, const char *file,
+                          weft_error *error)
+{
+    weft_show_options o;
+    weft_i_picture picture = {0};
+    weft_status status = weft_i_show_options_read(options, error, &o);
+    if (status != WEFT_STATUS_OK) return status;
+    int32_t width = o.width == 0 ? WIDTH_DEFAULT : o.width;
+    if (width < WIDTH_MIN || width > WIDTH_MAX)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "a width of %d pixels, expected %d to %d",
+                           width, WIDTH_MIN, WIDTH_MAX);
+    status = weft_i_picture_open(plan, o.replica, error, &picture);
+    if (status == WEFT_STATUS_OK) status = write_file(&picture, width, file, error);
+    weft_i_picture_close(&picture);
+    return status;
+}
