@@ -26,6 +26,7 @@ int cmd_emulate(const cli_command *command, int argc, char **argv);
 int cmd_help(const cli_command *command, int argc, char **argv);
 int cmd_partition(const cli_command *command, int argc, char **argv);
 int cmd_plan(const cli_command *command, int argc, char **argv);
+int cmd_show(const cli_command *command, int argc, char **argv);
 int cmd_version(const cli_command *command, int argc, char **argv);
 
 /* Flags of a command: tables, each with the struct that it fills. */

@@ -13,6 +13,7 @@ const cli_command cli_commands[] = {
      "say what a step's time and memory are made of", cmd_emulate},
     {"partition", "--model M --cluster C --batch B  [flags]", "make a layout for a whole run",
      cmd_partition},
+    {"show", "PLAN [flags]", "draw a plan in the terminal or as an SVG picture", cmd_show},
     {"check", "PLAN [flags]", "decide whether a plan keeps every rule", cmd_check},
     {"help", "[COMMAND]", "list the commands, or the flags of one", cmd_help},
     {"version", "", "print the version", cmd_version},
