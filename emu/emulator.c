@@ -160,6 +160,7 @@ static int32_t class_of(weft_i_emu *emu, int32_t m, int32_t l)
     weft_i_class made = {.layer = layer};
     weft_i_place place = place_of(emu, m, l);
     made.shape = weft_i_shape_of(layer, emu->recipe, &emu->parallel, &place);
+    if (emu->cluster->stack.unfused_attention) made.shape.flash = 0;
     if (layer->kind == WEFT_LAYER_MEASURED) made.shape.measured = measured_number(emu, layer);
     int64_t spread = module->tp_mode == WEFT_TP_MODE_DP_IN_TP ? emu->parallel.tp : 1;
     int64_t merge = l > 0 ? module->merge[l - 1] : 1;

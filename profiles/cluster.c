@@ -1,6 +1,7 @@
 /* profiles/cluster.c - loading a cluster by name with overrides, and freeing it. */
 #include "weft/cluster.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,24 @@ weft_status weft_cluster_load(const char *name, weft_error *error, weft_cluster 
     else
         weft_cluster_free(cluster);
     return status;
+}
+
+weft_status weft_cluster_set_stack(weft_cluster *cluster, const char *name, weft_error *error)
+{
+    char names[160] = "";
+    size_t used = 0;
+    if (strcmp(cluster->stack.name, name) == 0) return WEFT_STATUS_OK;
+    for (int32_t i = 0; i < cluster->n_stacks; i++) {
+        const weft_stack *stack = &cluster->stacks[i];
+        if (strcmp(stack->name, name) == 0) {
+            cluster->stack = *stack;
+            return WEFT_STATUS_OK;
+        }
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, ", %s", stack->name);
+    }
+    return weft_i_fail(error, WEFT_STATUS_USAGE, "cluster %s has no stack '%s', expected %s%s",
+                       cluster->name, name, cluster->stack.name, names);
 }
 
 void weft_cluster_free(weft_cluster *cluster)

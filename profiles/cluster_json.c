@@ -1,4 +1,6 @@
 /* profiles/cluster_json.c - a weft.cluster text into a cluster. */
+#include <string.h>
+
 #include "base/error.h"
 #include "base/json_in.h"
 #include "profiles/cluster_own.h"
@@ -169,8 +171,34 @@ static weft_status read_stack(const weft_i_json *in, weft_i_arena *arena, weft_e
         {FIELD(weft_stack, dp_overlap, DOUBLE), .max = 1, .required = true},
         {FIELD(weft_stack, slowdown, DOUBLE), .min = 1, .max = 100, .required = true},
         {FIELD(weft_stack, host_kernel_ns, INT64), .max = 1e9, .required = true},
+        {FIELD(weft_stack, unfused_attention, BOOL)},
+        {FIELD(weft_stack, blocking_messages, BOOL)},
+        {FIELD(weft_stack, gradient_bytes, INT32), .min = 1, .max = 8},
     };
     return weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
+}
+
+static weft_status read_stacks(const weft_i_json *root, weft_i_arena *arena, weft_error *error,
+                               weft_cluster *cluster)
+{
+    weft_i_json array;
+    size_t n;
+    if (!weft_i_json_get(root, "stacks", &array)) return WEFT_STATUS_OK;
+    weft_status status = weft_i_json_array(&array, 0, MAX_ROWS, error, &n);
+    if (status != WEFT_STATUS_OK) return status;
+    cluster->stacks = weft_i_new(arena, weft_stack, n);
+    if (!cluster->stacks) return weft_i_no_memory(error);
+    for (size_t i = 0; i < n; i++) {
+        weft_i_json item = weft_i_json_item(&array, i);
+        status = read_stack(&item, arena, error, &cluster->stacks[i]);
+        if (status != WEFT_STATUS_OK) return status;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(cluster->stacks[k].name, cluster->stacks[i].name) == 0)
+                return weft_i_json_fail(&item, error, "stack '%s' is there twice",
+                                        cluster->stacks[i].name);
+    }
+    cluster->n_stacks = (int32_t)n;
+    return WEFT_STATUS_OK;
 }
 
 static weft_status read_node_types(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
@@ -213,6 +241,7 @@ static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_
         {.key = "node_types", .type = WEFT_I_JSON_OTHER, .required = true},
         {.key = "levels", .type = WEFT_I_JSON_OTHER, .required = true},
         {.key = "stack", .type = WEFT_I_JSON_OTHER, .required = true},
+        {.key = "stacks", .type = WEFT_I_JSON_OTHER},
     };
     weft_i_json member;
     weft_status status = weft_i_json_header(root, "cluster", 1, error);
@@ -224,6 +253,7 @@ static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_
         status = read_levels(&member, arena, error, cluster);
     if (status == WEFT_STATUS_OK && weft_i_json_get(root, "stack", &member))
         status = read_stack(&member, arena, error, &cluster->stack);
+    if (status == WEFT_STATUS_OK) status = read_stacks(root, arena, error, cluster);
     return status;
 }
 

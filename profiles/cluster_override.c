@@ -1,6 +1,7 @@
 /* profiles/cluster_override.c - "nodes=4,nics=8" on a cluster, and what follows from its fields. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "profiles/cluster_own.h"
@@ -79,7 +80,9 @@ weft_status weft_i_cluster_override(weft_cluster *cluster, const char *text, wef
     bool more = true;
     while (more) {
         weft_status status = weft_i_keyvalue_next(&pair, "cluster", error, &more);
-        if (status == WEFT_STATUS_OK && more)
+        if (status == WEFT_STATUS_OK && more && strcmp(pair.key, "stack") == 0)
+            status = weft_cluster_set_stack(cluster, pair.value, error);
+        else if (status == WEFT_STATUS_OK && more)
             status = weft_i_keyvalue_set(&pair, "cluster", KEYS, sizeof(KEYS) / sizeof(KEYS[0]),
                                          error, &o);
         if (status != WEFT_STATUS_OK) return status;

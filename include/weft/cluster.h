@@ -5,6 +5,7 @@
 #ifndef WEFT_CLUSTER_H
 #define WEFT_CLUSTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -75,7 +76,7 @@ typedef struct weft_level {
     int32_t n_collectives;
 } weft_level;
 
-/* Constants of the software. */
+/* The software: five constants that are fitted to measurements, then facts about it. */
 typedef struct weft_stack {
     const char *name;
     double elementwise; /* multiplies elementwise traffic: 1 = unfused, less = fused */
@@ -83,6 +84,9 @@ typedef struct weft_stack {
     double dp_overlap;  /* part of the gradient reduction that can hide under backward passes */
     double slowdown;    /* of compute while communication overlaps it, 1 = none */
     int64_t host_kernel_ns; /* time of the host for issuing one kernel; 0 = hidden */
+    bool unfused_attention; /* it has no fused attention kernel */
+    bool blocking_messages; /* a rank computes nothing while it sends or receives */
+    int32_t gradient_bytes; /* of a parameter, in closed questions; 0 = the recipe's */
 } weft_stack;
 
 /* Several node types may be mixed; shipped clusters have one. Ranks fill nodes in order. */
@@ -101,7 +105,9 @@ typedef struct weft_cluster {
     int32_t n_node_types;
     weft_level *levels;
     int32_t n_levels;
-    weft_stack stack;
+    weft_stack stack;   /* in force */
+    weft_stack *stacks; /* n_stacks others by name: "a100:stack=megatron-2022" */
+    int32_t n_stacks;
     void *owner;
 } weft_cluster;
 
@@ -111,6 +117,10 @@ WEFT_API weft_status weft_cluster_load(const char *name, weft_error *error,
                                        weft_cluster **out_cluster);
 WEFT_API void weft_cluster_free(weft_cluster *cluster);
 WEFT_API const char *weft_cluster_shipped(size_t index);
+
+/* Put the stack of that name in force. USAGE where the cluster has none, with those it has. */
+WEFT_API weft_status weft_cluster_set_stack(weft_cluster *cluster, const char *name,
+                                            weft_error *error);
 
 /* Devices in all. */
 WEFT_API int32_t weft_cluster_devices(const weft_cluster *cluster);

@@ -7,6 +7,7 @@
 
 #include "weft/batch.h"
 #include "weft/cluster.h"
+#include "weft/emulate.h"
 #include "weft/layout.h"
 #include "weft/model.h"
 #include "weft/option.h"

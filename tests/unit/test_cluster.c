@@ -63,7 +63,10 @@ Test(cluster, a_file_takes_overrides_too)
         "{\"name\":\"b\",\"nics\":2,\"nic_gbs\":30,\"latency_ns\":4,\"oversubscription\":2,"
         "\"collectives\":[{\"devices\":2,\"fraction\":[[1,0.5]]}]}],\n"
         "\"stack\":{\"name\":\"s\",\"elementwise\":0.5,\"tp_overlap\":0.25,\"dp_overlap\":0.75,"
-        "\"slowdown\":1.25,\"host_kernel_ns\":60}}";
+        "\"slowdown\":1.25,\"host_kernel_ns\":60},\n"
+        "\"stacks\":[{\"name\":\"t\",\"elementwise\":1,\"tp_overlap\":0,\"dp_overlap\":0,"
+        "\"slowdown\":1,\"host_kernel_ns\":0,\"unfused_attention\":true,"
+        "\"blocking_messages\":true,\"gradient_bytes\":2}]}";
     char name[] = "cluster_XXXXXX", line[64];
     int fd = mkstemp(name);
     cr_assert_geq(fd, 0);
@@ -88,7 +91,10 @@ Test(cluster, a_file_takes_overrides_too)
     cr_expect(b->devices == 12 && b->gbs == 15 && b->oversubscription == 2);
     cr_expect(cluster->stack.elementwise == 0.5 && cluster->stack.tp_overlap == 0.25);
     cr_expect(cluster->stack.dp_overlap == 0.75 && cluster->stack.slowdown == 1.25);
-    cr_expect(cluster->stack.host_kernel_ns == 60);
+    cr_expect(cluster->stack.host_kernel_ns == 60 && !cluster->stack.unfused_attention);
+    cr_assert_eq(weft_cluster_set_stack(cluster, "t", &error), WEFT_STATUS_OK);
+    cr_expect(cluster->stack.unfused_attention && cluster->stack.blocking_messages);
+    cr_expect_eq(cluster->stack.gradient_bytes, 2);
     weft_cluster_free(cluster);
     unlink(name);
     cr_expect_eq(weft_cluster_load("no/such.json:nodes=3", &error, &cluster), WEFT_STATUS_IO);

@@ -1,0 +1,286 @@
+/* emu/uniform.c - see weft/emulate.h: a closed question about a uniform model, answered. Not: the
+ * order of passes (emu/uniform_time.c). */
+#include "weft/emulate.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "emu/emulator.h"
+#include "emu/uniform_time.h"
+
+typedef struct asker {
+    const weft_uniform *question;
+    weft_recipe recipe; /* the question's, as its software has it */
+    weft_i_emu *emu;
+    weft_i_arena arena;
+    weft_error *error;
+    int32_t n_layers, n_chunks, n_ranks;
+    int64_t sequence;
+    bool counts_ends; /* embedding and head count as a layer each in the cut */
+    weft_i_stage_cost layer, embedding, head;
+    weft_i_unit *units;         /* segment * n_ranks + rank */
+    int64_t *transfer_ns;       /* n_ranks */
+    int64_t *state_bytes;       /* n_ranks */
+    int64_t *reduce_ns;         /* n_ranks */
+    int64_t tie_ns;             /* gradients of a tied embedding between first and last rank */
+    weft_i_uniform_rank *ranks; /* n_ranks */
+} asker;
+
+static weft_status check_sizes(asker *a)
+{
+    const weft_uniform *q = a->question;
+    const int64_t sizes[] = {q->microbatch, q->global_batch, q->segments, a->sequence};
+    static const char *const names[] = {"microbatch", "global batch", "segments", "sequence"};
+    for (size_t i = 0; i < 4; i++)
+        if (sizes[i] < 1)
+            return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT, "%s is %lld, expected 1 or more",
+                               names[i], (long long)sizes[i]);
+    if (q->recompute < WEFT_RECOMPUTE_NONE || q->recompute > WEFT_RECOMPUTE_FULL)
+        return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
+                           "recompute is %d, expected none, selective or full", q->recompute);
+    int64_t together = (int64_t)q->parallel.dp * q->microbatch;
+    if (q->global_batch % together != 0)
+        return weft_i_fail(a->error, WEFT_STATUS_INFEASIBLE,
+                           "a global batch of %d does not divide by dp %d x microbatch %d",
+                           q->global_batch, q->parallel.dp, q->microbatch);
+    const int64_t most_passes = INT64_C(1) << 26;
+    int64_t microbatches = q->global_batch / together;
+    if ((int64_t)q->segments * q->parallel.pp > a->n_layers)
+        return weft_i_fail(a->error, WEFT_STATUS_INFEASIBLE,
+                           "%d layers are fewer than pp %d x segments %d", a->n_layers,
+                           q->parallel.pp, q->segments);
+    if (microbatches * a->n_chunks > most_passes)
+        return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
+                           "%lld microbatches on %d chunks, expected a product of at most %lld",
+                           (long long)microbatches, a->n_chunks, (long long)most_passes);
+    return WEFT_STATUS_OK;
+}
+
+/* All layers between the embedding and the head are one class. */
+static weft_status check_model(asker *a)
+{
+    const weft_model *model = a->question->model;
+    const weft_module *module = &model->modules[0];
+    bool uniform = model->n_modules == 1 && module->n_layers >= 3 &&
+                   module->layers[0].kind == WEFT_LAYER_EMBEDDING &&
+                   module->layers[module->n_layers - 1].kind == WEFT_LAYER_HEAD;
+    for (int32_t l = 2; uniform && l < module->n_layers - 1; l++)
+        uniform = a->emu->modules[0].classes[l] == a->emu->modules[0].classes[1];
+    if (uniform) return WEFT_STATUS_OK;
+    return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
+                       "model %s is not uniform: expected one module of an embedding, equal layers "
+                       "and a head",
+                       model->name);
+}
+
+static weft_status price(asker *a)
+{
+    int32_t n = a->question->microbatch;
+    weft_i_span *spans = weft_i_new(&a->arena, weft_i_span, n);
+    if (!spans) return weft_i_no_memory(a->error);
+    for (int32_t i = 0; i < n; i++)
+        spans[i] = (weft_i_span){.tokens = a->sequence};
+    weft_i_work work = {.tokens = a->sequence * n, .spans = spans, .n_spans = n};
+    weft_i_strategy s = (weft_i_strategy)a->question->recompute;
+    weft_status status = weft_i_emu_stage(a->emu, 0, 0, 1, &work, s, a->error, &a->embedding);
+    if (!status) status = weft_i_emu_stage(a->emu, 0, 1, 1, &work, s, a->error, &a->layer);
+    if (!status)
+        status = weft_i_emu_stage(a->emu, 0, a->n_layers + 1, 1, &work, s, a->error, &a->head);
+    int64_t bytes = weft_i_emu_output_bytes(a->emu, 0, 1, &work);
+    for (int32_t r = 0; r < a->n_ranks && !status; r++)
+        a->transfer_ns[r] = weft_i_emu_transfer_ns(a->emu, bytes, r, (r + 1) % a->n_ranks);
+    return status;
+}
+
+/* Layers before chunk c, counted from the model's first transformer layer. */
+static int32_t layers_before(const asker *a, int32_t c)
+{
+    if (!a->counts_ends) return (int32_t)((int64_t)a->n_layers * c / a->n_chunks);
+    int32_t before = (a->n_layers + 2) / a->n_chunks * c - 1;
+    return before < 0 ? 0 : before > a->n_layers ? a->n_layers : before;
+}
+
+static void add_cost(weft_i_unit *unit, const weft_cost *cost, int32_t n)
+{
+    unit->fw_ns += n * cost->fw_ns;
+    unit->bw_ns += n * cost->bw_ns;
+    unit->saved_bytes += n * cost->saved_bytes;
+    if (cost->work_bytes[WEFT_PASS_FW] > unit->fw_work)
+        unit->fw_work = cost->work_bytes[WEFT_PASS_FW];
+    if (cost->work_bytes[WEFT_PASS_BW] > unit->bw_work)
+        unit->bw_work = cost->work_bytes[WEFT_PASS_BW];
+}
+
+static int64_t longer(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Software that waits for its messages spends their time on both ranks: no pass runs meanwhile. */
+static void wait_for_messages(asker *a)
+{
+    for (int32_t c = 0; c < a->n_chunks && a->n_ranks > 1; c++) {
+        int32_t rank = c % a->n_ranks, from = (rank + a->n_ranks - 1) % a->n_ranks;
+        int64_t in_ns = c > 0 ? a->transfer_ns[from] : 0;
+        int64_t out_ns = c < a->n_chunks - 1 ? a->transfer_ns[rank] : 0;
+        a->units[c].fw_ns += longer(in_ns, out_ns);
+        a->units[c].bw_ns += longer(in_ns, out_ns);
+    }
+    for (int32_t r = 0; r < a->n_ranks; r++)
+        a->transfer_ns[r] = 0;
+}
+
+static void make_chunks(asker *a)
+{
+    for (int32_t c = 0; c < a->n_chunks; c++) {
+        int32_t rank = c % a->n_ranks, from = layers_before(a, c), to = layers_before(a, c + 1);
+        int32_t first = c > 0 ? from + 1 : 0, end = c + 1 < a->n_chunks ? to + 1 : a->n_layers + 2;
+        if (c == 0) add_cost(&a->units[c], &a->embedding.cost, 1);
+        add_cost(&a->units[c], &a->layer.cost, to - from);
+        if (c == a->n_chunks - 1) add_cost(&a->units[c], &a->head.cost, 1);
+        a->state_bytes[rank] += weft_i_emu_state_bytes(a->emu, 0, first, end - first);
+        a->reduce_ns[rank] += weft_i_emu_reduce_ns(a->emu, 0, first, end - first, rank);
+    }
+    if (a->question->cluster->stack.blocking_messages) wait_for_messages(a);
+}
+
+/* First and last rank add their gradients of a tied embedding (Narayanan et al. 2021). */
+static void tie(asker *a)
+{
+    const weft_module *module = &a->question->model->modules[0];
+    if (a->n_ranks == 1 || !module->layers[module->n_layers - 1].tied) return;
+    double bytes = (double)weft_model_parameters(a->question->model, 0, 0, 1, true) *
+                   a->recipe.gradient_bytes / a->question->parallel.tp;
+    a->tie_ns = weft_i_whole_ns(
+        weft_i_network_message_ns(&a->emu->machine.network, bytes, 0, a->n_ranks - 1, false));
+}
+
+/* When the last rank has its gradients reduced, after the pipeline has ended. A part of the
+ * reduction hides under the backward of the rank's last microbatch. */
+static int64_t reduction_tail(const asker *a, int64_t pipeline_ns)
+{
+    double part = a->recipe.overlap_dp ? a->question->cluster->stack.dp_overlap : 0;
+    int64_t end_ns = pipeline_ns;
+    for (int32_t r = 0; r < a->n_ranks; r++) {
+        int64_t backward_ns = 0;
+        for (int32_t c = r; c < a->n_chunks; c += a->n_ranks)
+            backward_ns += a->units[c].bw_ns;
+        int64_t hides = backward_ns < a->reduce_ns[r] ? backward_ns : a->reduce_ns[r];
+        int64_t tie_ns = r == 0 || r == a->n_ranks - 1 ? a->tie_ns : 0;
+        int64_t exposed_ns = a->reduce_ns[r] - (int64_t)(part * (double)hides) + tie_ns;
+        end_ns = longer(end_ns, a->ranks[r].last_ns + exposed_ns);
+    }
+    return end_ns - pipeline_ns;
+}
+
+static void fill_phases(const asker *a, weft_uniform_answer *out)
+{
+    int64_t first_ns = 0, last_ns = out->pipeline_ns, optimizer_ns = 0;
+    for (int32_t r = 0; r < a->n_ranks; r++) {
+        first_ns = longer(first_ns, a->ranks[r].first_ns);
+        if (a->ranks[r].last_ns < last_ns) last_ns = a->ranks[r].last_ns;
+        optimizer_ns = longer(optimizer_ns, weft_i_emu_optimizer_ns(a->emu, a->state_bytes[r]));
+    }
+    out->fill_ns = first_ns;
+    out->drain_ns = out->pipeline_ns - last_ns;
+    if (out->drain_ns > out->pipeline_ns - first_ns) out->drain_ns = out->pipeline_ns - first_ns;
+    out->steady_ns = out->pipeline_ns - out->fill_ns - out->drain_ns;
+    out->reduction_ns = reduction_tail(a, out->pipeline_ns);
+    out->optimizer_ns = optimizer_ns;
+    out->step_ns = out->pipeline_ns + out->reduction_ns + optimizer_ns;
+}
+
+static void fill_ratios(const asker *a, weft_uniform_answer *out)
+{
+    double busy_ns = 0, per_microbatch = a->embedding.model_flop + a->head.model_flop +
+                                         a->n_layers * a->layer.model_flop;
+    for (int32_t c = 0; c < a->n_chunks; c++)
+        busy_ns += (double)(a->units[c].fw_ns + a->units[c].bw_ns);
+    busy_ns -= (double)(a->n_layers * a->layer.cost.recompute_ns + a->head.cost.recompute_ns);
+    double again = a->n_layers * a->layer.recompute_flop + a->head.recompute_flop;
+    double m = out->microbatches, dp = a->question->parallel.dp;
+    double possible = (double)out->step_ns / 1e9 * weft_i_emu_peak_flops(a->emu);
+    out->bubble = 1 - busy_ns * m / ((double)a->n_ranks * (double)out->pipeline_ns);
+    out->mfu = m * dp * per_microbatch / possible;
+    out->hfu = m * dp * (per_microbatch + again) / possible;
+}
+
+static void fill_memory(const asker *a, int64_t *out_rank_bytes, weft_uniform_answer *out)
+{
+    for (int32_t r = 0; r < a->n_ranks; r++) {
+        int64_t peak = a->state_bytes[r] + a->ranks[r].peak_bytes;
+        if (out_rank_bytes) out_rank_bytes[r] = peak;
+        if (peak <= out->peak_bytes) continue;
+        out->peak_bytes = peak;
+        out->limit_bytes = weft_i_emu_limit_bytes(a->emu, r);
+    }
+}
+
+static weft_status answer(asker *a, int64_t *out_rank_bytes, weft_uniform_answer *out_answer)
+{
+    const weft_uniform *q = a->question;
+    weft_uniform_answer out = {.layer = a->layer.cost,
+                               .embedding = a->embedding.cost,
+                               .head = a->head.cost,
+                               .transfer_ns = a->n_ranks > 1 ? a->transfer_ns[0] : 0};
+    out.microbatches = q->global_batch / (q->parallel.dp * q->microbatch);
+    make_chunks(a);
+    tie(a);
+    weft_i_uniform_line line = {.n_ranks = a->n_ranks,
+                                .n_segments = q->segments,
+                                .n_microbatches = out.microbatches,
+                                .units = a->units,
+                                .transfer_ns = a->transfer_ns};
+    if (!weft_i_uniform_time(&line, &a->arena, a->ranks, &out.pipeline_ns))
+        return weft_i_no_memory(a->error);
+    fill_phases(a, &out);
+    fill_ratios(a, &out);
+    fill_memory(a, out_rank_bytes, &out);
+    *out_answer = out;
+    return WEFT_STATUS_OK;
+}
+
+static weft_status make_arrays(asker *a)
+{
+    a->units = weft_i_new(&a->arena, weft_i_unit, a->n_chunks);
+    a->transfer_ns = weft_i_new(&a->arena, int64_t, a->n_ranks);
+    a->state_bytes = weft_i_new(&a->arena, int64_t, a->n_ranks);
+    a->reduce_ns = weft_i_new(&a->arena, int64_t, a->n_ranks);
+    a->ranks = weft_i_new(&a->arena, weft_i_uniform_rank, a->n_ranks);
+    bool made = a->units && a->transfer_ns && a->state_bytes && a->reduce_ns && a->ranks;
+    return made ? WEFT_STATUS_OK : weft_i_no_memory(a->error);
+}
+
+static int64_t sequence_of(const weft_uniform *question)
+{
+    if (question->sequence != 0) return question->sequence;
+    int64_t models = question->model->sequence;
+    return models > 0 ? models : question->recipe->sequence;
+}
+
+weft_status weft_emulate_uniform(const weft_uniform *question, weft_error *error,
+                                 int64_t *out_rank_bytes, weft_uniform_answer *out_answer)
+{
+    const weft_stack *stack = &question->cluster->stack;
+    asker a = {.question = question, .recipe = *question->recipe, .error = error};
+    if (stack->gradient_bytes > 0) a.recipe.gradient_bytes = stack->gradient_bytes;
+    /* Every subgraph is asked for once: a cache would only cost. */
+    weft_status status = weft_i_emu_create(question->model, question->cluster, &a.recipe,
+                                           &question->parallel, false, error, &a.emu);
+    if (status) return status;
+    a.n_layers = question->model->modules[0].n_layers - 2;
+    a.n_ranks = question->parallel.pp;
+    a.n_chunks = a.n_ranks * question->segments;
+    a.sequence = sequence_of(question);
+    status = check_model(&a);
+    if (!status) status = check_sizes(&a);
+    if (!status) {
+        a.counts_ends = a.n_layers % a.n_chunks != 0 && (a.n_layers + 2) % a.n_chunks == 0;
+        status = make_arrays(&a);
+    }
+    if (!status) status = price(&a);
+    if (!status) status = answer(&a, out_rank_bytes, out_answer);
+    weft_i_arena_free(&a.arena);
+    weft_i_emu_free(a.emu);
+    return status;
+}

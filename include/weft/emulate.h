@@ -1,0 +1,70 @@
+/* weft/emulate.h - closed questions about uniform models: one transformer layer again and again,
+ * every microbatch alike. No batch, no search: the answer comes in microseconds.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEFT_EMULATE_H
+#define WEFT_EMULATE_H
+
+#include "weft/cluster.h"
+#include "weft/model.h"
+#include "weft/recipe.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a microbatch's backward computes again (docs/emulator.md, memory strategies). */
+typedef enum weft_recompute {
+    WEFT_RECOMPUTE_NONE,
+    WEFT_RECOMPUTE_SELECTIVE,
+    WEFT_RECOMPUTE_FULL
+} weft_recompute;
+
+/* A question; all borrowed. The model is one module: an embedding, equal layers, a head (every
+ * "gpt:..." is). The schedule is 1F1B where segments is 1, Megatron's interleaved 1F1B (VPP) where
+ * it is more. Layers are cut evenly over pp * segments chunks; where only layers + 2 divides, the
+ * embedding and the head count as a layer each. */
+typedef struct weft_uniform {
+    const weft_model *model;
+    const weft_cluster *cluster; /* its `stack` is the software */
+    const weft_recipe *recipe;   /* precision, bytes, ZeRO, sequence parallel, overlap */
+    weft_parallel parallel;
+    int64_t sequence;     /* tokens; 0 = the model's, else the recipe's */
+    int32_t microbatch;   /* sequences */
+    int32_t global_batch; /* sequences of a step: a multiple of dp * microbatch */
+    int32_t segments;
+    weft_recompute recompute;
+} weft_uniform;
+
+/* An answer. A step is fill + steady + drain + reduction + optimizer. */
+typedef struct weft_uniform_answer {
+    int64_t step_ns;
+    int64_t pipeline_ns; /* fill + steady + drain */
+    int64_t fill_ns;     /* until the last rank starts */
+    int64_t steady_ns;
+    int64_t drain_ns;     /* after the first rank has ended */
+    int64_t reduction_ns; /* of gradients, what no backward hides */
+    int64_t optimizer_ns;
+    double bubble; /* 1 - busy / (pp * pipeline_ns), busy without recomputation */
+    double mfu, hfu;
+    int64_t peak_bytes; /* of the rank that needs most */
+    int64_t limit_bytes;
+    int32_t microbatches; /* of one replica */
+    weft_cost layer;      /* one transformer layer on one microbatch */
+    weft_cost embedding, head;
+    int64_t transfer_ns; /* a message between the first two ranks; 0 where there is one */
+} weft_uniform_answer;
+
+/* Answer a question. out_rank_bytes: pp entries, peak bytes per device of each rank; may be NULL.
+ * Messages in flight are not counted. BAD_INPUT for a model that is not uniform or sizes under 1,
+ * INFEASIBLE where sizes do not divide or exceed the cluster; memory over the limit is no error.
+ * NO_MEMORY. Thread-safe. O(layers + passes). The times are those of weft_order_time for the same
+ * stages. */
+WEFT_API weft_status weft_emulate_uniform(const weft_uniform *question, weft_error *error,
+                                          int64_t *out_rank_bytes, weft_uniform_answer *out_answer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

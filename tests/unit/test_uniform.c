@@ -1,0 +1,164 @@
+/* tests/unit/test_uniform.c - closed questions: sums, cuts, refusals. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "weft/emulate.h"
+
+typedef struct fixture {
+    weft_model *model;
+    weft_cluster *cluster;
+    weft_recipe *recipe;
+    weft_uniform question;
+} fixture;
+
+static fixture make(const char *model, const char *cluster)
+{
+    fixture f = {0};
+    weft_error error = {0};
+    weft_status status = weft_model_load(model, &error, &f.model);
+    if (!status) status = weft_cluster_load(cluster, &error, &f.cluster);
+    if (!status) status = weft_recipe_load(NULL, &error, &f.recipe);
+    cr_assert_eq(status, WEFT_STATUS_OK, "%s", error.text);
+    f.recipe->sequence_parallel = false;
+    f.question = (weft_uniform){.model = f.model,
+                                .cluster = f.cluster,
+                                .recipe = f.recipe,
+                                .parallel = {1, 1, 1, 1, 1},
+                                .microbatch = 1,
+                                .global_batch = 8,
+                                .segments = 1};
+    return f;
+}
+
+static void drop(fixture *f)
+{
+    weft_model_free(f->model);
+    weft_cluster_free(f->cluster);
+    weft_recipe_free(f->recipe);
+}
+
+static weft_uniform_answer ask(const fixture *f, int64_t *bytes)
+{
+    weft_error error = {0};
+    weft_uniform_answer answer;
+    weft_status status = weft_emulate_uniform(&f->question, &error, bytes, &answer);
+    cr_assert_eq(status, WEFT_STATUS_OK, "%s", error.text);
+    return answer;
+}
+
+static const char *const small =
+    "gpt:layers=24,hidden=1024,heads=16,seq=1024,vocab=51200,tied=true";
+
+static int64_t both(const weft_cost *cost)
+{
+    return cost->fw_ns + cost->bw_ns;
+}
+
+Test(uniform, one_rank_runs_its_passes_one_after_the_other)
+{
+    fixture f = make(small, "a100");
+    weft_uniform_answer a = ask(&f, NULL);
+    cr_expect_eq(a.microbatches, 8);
+    cr_expect_eq(a.pipeline_ns, 8 * (both(&a.embedding) + 24 * both(&a.layer) + both(&a.head)));
+    cr_expect_eq(a.step_ns, a.pipeline_ns + a.optimizer_ns);
+    cr_expect_eq(a.fill_ns + a.steady_ns + a.drain_ns, a.pipeline_ns);
+    cr_expect(a.bubble == 0 && a.mfu > 0 && a.mfu == a.hfu && a.transfer_ns == 0);
+    f.question.recompute = WEFT_RECOMPUTE_FULL;
+    weft_uniform_answer full = ask(&f, NULL);
+    cr_expect(full.layer.recompute_ns > 0 && full.bubble > 0 && full.hfu > full.mfu);
+    cr_expect(full.peak_bytes < a.peak_bytes && full.step_ns > a.step_ns);
+    f.question.parallel.dp = 4;
+    f.question.recompute = WEFT_RECOMPUTE_NONE;
+    f.cluster->stack.dp_overlap = 0;
+    weft_uniform_answer split = ask(&f, NULL);
+    cr_expect_eq(split.microbatches, 2);
+    cr_expect(split.reduction_ns > 0);
+    cr_expect_eq(split.step_ns, split.pipeline_ns + split.reduction_ns + split.optimizer_ns);
+    drop(&f);
+}
+
+Test(uniform, ranks_hold_what_is_in_flight)
+{
+    fixture f = make(small, "a100");
+    int64_t bytes[4];
+    f.question.parallel.pp = 4;
+    weft_uniform_answer a = ask(&f, bytes);
+    int64_t most = 0;
+    for (int r = 0; r < 4; r++)
+        most = bytes[r] > most ? bytes[r] : most;
+    cr_expect_eq(a.peak_bytes, most);
+    /* The inner ranks differ by one microbatch on six layers. */
+    cr_expect_eq(bytes[1] - bytes[2], 6 * a.layer.saved_bytes);
+    cr_expect(a.fill_ns > 0 && a.drain_ns > 0 && a.bubble > 0 && a.transfer_ns > 0);
+    f.question.segments = 2;
+    weft_uniform_answer vpp = ask(&f, NULL);
+    cr_expect(vpp.bubble < a.bubble && vpp.peak_bytes > a.peak_bytes);
+    f.cluster->stack.blocking_messages = true;
+    cr_expect_gt(ask(&f, NULL).pipeline_ns, vpp.pipeline_ns);
+    drop(&f);
+}
+
+/* 22 layers on 8 ranks: 2, 3, 3, 3, 3, 3, 3, 2. */
+Test(uniform, embedding_and_head_count_as_layers_where_that_divides)
+{
+    fixture f = make("gpt:layers=22,hidden=1024,heads=16,seq=1024,vocab=1024", "a100");
+    int64_t bytes[8];
+    f.question.parallel.pp = 8;
+    f.question.global_batch = 1;
+    weft_uniform_answer a = ask(&f, bytes);
+    int64_t rank_ns = both(&a.embedding) + 2 * both(&a.layer);
+    cr_expect_eq(a.pipeline_ns, rank_ns + 18 * both(&a.layer) + 2 * both(&a.layer) + both(&a.head) +
+                                    14 * a.transfer_ns);
+    for (int r = 2; r < 7; r++)
+        cr_expect_eq(bytes[r], bytes[1], "rank %d", r);
+    drop(&f);
+}
+
+static void expect_refused(const fixture *f, weft_status expected, const char *text)
+{
+    weft_error error = {0};
+    weft_uniform_answer answer;
+    cr_expect_eq(weft_emulate_uniform(&f->question, &error, NULL, &answer), expected);
+    cr_expect(strstr(error.text, text), "'%s' has no '%s'", error.text, text);
+}
+
+Test(uniform, says_what_is_wrong)
+{
+    fixture f = make(small, "a100");
+    const weft_uniform good = f.question;
+    f.question.microbatch = 3;
+    expect_refused(&f, WEFT_STATUS_INFEASIBLE, "global batch of 8 does not divide by dp 1 x");
+    f.question.microbatch = 0;
+    expect_refused(&f, WEFT_STATUS_BAD_INPUT, "microbatch is 0");
+    f.question = good;
+    f.question.parallel.pp = 16;
+    f.question.segments = 2;
+    expect_refused(&f, WEFT_STATUS_INFEASIBLE, "24 layers are fewer than pp 16 x segments 2");
+    f.question = good;
+    f.question.parallel.tp = 3;
+    expect_refused(&f, WEFT_STATUS_INFEASIBLE, "16 heads do not divide by tp 3");
+    f.question = good;
+    f.question.recompute = (weft_recompute)3;
+    expect_refused(&f, WEFT_STATUS_BAD_INPUT, "recompute is 3");
+    drop(&f);
+    f = make("vlm-s", "h800");
+    expect_refused(&f, WEFT_STATUS_BAD_INPUT, "is not uniform");
+    drop(&f);
+}
+
+Test(uniform, the_stack_is_the_software)
+{
+    fixture f = make(small, "a100");
+    weft_error error = {0};
+    int64_t fused_ns = ask(&f, NULL).layer.fw_ns;
+    cr_assert_eq(weft_cluster_set_stack(f.cluster, "megatron-2022", &error), WEFT_STATUS_OK);
+    cr_expect(f.cluster->stack.unfused_attention && f.cluster->stack.blocking_messages);
+    cr_expect_gt(ask(&f, NULL).layer.fw_ns, fused_ns);
+    cr_expect_eq(weft_cluster_set_stack(f.cluster, "megatron", &error), WEFT_STATUS_USAGE);
+    cr_expect(strstr(error.text, "has no stack 'megatron', expected megatron-2022"), "%s",
+              error.text);
+    drop(&f);
+    f = make(small, "a100:stack=megatron-2022");
+    cr_expect_str_eq(f.cluster->stack.name, "megatron-2022");
+    drop(&f);
+}
