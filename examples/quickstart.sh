@@ -39,5 +39,6 @@ set -- --model vlm-s --cluster h800 --gpus 16 --batch examples/batches/vlm-inter
 run "$build/cli/weft" plan "$@" -o "$build/plan.json"
 run "$build/cli/weft" check "$build/plan.json"
 run "$build/cli/weft" compare "$@"
+run "$build/cli/weft" show "$build/plan.json" -o "$build/timeline.svg"
 
-say "the plan is in $build/plan.json"
+say "the plan is in $build/plan.json, its picture in $build/timeline.svg"
