@@ -213,6 +213,7 @@ static weft_status run(annealer *a, const weft_i_anneal_options *options, weft_i
 {
     weft_status status = WEFT_STATUS_OK;
     double from = weft_i_budget_used(budget), part = 0, offered = 0, pass = mean_pass(&a->net);
+    if (from >= options->until) return WEFT_STATUS_OK; /* a slow start took the time */
     while (status == WEFT_STATUS_OK && part < 1 && a->best_ns > options->bound_ns) {
         double heat = pass * options->hot * pow(options->cold / options->hot, part);
         for (int i = 0; i < MOVES_PER_LOOK; i++)
