@@ -32,10 +32,10 @@ BEYOND_A_SCHEMA = {
 }
 
 SHIPPED = {
-    "model": "profiles/data/models/*.json",
-    "cluster": "profiles/data/clusters/*.json",
-    "recipe": "profiles/data/recipes/*.json",
-    "batch": "examples/batches/*.jsonl",
+    "model": ["profiles/data/models/*.json", "examples/models/*.json"],
+    "cluster": ["profiles/data/clusters/*.json"],
+    "recipe": ["profiles/data/recipes/*.json"],
+    "batch": ["examples/batches/*.jsonl"],
 }
 
 
@@ -92,7 +92,7 @@ def check_kind(root, schema_path):
         expected = not path.stem.startswith("bad_") or path.stem in beyond
         if is_accepted(validator, path) != expected:
             yield f"{kind}/{path.name}: {'refused' if expected else 'accepted'} by its schema"
-    for path in sorted(root.glob(SHIPPED[kind])) if kind in SHIPPED else []:
+    for path in (path for glob in SHIPPED.get(kind, []) for path in sorted(root.glob(glob))):
         if not is_accepted(validator, path):
             yield f"{kind}/{path.name}: refused by its schema"
     for name in sorted(beyond - {path.stem for path in files}):
