@@ -115,14 +115,34 @@ static weft_status name_inputs(const weft_i_attempt *a, weft_error *error, weft_
     return status ? weft_i_no_memory(error) : status;
 }
 
-static const char *method_of(const weft_i_attempt *a)
+/* "search from dual-queue": what the slowest replica's order began as. */
+static const char *method_of(const weft_i_attempt *a, weft_i_arena *arena)
 {
     const weft_solution *slowest = &a->solutions[0];
     for (int32_t r = 1; r < a->n_replicas; r++) {
         if (a->solutions[r].time.pipeline_ns > slowest->time.pipeline_ns)
             slowest = &a->solutions[r];
     }
-    return slowest->method;
+    return weft_i_arena_printf(arena, "search from %s", slowest->method);
+}
+
+/* The layout's shared tensors, copied into the plan. */
+static weft_status copy_shared(const weft_layout *layout, weft_plan *plan, weft_error *error)
+{
+    weft_i_arena *arena = weft_i_plan_arena(plan);
+    weft_shared *shared = weft_i_new(arena, weft_shared, layout->n_shared);
+    for (int32_t i = 0; shared && i < layout->n_shared; i++) {
+        const weft_shared *from = &layout->shared[i];
+        shared[i] = *from;
+        shared[i].name = weft_i_arena_string(arena, from->name);
+        shared[i].chunks =
+            weft_i_arena_copy(arena, from->chunks, (size_t)from->n_chunks * sizeof *from->chunks);
+        if (!shared[i].name || !shared[i].chunks) shared = NULL;
+    }
+    if (!shared) return weft_i_no_memory(error);
+    plan->shared = shared;
+    plan->n_shared = layout->n_shared;
+    return WEFT_STATUS_OK;
 }
 
 weft_status weft_i_attempt_plan(const weft_i_attempt *attempt, const char *method,
@@ -138,13 +158,14 @@ weft_status weft_i_attempt_plan(const weft_i_attempt *attempt, const char *metho
     if (!status) {
         plan->seed = (uint64_t)attempt->options->seed;
         plan->objective = attempt->options->objective;
-        plan->method =
-            weft_i_arena_string(weft_i_plan_arena(plan), method ? method : method_of(attempt));
+        weft_i_arena *arena = weft_i_plan_arena(plan);
+        plan->method = method ? weft_i_arena_string(arena, method) : method_of(attempt, arena);
         if (!plan->method) status = weft_i_no_memory(error);
     }
     if (!status && attempt->plan_case) {
         fill_utilization(attempt, plan);
         status = name_inputs(attempt, error, plan);
+        if (!status) status = copy_shared(attempt->layout, plan, error);
     }
     if (!status) status = weft_plan_check(plan, error, NULL);
     if (status)
