@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "plan/actions_json.h"
 #include "plan/pipeline_json.h"
 #include "plan/plan_json.h"
 #include "plan/plan_own.h"
@@ -145,70 +146,6 @@ static void read_shared(weft_i_reader *reader, const weft_i_json *in, void *out)
         weft_i_read_int32s(reader, in, "chunks", at->plan->n_chunks - 1, &shared->n_chunks);
 }
 
-/* How many things of the kind there are that an action's operand can number. */
-static int32_t n_operands(const place *at, weft_operand operand)
-{
-    switch (operand) {
-    case WEFT_OPERAND_STAGE:
-        return at->pipeline->problem.n_stages;
-    case WEFT_OPERAND_EDGE:
-        return at->pipeline->problem.n_edges;
-    case WEFT_OPERAND_CHUNK:
-        return at->plan->n_chunks;
-    case WEFT_OPERAND_NONE:
-        break;
-    }
-    return 0;
-}
-
-#define ACTION_WORD(name, text, operand) "|" text
-static const char action_words[] = WEFT_ACTION_LIST(ACTION_WORD);
-#undef ACTION_WORD
-
-/* ["isend",3,0]: kind, operand and, of messages, a group. */
-static void read_action(weft_i_reader *reader, const weft_i_json *in, void *out)
-{
-    weft_action *action = out;
-    action->group = -1;
-    size_t n;
-    int kind;
-    reader->status = weft_i_json_array(in, 1, 3, reader->error, &n);
-    if (reader->status != WEFT_STATUS_OK) return;
-    weft_i_json item = weft_i_json_item(in, 0);
-    reader->status = weft_i_json_choice(&item, action_words + 1, reader->error, &kind);
-    if (reader->status != WEFT_STATUS_OK) return;
-    action->kind = (weft_action_kind)kind;
-    weft_operand operand = weft_action_operand(action->kind);
-    bool has_operand = operand != WEFT_OPERAND_NONE;
-    size_t least = has_operand ? 2 : 1, most = operand == WEFT_OPERAND_EDGE ? 3 : least;
-    reader->status = weft_i_json_array(in, least, most, reader->error, &n);
-    if (has_operand && n > 1) {
-        item = weft_i_json_item(in, 1);
-        int32_t max = n_operands(reader->context, operand) - 1;
-        action->operand = (int32_t)weft_i_read_int(reader, &item, 0, max);
-    }
-    if (n > 2) {
-        item = weft_i_json_item(in, 2);
-        action->group = (int32_t)weft_i_read_int(reader, &item, 0, INT32_MAX);
-    }
-}
-
-/* One time of each action. */
-static void read_times(weft_i_reader *reader, const weft_i_json *in, const char *key,
-                       const weft_rank_actions *rank, size_t offset)
-{
-    weft_i_json array;
-    size_t n = (size_t)rank->n_actions;
-    if (reader->status != WEFT_STATUS_OK || !weft_i_json_get(in, key, &array)) return;
-    reader->status = weft_i_json_array(&array, n, n, reader->error, &n);
-    if (reader->status != WEFT_STATUS_OK) return;
-    for (size_t i = 0; i < n; i++) {
-        weft_i_json item = weft_i_json_item(&array, i);
-        int64_t time = weft_i_read_int(reader, &item, 0, WEFT_INT_MAX);
-        memcpy((char *)&rank->actions[i] + offset, &time, sizeof(time));
-    }
-}
-
 static void read_rank(weft_i_reader *reader, const weft_i_json *in, void *out)
 {
     static const weft_i_json_field fields[] = {
@@ -216,12 +153,11 @@ static void read_rank(weft_i_reader *reader, const weft_i_json *in, void *out)
         {WEFT_I_FIELD_OTHER("start_ns"), REQUIRED},
         {WEFT_I_FIELD_OTHER("end_ns"), REQUIRED},
     };
-    weft_rank_actions *rank = out;
+    const place *at = reader->context;
+    const weft_problem *problem = &at->pipeline->problem;
+    const weft_i_operands operands = {problem->n_stages, problem->n_edges, at->plan->n_chunks};
     READ_OBJECT(reader, in, fields, NULL);
-    rank->actions = weft_i_read_array(reader, in, "actions", sizeof(weft_action), read_action,
-                                      &rank->n_actions);
-    read_times(reader, in, "start_ns", rank, offsetof(weft_action, start_ns));
-    read_times(reader, in, "end_ns", rank, offsetof(weft_action, end_ns));
+    weft_i_read_actions(reader, in, &operands, out);
 }
 
 static const weft_i_json_field pipeline_fields[] = {

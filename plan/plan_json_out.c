@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json_out.h"
+#include "plan/actions_json.h"
 #include "plan/pipeline_json.h"
 #include "plan/plan_json.h"
 
@@ -78,39 +79,10 @@ static void write_shared(weft_i_json_out *out, const weft_plan *plan)
     weft_i_json_close_array(out);
 }
 
-static void write_action(weft_i_json_out *out, const weft_action *action)
-{
-    weft_i_json_open_array(out);
-    weft_i_json_put_string(out, weft_action_name(action->kind));
-    weft_operand operand = weft_action_operand(action->kind);
-    if (operand != WEFT_OPERAND_NONE) weft_i_json_put_int(out, action->operand);
-    if (operand == WEFT_OPERAND_EDGE && action->group >= 0) {
-        weft_i_json_put_int(out, action->group);
-    }
-    weft_i_json_close_array(out);
-}
-
 static void write_rank(weft_i_json_out *out, const weft_rank_actions *rank)
 {
     weft_i_json_open_object(out);
-    weft_i_json_compact(out);
-    weft_i_json_key(out, "actions");
-    weft_i_json_open_array(out);
-    for (int32_t a = 0; a < rank->n_actions; a++)
-        write_action(out, &rank->actions[a]);
-    weft_i_json_close_array(out);
-    weft_i_json_compact(out);
-    weft_i_json_key(out, "start_ns");
-    weft_i_json_open_array(out);
-    for (int32_t a = 0; a < rank->n_actions; a++)
-        weft_i_json_put_int(out, rank->actions[a].start_ns);
-    weft_i_json_close_array(out);
-    weft_i_json_compact(out);
-    weft_i_json_key(out, "end_ns");
-    weft_i_json_open_array(out);
-    for (int32_t a = 0; a < rank->n_actions; a++)
-        weft_i_json_put_int(out, rank->actions[a].end_ns);
-    weft_i_json_close_array(out);
+    weft_i_write_actions(out, rank);
     weft_i_json_close_object(out);
 }
 
