@@ -18,9 +18,11 @@
 #include "weft/problem.h"
 #include "weft/recipe.h"
 #include "weft/report.h"
+#include "weft/run.h"
 #include "weft/search.h"
 #include "weft/show.h"
 #include "weft/status.h"
+#include "weft/timeline.h"
 #include "weft/version.h"
 
 #endif
