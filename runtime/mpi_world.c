@@ -1,0 +1,241 @@
+/* runtime/mpi_world.c - see mpi_world.h. Not: clocks (mpi_clock.c), messages of a plan
+ * (mpi_transport.c), breaking off (mpi_farewell.c). */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/threads.h"
+#include "runtime/mpi_own.h"
+
+enum { LOOK_NS = 200000 }; /* between looks at what takes long */
+
+static volatile sig_atomic_t got_signal;
+
+static void note_signal(int number)
+{
+    got_signal = number;
+}
+
+/* mpirun sends SIGTERM to all when a process of the run has died: there is a second left to find
+ * out which. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = note_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+weft_status weft_i_mpi_check(int code, const char *what, weft_error *error)
+{
+    if (code == MPI_SUCCESS) return WEFT_STATUS_OK;
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0;
+    MPI_Error_string(code, text, &length);
+    return weft_i_fail(error, WEFT_STATUS_FAILED, "%s: %s", what, text);
+}
+
+/* A communicator of its own, which returns errors. */
+static weft_status duplicate(MPI_Comm *out_comm, weft_error *error)
+{
+    int code = MPI_Comm_dup(MPI_COMM_WORLD, out_comm);
+    if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(*out_comm, MPI_ERRORS_RETURN);
+    return weft_i_mpi_check(code, "cannot make a communicator", error);
+}
+
+weft_status weft_i_world_listen(weft_i_world *world, weft_error *error)
+{
+    world->heard_from = -1;
+    int code = MPI_Irecv(&world->incoming, (int)sizeof(world->incoming), MPI_BYTE, MPI_ANY_SOURCE,
+                         0, world->farewells, &world->listening);
+    return weft_i_mpi_check(code, "cannot post a receive", error);
+}
+
+static weft_status set_up(weft_i_world *world, weft_error *error)
+{
+    int length = 0;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_size(MPI_COMM_WORLD, &world->n_processes);
+    MPI_Comm_rank(MPI_COMM_WORLD, &world->process);
+    MPI_Get_processor_name(world->host, &length);
+    weft_status status = duplicate(&world->all, error);
+    if (status == WEFT_STATUS_OK) status = duplicate(&world->farewells, error);
+    if (status == WEFT_STATUS_OK) status = weft_i_world_listen(world, error);
+    return status;
+}
+
+weft_status weft_i_world_begin(int *argc, char ***argv, weft_error *error, weft_i_world **out_world)
+{
+    weft_i_world *world = weft_i_alloc(1, sizeof(*world));
+    if (!world) return weft_i_no_memory(error);
+    *world = (weft_i_world){.all = MPI_COMM_NULL,
+                            .farewells = MPI_COMM_NULL,
+                            .pipeline = MPI_COMM_NULL,
+                            .replicas = MPI_COMM_NULL,
+                            .n_replicas = 1,
+                            .timeout_ns = INT64_C(60000000000),
+                            .phase = "the start",
+                            .since_ns = weft_i_now_ns(),
+                            .heard_from = -1,
+                            .listening = MPI_REQUEST_NULL};
+    weft_status status = weft_i_mpi_check(MPI_Init(argc, argv), "cannot start MPI", error);
+    if (status == WEFT_STATUS_OK) status = set_up(world, error);
+    if (status != WEFT_STATUS_OK) {
+        free(world);
+        return status;
+    }
+    catch_signals();
+    *out_world = world;
+    return status;
+}
+
+static void free_comm(MPI_Comm *comm)
+{
+    if (*comm != MPI_COMM_NULL) MPI_Comm_free(comm);
+}
+
+void weft_i_world_end(weft_i_world *world)
+{
+    if (!world) return;
+    if (world->listening != MPI_REQUEST_NULL) {
+        MPI_Cancel(&world->listening);
+        MPI_Wait(&world->listening, MPI_STATUS_IGNORE);
+    }
+    free_comm(&world->replicas);
+    free_comm(&world->pipeline);
+    free_comm(&world->farewells);
+    free_comm(&world->all);
+    MPI_Finalize();
+    free(world);
+}
+
+int32_t weft_i_world_size(const weft_i_world *world)
+{
+    return world->n_processes;
+}
+
+int32_t weft_i_world_process(const weft_i_world *world)
+{
+    return world->process;
+}
+
+int32_t weft_i_world_rank(const weft_i_world *world)
+{
+    return world->process / world->n_replicas;
+}
+
+int32_t weft_i_world_replica(const weft_i_world *world)
+{
+    return world->process % world->n_replicas;
+}
+
+const char *weft_i_world_host(const weft_i_world *world)
+{
+    return world->host;
+}
+
+void weft_i_world_set_timeout(weft_i_world *world, int64_t timeout_ns)
+{
+    world->timeout_ns = timeout_ns;
+}
+
+weft_status weft_i_world_split(weft_i_world *world, int32_t n_replicas, weft_error *error)
+{
+    world->n_replicas = n_replicas;
+    int rank = weft_i_world_rank(world), replica = weft_i_world_replica(world);
+    int code = MPI_Comm_split(world->all, replica, rank, &world->pipeline);
+    if (code == MPI_SUCCESS) code = MPI_Comm_split(world->all, rank, replica, &world->replicas);
+    return weft_i_mpi_check(code, "cannot split the processes into replicas", error);
+}
+
+bool weft_i_world_is_signalled(void)
+{
+    return got_signal != 0;
+}
+
+bool weft_i_world_has_words(weft_i_world *world)
+{
+    if (world->heard_from >= 0) return true;
+    int heard = 0;
+    MPI_Status status;
+    if (MPI_Test(&world->listening, &heard, &status) == MPI_SUCCESS && heard)
+        world->heard_from = status.MPI_SOURCE;
+    return world->heard_from >= 0;
+}
+
+bool weft_i_world_goes_on(weft_i_world *world)
+{
+    return !weft_i_world_has_words(world) && !weft_i_world_is_signalled();
+}
+
+bool weft_i_world_watch(void *context, const weft_run_action *action, int64_t since_ns)
+{
+    weft_i_world *world = context;
+    world->phase = NULL;
+    world->action = *action;
+    world->since_ns = weft_i_now_ns() - since_ns;
+    return weft_i_world_goes_on(world);
+}
+
+weft_status weft_i_world_wait(weft_i_world *world, const char *phase, MPI_Request *request,
+                              weft_error *error)
+{
+    world->phase = phase;
+    world->since_ns = weft_i_now_ns();
+    for (;;) {
+        int done = 0;
+        weft_status status =
+            weft_i_mpi_check(MPI_Test(request, &done, MPI_STATUS_IGNORE), phase, error);
+        if (status != WEFT_STATUS_OK || done) return status;
+        if (!weft_i_world_goes_on(world))
+            return weft_i_fail(error, WEFT_STATUS_INTERRUPTED, "%s: interrupted", phase);
+        int64_t waited_ns = weft_i_now_ns() - world->since_ns;
+        if (world->timeout_ns > 0 && waited_ns > world->timeout_ns) {
+            return weft_i_fail(error, WEFT_STATUS_LIMIT, "%s: not done after %.1f s", phase,
+                               (double)waited_ns / 1e9);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    }
+}
+
+weft_status weft_i_world_broadcast(weft_i_world *world, void *data, int32_t n_bytes,
+                                   weft_error *error)
+{
+    MPI_Request request;
+    int code = MPI_Ibcast(data, n_bytes, MPI_BYTE, 0, world->all, &request);
+    weft_status status = weft_i_mpi_check(code, "broadcast", error);
+    if (status != WEFT_STATUS_OK) return status;
+    return weft_i_world_wait(world, "a broadcast", &request, error);
+}
+
+weft_status weft_i_world_largest(weft_i_world *world, int64_t *values, int32_t n, weft_error *error)
+{
+    MPI_Request request;
+    int code = MPI_Iallreduce(MPI_IN_PLACE, values, n, MPI_INT64_T, MPI_MAX, world->all, &request);
+    weft_status status = weft_i_mpi_check(code, "reduction", error);
+    if (status != WEFT_STATUS_OK) return status;
+    return weft_i_world_wait(world, "waiting for all ranks between steps", &request, error);
+}
+
+weft_status weft_i_world_gather(weft_i_world *world, const void *data, int32_t n_bytes,
+                                const int32_t *counts, weft_error *error, void *all)
+{
+    MPI_Request request;
+    int *places = NULL;
+    if (world->process == 0) {
+        places = weft_i_alloc((size_t)world->n_processes, sizeof(*places));
+        if (!places) return weft_i_no_memory(error);
+        for (int p = 1; p < world->n_processes; p++)
+            places[p] = places[p - 1] + counts[p - 1];
+    }
+    int code = MPI_Igatherv(data, n_bytes, MPI_BYTE, all, counts, places, MPI_BYTE, 0, world->all,
+                            &request);
+    weft_status status = weft_i_mpi_check(code, "gathering", error);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_world_wait(world, "gathering what was measured", &request, error);
+    free(places);
+    return status;
+}

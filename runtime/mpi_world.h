@@ -1,0 +1,56 @@
+/* runtime/mpi_world.h - the processes of a run: who is which rank, and what they do together
+ * between steps. MPI is known to runtime/mpi_*.c alone.
+ *
+ * Nothing here blocks for ever: a wait ends with LIMIT after the time limit, and with INTERRUPTED
+ * when a signal has come or another process breaks off. After a failure call
+ * weft_i_world_farewell. */
+#ifndef WEFT_RUNTIME_MPI_WORLD_H
+#define WEFT_RUNTIME_MPI_WORLD_H
+
+#include "weft/run.h"
+
+typedef struct weft_i_world weft_i_world;
+
+/* Start MPI. FAILED or NO_MEMORY where that cannot be. */
+weft_status weft_i_world_begin(int *argc, char ***argv, weft_error *error,
+                               weft_i_world **out_world);
+/* Stop MPI after all went well, or wrong everywhere alike. */
+void weft_i_world_end(weft_i_world *world);
+
+int32_t weft_i_world_size(const weft_i_world *world);
+int32_t weft_i_world_process(const weft_i_world *world); /* this one, from 0 */
+void weft_i_world_set_timeout(weft_i_world *world, int64_t timeout_ns);
+
+/* Process p is rank p / n_replicas of replica p % n_replicas: neighbours in a pipeline are as far
+ * apart as the layout has them (docs/formats.md, weft.layout). */
+weft_status weft_i_world_split(weft_i_world *world, int32_t n_replicas, weft_error *error);
+int32_t weft_i_world_rank(const weft_i_world *world);
+int32_t weft_i_world_replica(const weft_i_world *world);
+
+/* Everybody gets process 0's bytes. */
+weft_status weft_i_world_broadcast(weft_i_world *world, void *data, int32_t n_bytes,
+                                   weft_error *error);
+/* Everybody gets the largest of all. */
+weft_status weft_i_world_largest(weft_i_world *world, int64_t *values, int32_t n,
+                                 weft_error *error);
+/* Process 0 gets everybody's n bytes, counts[p] from process p, one after another; `counts` and
+ * `all` are NULL elsewhere. */
+weft_status weft_i_world_gather(weft_i_world *world, const void *data, int32_t n_bytes,
+                                const int32_t *counts, weft_error *error, void *all);
+
+/* Of this process's clock less process 0's, by ping-pong; the true one is within *out_error_ns. */
+weft_status weft_i_world_clock(weft_i_world *world, weft_error *error, int64_t *out_offset_ns,
+                               int64_t *out_error_ns);
+
+/* Name of this process's machine. */
+const char *weft_i_world_host(const weft_i_world *world);
+
+/* A weft_run_options.watch with the world as context. */
+bool weft_i_world_watch(void *world, const weft_run_action *action, int64_t since_ns);
+
+/* Tell the others what went wrong here, hear what they know, have one process print the line that
+ * says it, and end. Does not return. */
+_Noreturn void weft_i_world_farewell(weft_i_world *world, weft_status status,
+                                     const weft_error *error);
+
+#endif
