@@ -66,6 +66,20 @@ static void add_up(const weft_pipeline *pipeline, double *busy, int64_t *reduced
     }
 }
 
+/* A file of some replicas: the prediction is of them all, so that theirs can only be no longer. */
+static bool check_part(weft_i_verify *check, int64_t longest_ns)
+{
+    const weft_prediction *predicted = &check->plan->predicted;
+    if (predicted->bubble < 0 || predicted->bubble >= 1) {
+        return weft_i_violate(check, "time", -1, -1, -1,
+                              "predicted.bubble is %.12g, expected 0 or more and less than 1",
+                              predicted->bubble);
+    }
+    return is_bound(check, -1, "the longest pipeline with its tail and the optimizer",
+                    longest_ns + predicted->reduce_tail_ns + predicted->optimizer_ns,
+                    "predicted.step_ns", predicted->step_ns);
+}
+
 static bool check_prediction(weft_i_verify *check)
 {
     const weft_plan *plan = check->plan;
@@ -77,6 +91,7 @@ static bool check_prediction(weft_i_verify *check)
             longest_ns = plan->pipelines[p].pipeline_ns;
         add_up(&plan->pipelines[p], &busy, &reduced_ns);
     }
+    if (plan->n_pipelines < plan->parallel.dp) return check_part(check, longest_ns);
     int64_t tail_ns = reduced_ns > longest_ns ? reduced_ns - longest_ns : 0;
     double slots = (double)plan->n_pipelines * plan->parallel.pp * (double)longest_ns;
     double bubble = slots > 0 ? 1 - busy / slots : 0;
