@@ -23,6 +23,7 @@ extern const cli_command cli_commands[]; /* ends with a NULL name */
 int cmd_check(const cli_command *command, int argc, char **argv);
 int cmd_compare(const cli_command *command, int argc, char **argv);
 int cmd_emulate(const cli_command *command, int argc, char **argv);
+int cmd_export(const cli_command *command, int argc, char **argv);
 int cmd_help(const cli_command *command, int argc, char **argv);
 int cmd_partition(const cli_command *command, int argc, char **argv);
 int cmd_plan(const cli_command *command, int argc, char **argv);

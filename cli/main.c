@@ -14,6 +14,8 @@ const cli_command cli_commands[] = {
     {"partition", "--model M --cluster C --batch B  [flags]", "make a layout for a whole run",
      cmd_partition},
     {"show", "PLAN [flags]", "draw a plan in the terminal or as an SVG picture", cmd_show},
+    {"export", "--format chrome|torch-csv PLAN [flags]", "write a plan in another tool's format",
+     cmd_export},
     {"check", "PLAN [flags]", "decide whether a plan keeps every rule", cmd_check},
     {"help", "[COMMAND]", "list the commands, or the flags of one", cmd_help},
     {"version", "", "print the version", cmd_version},

@@ -1,0 +1,44 @@
+/* cli/cmd_export.c - weft export: a plan in another tool's format. */
+#include "cli/cli.h"
+
+#include <stddef.h>
+
+typedef struct export_flags {
+    const char *output;
+    int64_t replica;
+    int format; /* place in the choices */
+} export_flags;
+
+enum { FORMAT_NONE = -1, FORMAT_CHROME, FORMAT_TORCH_CSV };
+
+static const weft_option export_table[] = {
+    {"format", WEFT_OPTION_ENUM, offsetof(export_flags, format), 0, 0, "chrome|torch-csv", "FORMAT",
+     "trace events for Perfetto, or a schedule of torch.distributed.pipelining"},
+    {"output", WEFT_OPTION_STRING, offsetof(export_flags, output), 0, 0, NULL, "FILE",
+     "write there (default: stdout)"},
+    {"replica", WEFT_OPTION_INT, offsetof(export_flags, replica), 0, 65535, NULL, "R",
+     "the replica, for torch-csv (default: the only one)"},
+};
+
+int cmd_export(const cli_command *command, int argc, char **argv)
+{
+    export_flags flags = {.output = "-", .replica = -1, .format = FORMAT_NONE};
+    const cli_group group = {"flags", export_table, sizeof export_table / sizeof export_table[0],
+                             &flags};
+    const char *file = NULL;
+    int n_words = 0, code = cli_parse(command, argc, argv, &group, 1, &file, 1, &n_words);
+    if (code >= 0) return code;
+    if (n_words == 0) return cli_usage(command, "no plan given");
+    if (flags.format == FORMAT_NONE) return cli_usage(command, "no --format given");
+    if (flags.format == FORMAT_CHROME && flags.replica >= 0)
+        return cli_usage(command, "--replica goes with --format torch-csv");
+    weft_error error = {0};
+    weft_plan *plan = NULL;
+    if (weft_plan_read(file, &error, &plan)) return cli_fail(&error);
+    weft_status status =
+        flags.format == FORMAT_CHROME
+            ? weft_export_chrome(plan, flags.output, &error)
+            : weft_export_torch_csv(plan, (int32_t)flags.replica, flags.output, &error);
+    weft_plan_free(plan);
+    return status ? cli_fail(&error) : 0;
+}
