@@ -111,11 +111,15 @@ typedef struct weft_cluster {
     void *owner;
 } weft_cluster;
 
-/* Load a shipped cluster ("h800"), or a weft.cluster file, with overrides after a colon:
- * "h800:nodes=4,nics=8". A name that is also a file means the file. Free *out_cluster. */
+/* Load a shipped cluster ("h800"), or a weft.cluster file, with overrides after the last colon:
+ * "h800:nodes=4,nics=8". A name that is also a file means the file. docs/formats.md has the keys of
+ * both. USAGE for an unknown name and a wrong override, IO, BAD_INPUT with file, line and path,
+ * NO_MEMORY. Free *out_cluster with weft_cluster_free. Thread-safe. */
 WEFT_API weft_status weft_cluster_load(const char *name, weft_error *error,
                                        weft_cluster **out_cluster);
 WEFT_API void weft_cluster_free(weft_cluster *cluster);
+
+/* Names of the shipped clusters; NULL past the last. */
 WEFT_API const char *weft_cluster_shipped(size_t index);
 
 /* Put the stack of that name in force. USAGE where the cluster has none, with those it has. */

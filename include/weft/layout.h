@@ -38,12 +38,17 @@ typedef struct weft_layout {
     void *owner;
 } weft_layout;
 
+/* Read a weft.layout file ("-" = stdin). IO, BAD_INPUT with file, line and path, NO_MEMORY. Free
+ * *out_layout with weft_layout_free. */
 WEFT_API weft_status weft_layout_read(const char *file, weft_error *error,
                                       weft_layout **out_layout);
+/* Write a weft.layout file ("-" = stdout), complete or not at all; byte counts of chunks are left
+ * out. IO. */
 WEFT_API weft_status weft_layout_write(const weft_layout *layout, const char *file,
                                        weft_error *error);
-/* Every layer of every module of `n_layers` (n_modules counts) is in one chunk, ranks are in range,
- * segments in order. The readers call it with n_layers NULL: then only what needs no model. */
+/* Check the rules of docs/formats.md: every layer of every module of `n_layers` (n_modules counts)
+ * is in one chunk, ranks are in range, segments in order. The readers call it with n_layers NULL:
+ * then only what needs no model. BAD_INPUT names the first broken rule by its JSON path. */
 WEFT_API weft_status weft_layout_check(const weft_layout *layout, const int32_t *n_layers,
                                        weft_error *error);
 WEFT_API void weft_layout_free(weft_layout *layout);

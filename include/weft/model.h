@@ -44,6 +44,7 @@ typedef enum weft_layer_kind {
         WEFT_N_LAYERS
 } weft_layer_kind;
 
+/* Name of a kind as in JSON, "transformer"; "?" for an unknown value. Static storage. */
 WEFT_API const char *weft_layer_name(weft_layer_kind kind);
 
 typedef enum weft_mlp { WEFT_MLP_GELU, WEFT_MLP_SWIGLU } weft_mlp;
@@ -164,7 +165,9 @@ typedef struct weft_model {
 } weft_model;
 
 /* Load a shipped model ("vlm-s"), "gpt:layers=96,hidden=12288,heads=96,seq=2048,vocab=51200", or a
- * weft.model file; a name that is also a file means the file. Free *out_model. */
+ * weft.model file; a name that is also a file means the file. docs/formats.md has the keys and the
+ * rules. USAGE for an unknown name and a wrong line, IO, BAD_INPUT with file, line and path,
+ * NO_MEMORY. Free *out_model with weft_model_free. Thread-safe. */
 WEFT_API weft_status weft_model_load(const char *name, weft_error *error, weft_model **out_model);
 WEFT_API void weft_model_free(weft_model *model);
 
@@ -172,7 +175,8 @@ WEFT_API void weft_model_free(weft_model *model);
 WEFT_API const char *weft_model_shipped(size_t index);
 
 /* Parameters of layers first..first+n-1 of a module, before TP; `trained`: only those with a
- * gradient. */
+ * gradient. Biases, norms and low-rank adapters count; a tied head's matrix does not, and
+ * embeddings of positions are in no layer. Exact. */
 WEFT_API int64_t weft_model_parameters(const weft_model *model, int32_t module, int32_t first,
                                        int32_t n, bool trained);
 

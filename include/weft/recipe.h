@@ -74,7 +74,9 @@ typedef struct weft_recipe {
 
 /* The defaults: bfloat16 with float32 master weights, Adam (18 bytes a parameter), sequence 8192,
  * 48 images, first fit, flash attention, sequence parallel, all memory strategies. The name of a
- * set-up's recipe is that of its model. NULL name: the recipe of defaults. Free *out_recipe. */
+ * set-up's recipe is that of its model. NULL name: the recipe of defaults. USAGE for an unknown
+ * name, IO, BAD_INPUT with file, line and path, NO_MEMORY. Free *out_recipe with weft_recipe_free.
+ */
 WEFT_API weft_status weft_recipe_load(const char *name, weft_error *error,
                                       weft_recipe **out_recipe);
 /* The recipe that goes with a model: the shipped one of its name, else the defaults. Free
@@ -82,6 +84,8 @@ WEFT_API weft_status weft_recipe_load(const char *name, weft_error *error,
 WEFT_API weft_status weft_recipe_of_model(const weft_model *model, weft_error *error,
                                           weft_recipe **out_recipe);
 WEFT_API void weft_recipe_free(weft_recipe *recipe);
+
+/* Names of the shipped recipes; NULL past the last. */
 WEFT_API const char *weft_recipe_shipped(size_t index);
 
 /* A changed copy is made by loading, then changing fields; strings stay the caller's. `overrides`

@@ -10,6 +10,7 @@ usage: schemas.py [ROOT]        status 77 without the Python package jsonschema
 """
 import json
 import pathlib
+import re
 import sys
 
 try:
@@ -26,7 +27,7 @@ BEYOND_A_SCHEMA = {
     "model": """edge_back edge_layer edge_layers edge_layers_far edge_module edge_width experts
         feeds_nothing heads kv_heads lora mamba merge merge_huge modality parameters pixels rows
         same_name size tied tiles video width window""",
-    "cluster": "attention_order gemm_order group_order level_last level_order reserved stack_twice",
+    "cluster": "attention_order gemm_order group_order level_last level_order reserved stack_twice stack_twice",
     "recipe": "none_allowed",
     "layout": """devices direction gap module no_slot overflow rank same segment shared slot""",
 }
@@ -99,12 +100,23 @@ def check_kind(root, schema_path):
         yield f"{kind}/{name}.json: listed here and not there"
 
 
+def check_examples(root):
+    """Examples of docs/formats.md that are whole files keep their schemas."""
+    for block in re.findall(r"```json\n(.*?)```", (root / "docs/formats.md").read_text(), re.S):
+        kind = re.search(r'"format": "(weft\.[a-z]+)"', block)
+        schema = root / f"docs/schema/{kind.group(1)}.json" if kind else None
+        if schema and not Draft202012Validator(json.loads(schema.read_text())).is_valid(
+                json.loads(block)):
+            yield f"docs/formats.md: the example of {kind.group(1)} is refused by its schema"
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
     if root.is_file():
         root = root.parents[2]
     wrong = [line for path in sorted((root / "docs/schema").glob("*.json"))
              for line in check_kind(root, path)]
+    wrong += check_examples(root)
     print("\n".join(wrong))
     sys.exit(1 if wrong else 0)
 
