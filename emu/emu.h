@@ -30,8 +30,7 @@ typedef struct weft_i_work {
     int32_t n_spans;
 } weft_i_work;
 
-/* Uniform memory strategies, leanest last: index = place among a stage's candidates where all three
- * are allowed. */
+/* Memory strategies of a layer, leanest last. */
 typedef enum weft_i_strategy {
     WEFT_I_STRATEGY_NONE,
     WEFT_I_STRATEGY_SELECTIVE,
@@ -61,6 +60,15 @@ weft_backward weft_i_emu_backward(const weft_i_emu *emu, int32_t module, int32_t
 weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
                              const weft_i_work *work, weft_i_strategy strategy, weft_error *error,
                              weft_i_stage_cost *out_cost);
+
+/* The same with a strategy for each layer, n of them. The two agree where all are equal. */
+weft_status weft_i_emu_stage_mixed(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
+                                   const weft_i_work *work, const weft_i_strategy *strategies,
+                                   weft_error *error, weft_i_stage_cost *out_cost);
+
+/* Whether layers a..a+n-1 of a module cost what layers b..b+n-1 do, one by one, on any work. */
+bool weft_i_emu_layers_equal(const weft_i_emu *emu, int32_t module, int32_t a, int32_t b,
+                             int32_t n);
 
 /* Bytes per device of parameters, gradients and optimizer state, and of the gradients to reduce. A
  * tied head counts as a copy where pp > 1: on the embedding's own rank it costs nothing. */

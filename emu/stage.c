@@ -153,33 +153,52 @@ static double context_of(const weft_i_work *work)
     return context;
 }
 
-weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
-                             const weft_i_work *work, weft_i_strategy strategy, weft_error *error,
-                             weft_i_stage_cost *out_cost)
+/* The layer at hand: asked for anew only where it differs from the one before. */
+typedef struct pricer {
+    weft_i_emu *emu;
+    const weft_i_work *work;
+    double context; /* tokens of the condition in all */
+    int32_t class;  /* -1 = none yet */
+    weft_i_strategy strategy;
+    weft_i_core_sums core;
+    weft_i_sums sums;
+    weft_i_layer_price price;
+    double flop, again; /* of the model, and repeated */
+    double condition;   /* bytes of it, at most */
+} pricer;
+
+static void price_layer(pricer *p, int32_t c, weft_i_strategy strategy)
+{
+    if (c == p->class && strategy == p->strategy) return;
+    const weft_i_class *class = &p->emu->classes[c];
+    if (c != p->class) {
+        p->core = ask_core(p->emu, class, p->work);
+        p->sums = ask_layer(p->emu, c, &p->core.load);
+        p->flop = weft_i_layer_model_flop(class, p->work, &p->core, p->context);
+        if (class->shape.backward == WEFT_BACKWARD_FULL)
+            p->condition = fmax(p->condition, (double)p->core.load.context *
+                                                  (double)class->shape.cross_hidden * 2);
+    }
+    p->price = weft_i_layer_price_of(&p->emu->machine, class, &p->sums, &p->core, strategy);
+    p->again = weft_i_layer_recompute_flop(class, p->work, &p->sums, &p->core, strategy);
+    p->class = c;
+    p->strategy = strategy;
+}
+
+/* `strategies` of the layers, `step` apart: 0 = one for all. */
+static weft_status price_stage(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
+                               const weft_i_work *work, const weft_i_strategy *strategies,
+                               int32_t step, weft_error *error, weft_i_stage_cost *out_cost)
 {
     weft_status status = check_question(emu, module, first, n, work, error);
     if (status != WEFT_STATUS_OK) return status;
     adder a = {0};
-    double context = context_of(work);
-    weft_i_layer_price cost = {0};
-    double flop = 0, again = 0, condition = 0;
-    for (int32_t l = first + n - 1, last = -1; work->tokens > 0 && l >= first; l--) {
-        int32_t c = emu->modules[module].classes[l];
-        const weft_i_class *class = &emu->classes[c];
-        if (c != last) {
-            weft_i_core_sums core = ask_core(emu, class, work);
-            weft_i_sums sums = ask_layer(emu, c, &core.load);
-            cost = weft_i_layer_price_of(&emu->machine, class, &sums, &core, strategy);
-            flop = weft_i_layer_model_flop(class, work, &core, context);
-            again = weft_i_layer_recompute_flop(class, work, &sums, &core, strategy);
-            last = c;
-            if (class->shape.backward == WEFT_BACKWARD_FULL)
-                condition = fmax(condition,
-                                 (double)core.load.context * (double)class->shape.cross_hidden * 2);
-        }
-        add_layer(&a, &cost, (weft_backward) class->shape.backward);
-        a.stage.model_flop += flop;
-        a.stage.recompute_flop += again;
+    pricer p = {.emu = emu, .work = work, .context = context_of(work), .class = -1};
+    for (int32_t l = first + n - 1; work->tokens > 0 && l >= first; l--) {
+        price_layer(&p, emu->modules[module].classes[l], strategies[(l - first) * step]);
+        add_layer(&a, &p.price, (weft_backward)emu->classes[p.class].shape.backward);
+        a.stage.model_flop += p.flop;
+        a.stage.recompute_flop += p.again;
         if (!is_in_range(&a.stage.cost))
             return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
                                "a stage of %d layers on %lld tokens takes more ns or bytes than "
@@ -187,11 +206,33 @@ weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int
                                n, (long long)work->tokens, (long long)WEFT_INT_MAX);
     }
     /* The layers read the same condition: it is saved once. */
-    a.stage.cost.saved_bytes += weft_i_whole_bytes(condition);
-    a.stage.cost.held_bytes += weft_i_whole_bytes(condition);
+    a.stage.cost.saved_bytes += weft_i_whole_bytes(p.condition);
+    a.stage.cost.held_bytes += weft_i_whole_bytes(p.condition);
     finish(&a, weft_i_emu_backward(emu, module, first, n));
     *out_cost = a.stage;
     return WEFT_STATUS_OK;
+}
+
+weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
+                             const weft_i_work *work, weft_i_strategy strategy, weft_error *error,
+                             weft_i_stage_cost *out_cost)
+{
+    return price_stage(emu, module, first, n, work, &strategy, 0, error, out_cost);
+}
+
+weft_status weft_i_emu_stage_mixed(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
+                                   const weft_i_work *work, const weft_i_strategy *strategies,
+                                   weft_error *error, weft_i_stage_cost *out_cost)
+{
+    return price_stage(emu, module, first, n, work, strategies, 1, error, out_cost);
+}
+
+bool weft_i_emu_layers_equal(const weft_i_emu *emu, int32_t module, int32_t a, int32_t b, int32_t n)
+{
+    const int32_t *classes = emu->modules[module].classes;
+    for (int32_t i = 0; i < n; i++)
+        if (classes[a + i] != classes[b + i]) return false;
+    return true;
 }
 
 weft_backward weft_i_emu_backward(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n)

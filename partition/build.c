@@ -67,9 +67,6 @@ static weft_status make_chunks(weft_i_builder *b)
         if (b->module_n[m] == 0) b->module_first[m] = c;
         of->local = b->module_n[m]++;
         of->backward = weft_i_emu_backward(b->emu, m, chunk->first_layer, chunk->layers);
-        for (int s = 0; s < WEFT_I_N_STRATEGIES; s++)
-            of->runs[s] =
-                (weft_memory_run){weft_i_strategy_name((weft_i_strategy)s), chunk->layers};
         chunk->state_bytes = weft_i_emu_state_bytes(b->emu, m, chunk->first_layer, chunk->layers);
         chunk->reduce_bytes = weft_i_emu_reduce_bytes(b->emu, m, chunk->first_layer, chunk->layers);
         chunk->reduce_ns =
@@ -178,8 +175,7 @@ static weft_status fill_stages(weft_i_builder *b, int32_t p, int32_t first_label
                                              .n_candidates = choice->n,
                                              .label = first_label + b->problem->chunks[c].segment};
         sums->model_flop += choice->model_flop;
-        memcpy(&sums->recompute_flop[(size_t)s * WEFT_I_N_STRATEGIES], choice->recompute_flop,
-               sizeof(choice->recompute_flop));
+        sums->recompute_flop[s] = choice->recompute_flop;
     }
     return WEFT_STATUS_OK;
 }
@@ -195,7 +191,7 @@ static weft_status make_stages(weft_i_builder *b, weft_i_problem_sums *sums)
                                INT32_MAX / 4);
     }
     b->problem->stages = weft_i_new(b->arena, weft_stage, n);
-    sums->recompute_flop = weft_i_new(b->arena, double, n *WEFT_I_N_STRATEGIES);
+    sums->recompute_flop = weft_i_new(b->arena, const double *, n);
     if (!b->problem->stages || !sums->recompute_flop) return weft_i_no_memory(b->error);
     b->problem->n_stages = (int32_t)n;
     weft_status status = WEFT_STATUS_OK;

@@ -8,15 +8,15 @@
 
 /* Sums over the whole problem that the schedule does not change. */
 typedef struct weft_i_problem_sums {
-    double model_flop;      /* forward and backward, all devices of the replica */
-    double *recompute_flop; /* of each stage and strategy: [stage * WEFT_I_N_STRATEGIES + k], may be
-                               NULL before the build; owned by the problem */
-    int64_t work_bound_ns;  /* all work at the fastest strategies / ranks: bounds every layout */
+    double model_flop;             /* forward and backward, all devices of the replica */
+    const double **recompute_flop; /* of each stage and candidate; owned by the problem */
+    int64_t work_bound_ns; /* all work at the fastest strategies / ranks: bounds every layout */
 } weft_i_problem_sums;
 
 /* Build the problem of replica `r`: sub-microbatches of at most B tokens (instances spread evenly,
- * one that is larger alone), stages with the allowed memory strategies as candidates (now = the
- * first), edges with bytes and times, static bytes and limits. Free with weft_problem_free. */
+ * one that is larger alone), stages with mixes of the allowed memory strategies as candidates, by
+ * saved bytes, most first (now = the first), edges with bytes and times, static bytes and limits.
+ * Free with weft_problem_free. */
 weft_status weft_i_problem_build(const weft_model *model, const weft_recipe *recipe,
                                  weft_i_emu *emu, const weft_layout *layout,
                                  const weft_i_packed *packed, int32_t r, weft_error *error,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "partition/mixes.h"
 
 enum { N_BUCKETS = 1 << 12 };
 
@@ -14,6 +15,14 @@ typedef struct known_work {
     struct known_work *next;
 } known_work;
 
+/* Layers of a chunk in classes of equal ones. */
+typedef struct chunk_shape {
+    int32_t twin;           /* the first chunk of the module with the same layers; itself = none */
+    int32_t *class_of;      /* of each layer */
+    int32_t *first, *count; /* of each class: a layer of it (of the module), how many */
+    int32_t n_classes;
+} chunk_shape;
+
 struct weft_i_stage_costs {
     const weft_model *model;
     weft_i_emu *emu;
@@ -22,11 +31,51 @@ struct weft_i_stage_costs {
     weft_i_arena *arena, *scratch;
     weft_i_strategy strategies[WEFT_I_N_STRATEGIES];
     int32_t n_strategies;
-    int32_t *n_chunks; /* of each module */
+    int32_t *n_chunks;   /* of each module */
+    chunk_shape *shapes; /* of each chunk */
     known_work *buckets[N_BUCKETS];
     known_work **works; /* by number, on the scratch arena in steps */
     int32_t n_works, works_cap;
 };
+
+static bool sort_layers(weft_i_stage_costs *costs, int32_t c)
+{
+    const weft_chunk *chunk = &costs->layout->chunks[c];
+    int32_t module = costs->chunks[c].module, n = chunk->layers;
+    chunk_shape *shape = &costs->shapes[c];
+    shape->class_of = weft_i_new(costs->scratch, int32_t, n);
+    shape->first = weft_i_new(costs->scratch, int32_t, n);
+    shape->count = weft_i_new(costs->scratch, int32_t, n);
+    if (!shape->class_of || !shape->first || !shape->count) return false;
+    for (int32_t l = 0; l < n; l++) {
+        int32_t layer = chunk->first_layer + l, k = 0;
+        while (k < shape->n_classes &&
+               !weft_i_emu_layers_equal(costs->emu, module, shape->first[k], layer, 1))
+            k++;
+        if (k == shape->n_classes) shape->first[shape->n_classes++] = layer;
+        shape->count[k]++;
+        shape->class_of[l] = k;
+    }
+    return true;
+}
+
+static bool make_shapes(weft_i_stage_costs *costs)
+{
+    const weft_chunk *chunks = costs->layout->chunks;
+    costs->shapes = weft_i_new(costs->scratch, chunk_shape, costs->layout->n_chunks);
+    if (!costs->shapes) return false;
+    for (int32_t c = 0; c < costs->layout->n_chunks; c++) {
+        int32_t twin = c - costs->chunks[c].local;
+        while (twin < c && (chunks[twin].layers != chunks[c].layers ||
+                            !weft_i_emu_layers_equal(costs->emu, costs->chunks[c].module,
+                                                     chunks[twin].first_layer,
+                                                     chunks[c].first_layer, chunks[c].layers)))
+            twin++;
+        costs->shapes[c].twin = twin;
+        if (twin == c && !sort_layers(costs, c)) return false;
+    }
+    return true;
+}
 
 weft_i_stage_costs *weft_i_stage_costs_create(const weft_model *model, const weft_recipe *recipe,
                                               weft_i_emu *emu, const weft_layout *layout,
@@ -46,7 +95,7 @@ weft_i_stage_costs *weft_i_stage_costs_create(const weft_model *model, const wef
     costs->n_chunks = n_chunks;
     for (int32_t c = 0; c < layout->n_chunks; c++)
         n_chunks[chunks[c].module]++;
-    return costs;
+    return make_shapes(costs) ? costs : NULL;
 }
 
 static uint64_t hash_of(int32_t module, const weft_i_work *work)
@@ -107,43 +156,125 @@ weft_status weft_i_stage_costs_work(weft_i_stage_costs *costs, int32_t module, w
     return WEFT_STATUS_OK;
 }
 
+/* The mixes of strategies worth having for a chunk; where nothing runs backward nothing is saved,
+ * and one of them is enough. */
+static weft_status choose_mixes(weft_i_stage_costs *costs, const known_work *known, int32_t c,
+                                weft_error *error, int32_t *out_n, weft_i_mix *out_mixes)
+{
+    const chunk_shape *shape = &costs->shapes[c];
+    const weft_i_chunk_of *of = &costs->chunks[c];
+    static const weft_i_strategy none[] = {WEFT_I_STRATEGY_NONE};
+    bool is_frozen = of->backward == WEFT_BACKWARD_NONE;
+    const weft_i_strategy *strategies = is_frozen ? none : costs->strategies;
+    int32_t n_strategies = is_frozen ? 1 : costs->n_strategies;
+    weft_i_layer_class *classes = weft_i_new(costs->scratch, weft_i_layer_class, shape->n_classes);
+    if (!classes) return weft_i_no_memory(error);
+    for (int32_t k = 0; k < shape->n_classes; k++) {
+        classes[k].layers = shape->count[k];
+        for (int32_t i = 0; i < n_strategies; i++) {
+            weft_i_stage_cost one;
+            weft_i_strategy s = strategies[i];
+            weft_status status = weft_i_emu_stage(costs->emu, of->module, shape->first[k], 1,
+                                                  &known->work, s, error, &one);
+            if (status != WEFT_STATUS_OK) return status;
+            classes[k].ns[s] = weft_i_cost_ns(&one.cost);
+            classes[k].bytes[s] = one.cost.saved_bytes;
+        }
+    }
+    weft_status status = weft_i_mixes_choose(classes, shape->n_classes, strategies, n_strategies,
+                                             costs->scratch, out_n, out_mixes);
+    return status == WEFT_STATUS_OK ? status : weft_i_no_memory(error);
+}
+
+/* A strategy for each layer: of each class the first layers get the leanest, so that a split
+ * backward, which begins with the last, frees much before it computes again. */
+static weft_i_strategy *spread_mix(weft_i_stage_costs *costs, const weft_i_mix *mix, int32_t c)
+{
+    const chunk_shape *shape = &costs->shapes[c];
+    int32_t n = costs->layout->chunks[c].layers;
+    weft_i_strategy *strategies = weft_i_new(costs->scratch, weft_i_strategy, n);
+    for (int32_t l = 0; strategies && l < n; l++) {
+        int32_t *left = &mix->layers[shape->class_of[l] * WEFT_I_N_STRATEGIES];
+        int s = WEFT_I_N_STRATEGIES - 1;
+        while (left[s] == 0)
+            s--;
+        left[s]--;
+        strategies[l] = (weft_i_strategy)s;
+    }
+    return strategies;
+}
+
+static bool make_runs(weft_i_arena *arena, const weft_i_strategy *strategies, int32_t n,
+                      weft_candidate *candidate)
+{
+    int32_t n_runs = 0;
+    for (int32_t l = 0; l < n; l++)
+        n_runs += l == 0 || strategies[l] != strategies[l - 1];
+    candidate->memory = weft_i_new(arena, weft_memory_run, n_runs);
+    for (int32_t l = 0; candidate->memory && l < n; l++) {
+        if (l == 0 || strategies[l] != strategies[l - 1])
+            candidate->memory[candidate->n_memory++].strategy = weft_i_strategy_name(strategies[l]);
+        candidate->memory[candidate->n_memory - 1].layers++;
+    }
+    return candidate->memory != NULL;
+}
+
+static weft_status price_mix(weft_i_stage_costs *costs, const known_work *known, int32_t c,
+                             const weft_i_mix *mix, weft_error *error, weft_i_choice *choice)
+{
+    const weft_chunk *chunk = &costs->layout->chunks[c];
+    weft_i_stage_cost cost;
+    weft_candidate *candidate = &choice->candidates[choice->n];
+    weft_i_strategy *strategies = spread_mix(costs, mix, c);
+    if (!strategies || !make_runs(costs->arena, strategies, chunk->layers, candidate))
+        return weft_i_no_memory(error);
+    weft_status status =
+        weft_i_emu_stage_mixed(costs->emu, costs->chunks[c].module, chunk->first_layer,
+                               chunk->layers, &known->work, strategies, error, &cost);
+    if (status != WEFT_STATUS_OK) return status;
+    candidate->cost = cost.cost;
+    choice->model_flop = cost.model_flop;
+    choice->recompute_flop[choice->n] = cost.recompute_flop;
+    int64_t ns = weft_i_cost_ns(&cost.cost);
+    if (choice->n == 0 || ns < choice->best_ns) choice->best_ns = ns;
+    choice->n++;
+    return WEFT_STATUS_OK;
+}
+
 static weft_status ask(weft_i_stage_costs *costs, const known_work *known, int32_t c,
                        weft_error *error, weft_i_choice *choice)
 {
-    const weft_chunk *chunk = &costs->layout->chunks[c];
-    const weft_i_chunk_of *of = &costs->chunks[c];
-    bool is_frozen = of->backward == WEFT_BACKWARD_NONE;
-    int32_t n = is_frozen ? 1 : costs->n_strategies;
-    weft_i_choice asked = {.candidates = weft_i_new(costs->arena, weft_candidate, n), .n = n};
-    if (!asked.candidates) return weft_i_no_memory(error);
-    for (int32_t i = 0; i < n; i++) {
-        weft_i_strategy s = is_frozen ? WEFT_I_STRATEGY_NONE : costs->strategies[i];
-        weft_i_stage_cost cost;
-        weft_status status = weft_i_emu_stage(costs->emu, of->module, chunk->first_layer,
-                                              chunk->layers, &known->work, s, error, &cost);
-        if (status != WEFT_STATUS_OK) return status;
-        weft_memory_run *run = weft_i_arena_copy(costs->arena, &of->runs[s], sizeof(*run));
-        if (!run) return weft_i_no_memory(error);
-        asked.candidates[i] = (weft_candidate){cost.cost, run, 1};
-        asked.model_flop = cost.model_flop;
-        asked.recompute_flop[s] = cost.recompute_flop;
-        int64_t ns = weft_i_cost_ns(&cost.cost);
-        if (i == 0 || ns < asked.best_ns) asked.best_ns = ns;
-    }
-    asked.output_bytes = weft_i_emu_output_bytes(
-        costs->emu, of->module, chunk->first_layer + chunk->layers - 1, &known->work);
-    *choice = asked;
-    return WEFT_STATUS_OK;
+    weft_i_choice asked = {.n = 0};
+    weft_i_mix mixes[WEFT_I_MAX_MIXES];
+    int32_t n = 0;
+    weft_status status = choose_mixes(costs, known, c, error, &n, mixes);
+    if (status != WEFT_STATUS_OK) return status;
+    asked.candidates = weft_i_new(costs->arena, weft_candidate, n);
+    asked.recompute_flop = weft_i_new(costs->arena, double, n);
+    if (!asked.candidates || !asked.recompute_flop) return weft_i_no_memory(error);
+    for (int32_t i = 0; status == WEFT_STATUS_OK && i < n; i++)
+        status = price_mix(costs, known, c, &mixes[i], error, &asked);
+    if (status == WEFT_STATUS_OK) *choice = asked;
+    return status;
 }
 
 weft_status weft_i_stage_costs_get(weft_i_stage_costs *costs, int32_t number, int32_t c,
                                    weft_error *error, const weft_i_choice **out_choice)
 {
     const known_work *known = costs->works[number];
+    const weft_chunk *chunk = &costs->layout->chunks[c];
     weft_i_choice *choice = &known->choices[costs->chunks[c].local];
-    weft_status status = choice->n == 0 ? ask(costs, known, c, error, choice) : WEFT_STATUS_OK;
-    if (status == WEFT_STATUS_OK) *out_choice = choice;
-    return status;
+    int32_t twin = costs->shapes[c].twin;
+    *out_choice = choice;
+    if (choice->n > 0) return WEFT_STATUS_OK;
+    const weft_i_choice *of_twin = choice;
+    weft_status status = twin == c ? ask(costs, known, c, error, choice)
+                                   : weft_i_stage_costs_get(costs, number, twin, error, &of_twin);
+    if (status != WEFT_STATUS_OK) return status;
+    *choice = *of_twin;
+    choice->output_bytes = weft_i_emu_output_bytes(
+        costs->emu, costs->chunks[c].module, chunk->first_layer + chunk->layers - 1, &known->work);
+    return WEFT_STATUS_OK;
 }
 
 weft_status weft_i_stage_costs_module_ns(weft_i_stage_costs *costs, int32_t module,

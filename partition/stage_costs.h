@@ -10,22 +10,22 @@
 typedef struct weft_i_chunk_of {
     int32_t module, local; /* place among the chunks of its module */
     weft_backward backward;
-    weft_memory_run runs[WEFT_I_N_STRATEGIES]; /* the whole chunk under each strategy */
 } weft_i_chunk_of;
 
 /* What a chunk costs on a work. */
 typedef struct weft_i_choice {
-    weft_candidate *candidates; /* one for each allowed strategy; one where there is no backward */
+    weft_candidate *candidates; /* by saved bytes, most first; one where there is no backward */
     int32_t n;                  /* 0 = not asked yet */
-    double model_flop, recompute_flop[WEFT_I_N_STRATEGIES];
+    double *recompute_flop;     /* of each candidate */
+    double model_flop;
     int64_t best_ns;      /* of the quickest candidate */
     int64_t output_bytes; /* of the chunk's last layer */
 } weft_i_choice;
 
 typedef struct weft_i_stage_costs weft_i_stage_costs;
 
-/* Candidates live in `arena`, all else in `scratch`. `chunks` are those of the layout; all that is
- * given is borrowed. NULL when out of memory. */
+/* Candidates and their flop live in `arena`, all else in `scratch`. `chunks` are those of the
+ * layout; all that is given is borrowed. NULL when out of memory. */
 weft_i_stage_costs *weft_i_stage_costs_create(const weft_model *model, const weft_recipe *recipe,
                                               weft_i_emu *emu, const weft_layout *layout,
                                               const weft_i_chunk_of *chunks, weft_i_arena *arena,

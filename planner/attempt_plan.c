@@ -84,7 +84,7 @@ static void fill_utilization(const weft_i_attempt *a, weft_plan *plan)
         model += a->sums[r].model_flop;
         for (int32_t s = 0; s < a->problems[r]->n_stages; s++) {
             if (solution->choices[s] >= 0)
-                again += a->sums[r].recompute_flop[s * WEFT_I_N_STRATEGIES + solution->choices[s]];
+                again += a->sums[r].recompute_flop[s][solution->choices[s]];
         }
     }
     double possible =

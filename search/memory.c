@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "plan/compile.h"
 #include "plan/order_time.h"
+#include "search/levels.h"
 #include "search/profile.h"
 #include "search/variant.h"
 
@@ -17,13 +18,13 @@ typedef struct chooser {
     const weft_problem *problem;
     const weft_order *order;
     weft_i_variant variant;
-    int32_t n_strategies;
-    int32_t *position; /* of each task in its rank's order; -1 = not there */
-    int64_t *peaks;    /* by strategy * n_ranks + rank */
-    int64_t *total_ns; /* the same: all passes */
-    int32_t *chosen;   /* strategy of each rank */
-    int32_t *uniform;  /* candidate of each stage under `chosen` */
-    int32_t *choices;  /* those in force */
+    int32_t n_strategies; /* levels (search/levels.h) */
+    int32_t *position;    /* of each task in its rank's order; -1 = not there */
+    int64_t *peaks;       /* by strategy * n_ranks + rank */
+    int64_t *total_ns;    /* the same: all passes */
+    int32_t *chosen;      /* strategy of each rank */
+    int32_t *uniform;     /* candidate of each stage under `chosen` */
+    int32_t *choices;     /* those in force */
     weft_i_arena arena;
 } chooser;
 
@@ -43,25 +44,6 @@ weft_status weft_i_memory_fail(int32_t rank, int64_t needed_bytes, int64_t limit
 static bool is_split(const chooser *c, int32_t stage)
 {
     return c->position[weft_task_make(stage, WEFT_PASS_BWI)] >= 0;
-}
-
-static bool is_usable(const chooser *c, int32_t stage, int32_t candidate)
-{
-    const weft_stage *of = &c->problem->stages[stage];
-    return !is_split(c, stage) || weft_cost_can_split(&of->candidates[candidate].cost);
-}
-
-/* The candidate that strategy k means for a stage: k or the next before or after it that can be
- * split where the order splits the stage. */
-static int32_t candidate_of(const chooser *c, int32_t stage, int32_t k)
-{
-    int32_t n = c->problem->stages[stage].n_candidates;
-    k = k < n ? k : n - 1;
-    for (int32_t i = k; i >= 0; i--)
-        if (is_usable(c, stage, i)) return i;
-    for (int32_t i = k + 1; i < n; i++)
-        if (is_usable(c, stage, i)) return i;
-    return -1;
 }
 
 static void note_positions(chooser *c)
@@ -85,7 +67,8 @@ static void set_strategy(chooser *c, int32_t rank, int32_t strategy)
 {
     for (int32_t s = 0; s < c->problem->n_stages; s++) {
         if (rank < 0 || c->variant.graph.rank[s] == rank)
-            set_choice(c, s, candidate_of(c, s, strategy));
+            set_choice(c, s,
+                       weft_i_levels_candidate(&c->problem->stages[s], strategy, c->n_strategies));
     }
 }
 
@@ -231,7 +214,7 @@ static int32_t list_upgrades(const chooser *c, int32_t rank, upgrade *upgrades)
         const weft_cost *from = weft_i_choice_cost(base, c->uniform[s]);
         for (int32_t k = 0; k < base->n_candidates; k++) {
             const weft_cost *to = &base->candidates[k].cost;
-            int64_t gain = is_usable(c, s, k) ? gain_of(c, s, from, to) : 0;
+            int64_t gain = gain_of(c, s, from, to);
             int64_t bytes = to->saved_bytes - from->saved_bytes;
             if (gain > 0) upgrades[n++] = (upgrade){s, k, gain, bytes > 0 ? bytes : 1};
         }
@@ -335,10 +318,7 @@ static bool open_chooser(chooser *c)
 {
     const weft_problem *problem = c->problem;
     size_t n_stages = (size_t)problem->n_stages, n_ranks = (size_t)problem->n_ranks;
-    for (size_t s = 0; s < n_stages; s++)
-        if (problem->stages[s].n_candidates > c->n_strategies)
-            c->n_strategies = problem->stages[s].n_candidates;
-    c->n_strategies = c->n_strategies > 0 ? c->n_strategies : 1;
+    c->n_strategies = weft_i_levels_count(problem);
     c->position = weft_i_new(&c->arena, int32_t, 4 * n_stages);
     c->peaks = weft_i_new(&c->arena, int64_t, n_ranks * (size_t)c->n_strategies);
     c->total_ns = weft_i_new(&c->arena, int64_t, n_ranks * (size_t)c->n_strategies);

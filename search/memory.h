@@ -6,8 +6,8 @@
 #include "plan/graph.h"
 #include "weft/order.h"
 
-/* Choose a candidate for every stage of an order. First the fastest uniform one per rank: candidate
- * k of a stage is strategy k of the whole rank (of a shorter list the last one). Then as many
+/* Choose a candidate for every stage of an order. First the fastest level per rank
+ * (search/levels.h). Then as many
  * stages as memory allows go back to a faster candidate, those first that give the most time for a
  * byte; no pass becomes longer by that. Peaks are those of weft_i_compile_peaks.
  * out_choices: n_stages entries, -1 for stages without candidates. INFEASIBLE when a rank does not

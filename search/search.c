@@ -8,6 +8,7 @@
 #include "search/anneal.h"
 #include "search/dual_queue.h"
 #include "search/fixed.h"
+#include "search/levels.h"
 #include "search/memory.h"
 
 /* Temperatures of the annealing, in mean passes. */
@@ -22,7 +23,7 @@ typedef struct searcher {
     weft_i_budget budget;
     weft_i_incumbent best;
     weft_i_rng rng;
-    int32_t n_strategies; /* the longest list of candidates, at least 1 */
+    int32_t n_strategies; /* levels of the problem (search/levels.h), at least 1 */
     int32_t *choices;     /* scratch, by stage */
     bool *split;          /* scratch, by stage */
     weft_i_arena arena;
@@ -88,13 +89,11 @@ static weft_status try_fixed(searcher *s, weft_error *error)
     return WEFT_STATUS_OK;
 }
 
-/* Put strategy k in force for every stage. */
+/* Put level k in force for every stage. */
 static void set_strategy(searcher *s, int32_t k)
 {
-    for (int32_t i = 0; i < s->problem->n_stages; i++) {
-        int32_t n = s->problem->stages[i].n_candidates;
-        s->choices[i] = k < n ? k : n - 1;
-    }
+    for (int32_t i = 0; i < s->problem->n_stages; i++)
+        s->choices[i] = weft_i_levels_candidate(&s->problem->stages[i], k, s->n_strategies);
 }
 
 /* Whether some stage gains by its backward not being split. */
@@ -175,10 +174,7 @@ static weft_status prepare(searcher *s, const weft_search_options *options, weft
 {
     weft_status status = weft_i_graph_build(s->problem, &s->arena, error, &s->graph);
     if (status != WEFT_STATUS_OK) return status;
-    s->n_strategies = 1;
-    for (int32_t i = 0; i < s->problem->n_stages; i++)
-        if (s->problem->stages[i].n_candidates > s->n_strategies)
-            s->n_strategies = s->problem->stages[i].n_candidates;
+    s->n_strategies = weft_i_levels_count(s->problem);
     s->choices = weft_i_new(&s->arena, int32_t, s->problem->n_stages);
     s->split = weft_i_new(&s->arena, bool, s->problem->n_stages);
     if (!s->choices || !s->split) return weft_i_no_memory(error);

@@ -43,6 +43,47 @@ Test(emu_stage, is_the_sum_of_its_layers)
     emu_case_free(&c);
 }
 
+/* Times and bytes of a mixed stage are those of its layers; where all layers have one strategy it
+ * is the uniform stage. */
+Test(emu_stage, mixed_strategies)
+{
+    emu_case c;
+    emu_case_make(&c, GPT);
+    emu_case_start(&c);
+    weft_i_rng rng;
+    weft_i_rng_seed(&rng, 3);
+    weft_i_span spans[] = {{700, 0}, {77, 0}};
+    weft_i_work work = {777, spans, 2};
+    for (int round = 0; round < 50; round++) {
+        weft_i_strategy strategies[6];
+        weft_i_stage_cost mixed, one, sum = {0};
+        bool is_uniform = round < WEFT_I_N_STRATEGIES;
+        for (int32_t l = 0; l < 6; l++) {
+            uint64_t drawn = weft_i_rng_below(&rng, WEFT_I_N_STRATEGIES);
+            strategies[l] = (weft_i_strategy)(is_uniform ? (uint64_t)round : drawn);
+            weft_i_emu_stage(c.emu, 0, l, 1, &work, strategies[l], NULL, &one);
+            sum.cost.fw_ns += one.cost.fw_ns;
+            sum.cost.bw_ns += one.cost.bw_ns;
+            sum.cost.bwi_ns += one.cost.bwi_ns;
+            sum.cost.recompute_ns += one.cost.recompute_ns;
+            sum.cost.saved_bytes += one.cost.saved_bytes;
+            sum.recompute_flop += one.recompute_flop;
+        }
+        cr_assert_eq(weft_i_emu_stage_mixed(c.emu, 0, 0, 6, &work, strategies, NULL, &mixed),
+                     WEFT_STATUS_OK);
+        cr_assert_eq(mixed.cost.fw_ns, sum.cost.fw_ns);
+        cr_assert_eq(mixed.cost.bw_ns, sum.cost.bw_ns);
+        cr_assert_eq(mixed.cost.bwi_ns, sum.cost.bwi_ns);
+        cr_assert_eq(mixed.cost.recompute_ns, sum.cost.recompute_ns);
+        cr_assert_eq(mixed.cost.saved_bytes, sum.cost.saved_bytes);
+        cr_assert_float_eq(mixed.recompute_flop, sum.recompute_flop, 1e-9 * sum.recompute_flop);
+        if (!is_uniform) continue;
+        weft_i_emu_stage(c.emu, 0, 0, 6, &work, strategies[0], NULL, &one);
+        cr_assert_arr_eq(&mixed, &one, sizeof mixed);
+    }
+    emu_case_free(&c);
+}
+
 static weft_i_work random_work(weft_i_rng *rng, weft_i_span *spans, int32_t max)
 {
     weft_i_work work = {.spans = spans, .n_spans = (int32_t)weft_i_rng_below(rng, max + 1)};
