@@ -1,6 +1,6 @@
-/* plan/export/show_svg.c - a replica's timeline as an SVG file: the page, its heading, legend and
- * axes. Not: bars (svg_bars.c) and curves (svg_curves.c). No scripts, no fonts or styles from
- * elsewhere. */
+/* plan/export/show_svg.c - a replica's timeline as an SVG file: the page, its styles, rows and
+ * axes. Not: heading and legend (svg_heading.c), bars (svg_bars.c), curves (svg_curves.c). No
+ * scripts, no fonts or styles from elsewhere. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +15,8 @@ enum {
     WIDTH_DEFAULT = 1600,
     WIDTH_MIN = 800,
     WIDTH_MAX = 100000,
-    LEFT = 720,        /* of the numbers of ranks */
-    RIGHT = 1360,      /* of the numbers behind each rank */
-    HEADING = 1240,    /* height, to the first line of the legend */
-    LEGEND_LINE = 220, /* height */
-    LEGEND_NAME = 1200,
-    LEGEND_NAME_MAX = 2400, /* width */
-    LEGEND_ITEM = 1240,
+    LEFT = 720,   /* of the numbers of ranks */
+    RIGHT = 1360, /* of the numbers behind each rank */
     AXIS = 300,   /* height of tick labels with some air */
     IDLE = 560,   /* height of the curve of idle ranks */
     BAR_GAP = 40, /* between a rank's passes and its memory */
@@ -77,14 +72,6 @@ static void write_style(const weft_i_svg_page *page)
           stream);
 }
 
-static void write_rect(const weft_i_svg_page *page, const char *class, int64_t x, int64_t y,
-                       int64_t width, int64_t height)
-{
-    fprintf(page->stream, "<path class=\"%s\" d=\"", class);
-    weft_i_svg_rect(page->stream, x, y, width, height);
-    fputs("\"/>\n", page->stream);
-}
-
 static void open_group(const weft_i_svg_page *page, int64_t y)
 {
     fputs("<g transform=\"translate(", page->stream);
@@ -92,175 +79,6 @@ static void open_group(const weft_i_svg_page *page, int64_t y)
     fputc(' ', page->stream);
     weft_i_svg_number(page->stream, y);
     fputs(")\">\n", page->stream);
-}
-
-static const char *title_of(const weft_plan *plan, char *out, size_t size)
-{
-    const char *model = plan->model.name, *cluster = plan->cluster.name;
-    if (model[0] && cluster[0])
-        snprintf(out, size, "%s on %s", model, cluster);
-    else
-        snprintf(out, size, "%s", model[0] ? model : "Pipeline timeline");
-    return out;
-}
-
-static void write_heading(const weft_i_svg_page *page)
-{
-    const weft_plan *plan = page->picture->plan;
-    const weft_parallel *n = &plan->parallel;
-    char text[400];
-    weft_i_svg_text(page->stream, "h1", WEFT_I_SVG_MARGIN, 400, title_of(plan, text, sizeof text));
-    int length =
-        snprintf(text, sizeof text, "dp %d \xC2\xB7 pp %d \xC2\xB7 tp %d", n->dp, n->pp, n->tp);
-    if (n->cp > 1) length += snprintf(text + length, 32, " \xC2\xB7 cp %d", n->cp);
-    if (n->ep > 1) length += snprintf(text + length, 32, " \xC2\xB7 ep %d", n->ep);
-    if (plan->method[0])
-        length += snprintf(text + length, 100, " \xC2\xB7 method %.64s", plan->method);
-    if (plan->n_pipelines > 1)
-        snprintf(text + length, 64, " \xC2\xB7 replica %d of %d", page->picture->pipeline->replica,
-                 plan->n_pipelines);
-    weft_i_svg_text(page->stream, "h2", WEFT_I_SVG_MARGIN, 610, text);
-}
-
-/* A number with its name above it; returns where the next may stand. */
-static int64_t write_fact(const weft_i_svg_page *page, int64_t x, const char *key,
-                          weft_i_text value)
-{
-    enum { FACT = 1500 };
-    weft_i_svg_text(page->stream, "key", x, 840, key);
-    weft_i_svg_text(page->stream, "val", x, 1050, value.s);
-    return x + FACT;
-}
-
-static void write_facts(const weft_i_svg_page *page)
-{
-    const weft_prediction *predicted = &page->picture->plan->predicted;
-    const weft_pipeline *p = page->picture->pipeline;
-    int64_t x = WEFT_I_SVG_MARGIN;
-    x = write_fact(page, x, "step", weft_i_readable_time(predicted->step_ns));
-    x = write_fact(page, x, "pipeline", weft_i_readable_time(p->pipeline_ns));
-    x = write_fact(page, x, "bubble", weft_i_readable_share(predicted->bubble));
-    if (predicted->mfu > 0) x = write_fact(page, x, "MFU", weft_i_readable_share(predicted->mfu));
-    if (p->lower_bound_ns > 0) {
-        double gap = (double)p->pipeline_ns / (double)p->lower_bound_ns - 1;
-        write_fact(page, x, "above the lower bound", weft_i_readable_share(gap));
-    }
-}
-
-static bool has_static(const weft_problem *problem)
-{
-    for (int32_t r = 0; r < problem->n_ranks; r++) {
-        if (problem->static_bytes[r] > 0) return true;
-    }
-    return false;
-}
-
-static bool has_limit(const weft_problem *problem)
-{
-    for (int32_t r = 0; r < problem->n_ranks; r++) {
-        if (problem->limit_bytes[r] < WEFT_INT_MAX) return true;
-    }
-    return false;
-}
-
-static bool has_recompute(const weft_problem *problem)
-{
-    for (int32_t s = 0; s < problem->n_stages; s++) {
-        if (problem->stages[s].now.cost.recompute_ns > 0) return true;
-    }
-    return false;
-}
-
-/* An entry of the legend: a coloured box, or a piece of line, and what it stands for. */
-typedef struct key {
-    const char *class, *text;
-    bool is_line;
-} key;
-
-enum { KEYS_MAX = 8 };
-
-/* What a picture shows besides passes; returns how many. */
-static int32_t list_keys(const weft_i_svg_page *page, key keys[KEYS_MAX])
-{
-    const weft_pipeline *p = page->picture->pipeline;
-    int32_t n = 0;
-    keys[n++] = (key){"track", "idle", false};
-    if (has_recompute(&p->problem)) keys[n++] = (key){"re", "recomputation", false};
-    if (page->length_ns > p->pipeline_ns) {
-        keys[n++] = (key){"red", "reduction", false};
-        keys[n++] = (key){"opt", "optimizer", false};
-    }
-    if (has_static(&p->problem)) keys[n++] = (key){"fix", "static memory", false};
-    keys[n++] = (key){"mem", "activations", false};
-    if (has_limit(&p->problem)) keys[n++] = (key){"lim", "memory limit", true};
-    if (p->lower_bound_ns > 0) keys[n++] = (key){"low", "lower bound", true};
-    return n;
-}
-
-static void write_key(const weft_i_svg_page *page, const key *k, int64_t x, int64_t y)
-{
-    if (k->is_line) {
-        fprintf(page->stream, "<path class=\"%s\" d=\"M", k->class);
-        weft_i_svg_number(page->stream, x);
-        fputc(' ', page->stream);
-        weft_i_svg_number(page->stream, y - 40);
-        fputs("h14\"/>\n", page->stream);
-    } else {
-        /* The hatching of recomputation lies over a pass. */
-        if (strcmp(k->class, "re") == 0) write_rect(page, "c1", x, y - 100, 140, 120);
-        write_rect(page, k->class, x, y - 100, 140, 120);
-    }
-    weft_i_svg_text(page->stream, "leg", x + 200, y, k->text);
-}
-
-/* Where the entries of the legend begin, behind the longest name of a module. */
-static int64_t legend_left(const weft_i_svg_page *page)
-{
-    int64_t width = LEGEND_NAME;
-    for (int32_t m = 0; m < page->picture->n_modules; m++) {
-        int64_t name = 80 * (int64_t)strlen(page->picture->modules[m]) + 150;
-        if (name > width) width = name;
-    }
-    return WEFT_I_SVG_MARGIN + (width < LEGEND_NAME_MAX ? width : LEGEND_NAME_MAX);
-}
-
-static int32_t keys_per_line(const weft_i_svg_page *page)
-{
-    return (int32_t)((page->width - WEFT_I_SVG_MARGIN - legend_left(page)) / LEGEND_ITEM);
-}
-
-static int64_t legend_height(const weft_i_svg_page *page)
-{
-    key keys[KEYS_MAX];
-    int32_t n = list_keys(page, keys), per_line = keys_per_line(page);
-    return LEGEND_LINE * (page->picture->n_modules + (n + per_line - 1) / per_line);
-}
-
-static void write_module_keys(const weft_i_svg_page *page, int32_t module, int64_t y)
-{
-    int64_t x = legend_left(page);
-    weft_i_svg_text(page->stream, "name", WEFT_I_SVG_MARGIN, y, page->picture->modules[module]);
-    for (int pass = 0; pass < 4; pass++) {
-        if (!page->picture->is_used[4 * module + pass]) continue;
-        char class[16];
-        snprintf(class, sizeof class, "c%d", 4 * (module % WEFT_I_SVG_HUES) + pass);
-        const key k = {class, weft_i_pass_text((weft_pass)pass), false};
-        write_key(page, &k, x, y);
-        x += LEGEND_ITEM;
-    }
-}
-
-static void write_legend(const weft_i_svg_page *page)
-{
-    int64_t y = HEADING + 140;
-    for (int32_t m = 0; m < page->picture->n_modules; m++, y += LEGEND_LINE)
-        write_module_keys(page, m, y);
-    key keys[KEYS_MAX];
-    int32_t n = list_keys(page, keys), per_line = keys_per_line(page);
-    for (int32_t i = 0; i < n; i++) {
-        int64_t x = legend_left(page) + i % per_line * LEGEND_ITEM;
-        write_key(page, &keys[i], x, y + i / per_line * LEGEND_LINE);
-    }
 }
 
 /* Lines through all rows, and the labels above and below them. */
@@ -414,7 +232,7 @@ static weft_status write_picture(const weft_i_svg_page *page, const weft_i_graph
                                  weft_error *error)
 {
     int32_t n_ranks = graph->problem->n_ranks;
-    int64_t top = HEADING + legend_height(page) + 500;
+    int64_t top = weft_i_svg_heading_height(page) + 500;
     int64_t idle = top + n_ranks * page->row + 60, bottom = idle + IDLE;
     int64_t height = bottom + AXIS + 100;
     char text[300];
@@ -422,15 +240,14 @@ static weft_status write_picture(const weft_i_svg_page *page, const weft_i_graph
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%" PRId64 "\" height=\"%" PRId64
             "\" viewBox=\"0 0 %" PRId64 " %" PRId64 "\">\n<title>",
             page->width / 10, height / 10, page->width / 10, height / 10);
-    weft_i_svg_escape(page->stream, title_of(page->picture->plan, text, sizeof text));
+    weft_i_svg_escape(page->stream, weft_i_svg_title(page->picture->plan, text, sizeof text));
     fputs("</title>\n", page->stream);
     write_style(page);
     fputs("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n", page->stream);
-    write_heading(page);
-    write_facts(page);
-    write_legend(page);
+    weft_i_svg_heading(page);
     for (int32_t r = 0; r < n_ranks; r++)
-        write_rect(page, "track", page->left, top + r * page->row, page->plot, page->bar);
+        weft_i_svg_box(page->stream, "track", page->left, top + r * page->row, page->plot,
+                       page->bar);
     write_axis(page, top, bottom);
     for (int32_t r = 0; r < n_ranks; r++) {
         weft_status status = write_rank(page, graph, r, top + r * page->row, error);

@@ -69,6 +69,14 @@ void weft_i_svg_rect(FILE *stream, int64_t x, int64_t y, int64_t width, int64_t 
     fputc('z', stream);
 }
 
+void weft_i_svg_box(FILE *stream, const char *class, int64_t x, int64_t y, int64_t width,
+                    int64_t height)
+{
+    fprintf(stream, "<path class=\"%s\" d=\"", class);
+    weft_i_svg_rect(stream, x, y, width, height);
+    fputs("\"/>\n", stream);
+}
+
 void weft_i_svg_text(FILE *stream, const char *class, int64_t x, int64_t y, const char *text)
 {
     fprintf(stream, "<text class=\"%s\" x=\"", class);

@@ -15,6 +15,10 @@ void weft_i_svg_escape(FILE *stream, const char *text);
 /* A rectangle as a subpath, for the "d" of a path. */
 void weft_i_svg_rect(FILE *stream, int64_t x, int64_t y, int64_t width, int64_t height);
 
+/* A rectangle as a path of a class. */
+void weft_i_svg_box(FILE *stream, const char *class, int64_t x, int64_t y, int64_t width,
+                    int64_t height);
+
 /* A text element at a point; class may hold several names. */
 void weft_i_svg_text(FILE *stream, const char *class, int64_t x, int64_t y, const char *text);
 

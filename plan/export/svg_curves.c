@@ -70,9 +70,7 @@ static void draw_memory(const weft_i_svg_page *page, const columns *c, int32_t r
     weft_i_svg_stairs(page->stream, heights, c->n, c->step, page->memory);
     fputs("z\"/>\n", page->stream);
     if (fixed > 0) {
-        fputs("<path class=\"fix\" d=\"", page->stream);
-        weft_i_svg_rect(page->stream, 0, page->memory - fixed, c->n * c->step, fixed);
-        fputs("\"/>\n", page->stream);
+        weft_i_svg_box(page->stream, "fix", 0, page->memory - fixed, c->n * c->step, fixed);
     }
     if (problem->limit_bytes[rank] == WEFT_INT_MAX) return;
     fputs("<path class=\"lim\" d=\"M0 ", page->stream);

@@ -29,6 +29,13 @@ static inline int64_t weft_i_svg_x(const weft_i_svg_page *page, int64_t ns)
     return (int64_t)floor((double)ns / (double)page->length_ns * (double)page->plot + 0.5);
 }
 
+/* "vlm-s on h800", as far as it is known. */
+const char *weft_i_svg_title(const weft_plan *plan, char *out, size_t size);
+
+/* What stands above the rows, and how high it is. */
+void weft_i_svg_heading(const weft_i_svg_page *page);
+int64_t weft_i_svg_heading_height(const weft_i_svg_page *page);
+
 /* The passes of a rank, from (left, 0) on, each with hover text; what is too narrow to be seen is
  * drawn together. */
 void weft_i_svg_bars(const weft_i_svg_page *page, int32_t rank);
