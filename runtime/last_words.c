@@ -59,7 +59,7 @@ static void say_missing(const weft_i_all_words *all, int32_t missing, int32_t wa
     weft_i_process_name(missing, all->n_replicas, name, sizeof(name));
     int32_t witness = waiting >= 0 ? waiting : find(all, -1, -2);
     weft_i_process_name(witness, all->n_replicas, other, sizeof(other));
-    snprintf(line, size, "%s does not answer: killed or stuck; %s %s for %.1f s in %s", name, other,
+    snprintf(line, size, "%s does not answer, killed or stuck; %s %s for %.1f s in %s", name, other,
              waiting >= 0 ? "waited for it" : "was", (double)all->words[witness].since_ns / 1e9,
              all->words[witness].doing);
 }

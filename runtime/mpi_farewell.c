@@ -4,25 +4,21 @@
  * Speakers are the first processes. A process that fails, is signalled or hears of it sends its
  * words to the speakers; a speaker sends its own to everybody, which asks for theirs. So it takes a
  * number of messages in proportion to the processes, and the first processes may be dead. */
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/threads.h"
 #include "runtime/mpi_own.h"
 
 enum { N_SPEAKERS = 4 };
 
-/* mpirun kills for good a second after SIGTERM; without a signal there is more time for processes
- * that compute and seldom look. */
-static const int64_t GRACE_NS = 2000000000, SIGNALLED_GRACE_NS = 400000000;
-static const int64_t END_NS = 1500000000; /* that others wait to be ended */
+enum {
+    SIGNALLED_GRACE_NS = 400000000, /* mpirun kills for good a second after SIGTERM */
+    END_NS = 500000000              /* that those who do not print wait to be ended */
+};
 
-static int least(int a, int b)
+static int64_t least_ns(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
@@ -47,7 +43,8 @@ static void own_words(const weft_i_world *world, weft_status status, const weft_
 static void send_words(const weft_i_world *world, const weft_i_words *words)
 {
     bool is_speaker = world->process < N_SPEAKERS;
-    int n = is_speaker ? world->n_processes : least(N_SPEAKERS, world->n_processes);
+    int n = world->n_processes;
+    if (!is_speaker && n > N_SPEAKERS) n = N_SPEAKERS;
     for (int p = 0; p < n; p++) {
         MPI_Request request;
         if (p == world->process) continue;
@@ -87,7 +84,8 @@ static void collect(weft_i_world *world, weft_i_all_words *all)
     for (;;) {
         hear(world, all);
         if (world->process < N_SPEAKERS && is_complete(all)) return;
-        int64_t grace_ns = weft_i_world_is_signalled() ? SIGNALLED_GRACE_NS : GRACE_NS;
+        int64_t grace_ns = world->grace_ns;
+        if (weft_i_world_is_signalled()) grace_ns = least_ns(grace_ns, SIGNALLED_GRACE_NS);
         if (weft_i_now_ns() - begin_ns > grace_ns) return;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
@@ -114,22 +112,15 @@ static _Noreturn void print_and_abort(const weft_i_all_words *all)
 _Noreturn void weft_i_world_farewell(weft_i_world *world, weft_status status,
                                      const weft_error *error)
 {
-    static weft_i_words own; /* sends may outlive this function's frame */
-    weft_i_all_words all = {.words = weft_i_alloc((size_t)world->n_processes, sizeof(own)),
-                            .heard = weft_i_alloc((size_t)world->n_processes, sizeof(bool)),
-                            .n = world->n_processes,
-                            .n_replicas = world->n_replicas};
-    own_words(world, status, error, &own);
-    if (!all.words || !all.heard) {
-        all = (weft_i_all_words){&own, &(bool){true}, 1, 1};
-        print_and_abort(&all);
-    }
-    take_words(&all, world->process, &own);
-    hear(world, &all);
-    send_words(world, &own);
-    collect(world, &all);
-    if (is_first_heard(&all, world->process)) print_and_abort(&all);
-    nanosleep(&(struct timespec){.tv_sec = END_NS / 1000000000, .tv_nsec = END_NS % 1000000000},
-              NULL);
+    weft_i_all_words *all = &world->everyone;
+    weft_i_words *own = &all->words[world->process]; /* sends may outlive this function's frame */
+    own_words(world, status, error, own);
+    all->heard[world->process] = true;
+    all->n_replicas = world->n_replicas;
+    hear(world, all);
+    send_words(world, own);
+    collect(world, all);
+    if (is_first_heard(all, world->process)) print_and_abort(all);
+    nanosleep(&(struct timespec){.tv_nsec = END_NS}, NULL);
     _exit(weft_status_exit_code(WEFT_STATUS_FAILED));
 }

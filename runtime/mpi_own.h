@@ -14,7 +14,8 @@ struct weft_i_world {
     MPI_Comm replicas;  /* one rank of all replicas; MPI_COMM_NULL before the split */
     int n_processes, process;
     int n_replicas;
-    int64_t timeout_ns;
+    int64_t patience_ns; /* of a wait */
+    int64_t grace_ns;    /* for hearing what the others know */
     char host[MPI_MAX_PROCESSOR_NAME];
 
     const char *phase;      /* what is done between steps; NULL = `action` */
@@ -24,6 +25,7 @@ struct weft_i_world {
     weft_i_words incoming; /* words of another process */
     int heard_from;        /* which they are of; -1 = none have come */
     MPI_Request listening; /* for them */
+    weft_i_all_words everyone;
 };
 
 /* FAILED with MPI's own words unless `code` is MPI_SUCCESS. */

@@ -10,7 +10,11 @@
 #include "base/threads.h"
 #include "runtime/mpi_own.h"
 
-enum { LOOK_NS = 200000 }; /* between looks at what takes long */
+enum {
+    LOOK_NS = 200000,           /* between looks at what takes long */
+    MOST_GRACE_NS = 1000000000, /* even a process that computes looks in that time */
+    TIMEOUT_S = 60              /* until weft_i_world_set_timeout */
+};
 
 static volatile sig_atomic_t got_signal;
 
@@ -54,6 +58,13 @@ weft_status weft_i_world_listen(weft_i_world *world, weft_error *error)
     return weft_i_mpi_check(code, "cannot post a receive", error);
 }
 
+static void free_world(weft_i_world *world)
+{
+    free(world->everyone.words);
+    free(world->everyone.heard);
+    free(world);
+}
+
 static weft_status set_up(weft_i_world *world, weft_error *error)
 {
     int length = 0;
@@ -61,6 +72,11 @@ static weft_status set_up(weft_i_world *world, weft_error *error)
     MPI_Comm_size(MPI_COMM_WORLD, &world->n_processes);
     MPI_Comm_rank(MPI_COMM_WORLD, &world->process);
     MPI_Get_processor_name(world->host, &length);
+    world->everyone =
+        (weft_i_all_words){.words = weft_i_alloc((size_t)world->n_processes, sizeof(weft_i_words)),
+                           .heard = weft_i_alloc((size_t)world->n_processes, sizeof(bool)),
+                           .n = world->n_processes};
+    if (!world->everyone.words || !world->everyone.heard) return weft_i_no_memory(error);
     weft_status status = duplicate(&world->all, error);
     if (status == WEFT_STATUS_OK) status = duplicate(&world->farewells, error);
     if (status == WEFT_STATUS_OK) status = weft_i_world_listen(world, error);
@@ -76,7 +92,6 @@ weft_status weft_i_world_begin(int *argc, char ***argv, weft_error *error, weft_
                             .pipeline = MPI_COMM_NULL,
                             .replicas = MPI_COMM_NULL,
                             .n_replicas = 1,
-                            .timeout_ns = INT64_C(60000000000),
                             .phase = "the start",
                             .since_ns = weft_i_now_ns(),
                             .heard_from = -1,
@@ -84,9 +99,10 @@ weft_status weft_i_world_begin(int *argc, char ***argv, weft_error *error, weft_
     weft_status status = weft_i_mpi_check(MPI_Init(argc, argv), "cannot start MPI", error);
     if (status == WEFT_STATUS_OK) status = set_up(world, error);
     if (status != WEFT_STATUS_OK) {
-        free(world);
+        free_world(world);
         return status;
     }
+    weft_i_world_set_timeout(world, TIMEOUT_S * INT64_C(1000000000));
     catch_signals();
     *out_world = world;
     return status;
@@ -109,7 +125,7 @@ void weft_i_world_end(weft_i_world *world)
     free_comm(&world->farewells);
     free_comm(&world->all);
     MPI_Finalize();
-    free(world);
+    free_world(world);
 }
 
 int32_t weft_i_world_size(const weft_i_world *world)
@@ -139,7 +155,13 @@ const char *weft_i_world_host(const weft_i_world *world)
 
 void weft_i_world_set_timeout(weft_i_world *world, int64_t timeout_ns)
 {
-    world->timeout_ns = timeout_ns;
+    world->grace_ns = timeout_ns / 4 < MOST_GRACE_NS ? timeout_ns / 4 : MOST_GRACE_NS;
+    world->patience_ns = timeout_ns - world->grace_ns;
+}
+
+int64_t weft_i_world_patience_ns(const weft_i_world *world)
+{
+    return world->patience_ns;
 }
 
 weft_status weft_i_world_split(weft_i_world *world, int32_t n_replicas, weft_error *error)
@@ -193,7 +215,7 @@ weft_status weft_i_world_wait(weft_i_world *world, const char *phase, MPI_Reques
         if (!weft_i_world_goes_on(world))
             return weft_i_fail(error, WEFT_STATUS_INTERRUPTED, "%s: interrupted", phase);
         int64_t waited_ns = weft_i_now_ns() - world->since_ns;
-        if (world->timeout_ns > 0 && waited_ns > world->timeout_ns) {
+        if (waited_ns > world->patience_ns) {
             return weft_i_fail(error, WEFT_STATUS_LIMIT, "%s: not done after %.1f s", phase,
                                (double)waited_ns / 1e9);
         }

@@ -1,7 +1,7 @@
 /* runtime/mpi_world.h - the processes of a run: who is which rank, and what they do together
  * between steps. MPI is known to runtime/mpi_*.c alone.
  *
- * Nothing here blocks for ever: a wait ends with LIMIT after the time limit, and with INTERRUPTED
+ * Nothing here blocks for ever: a wait ends with LIMIT when it takes too long, and with INTERRUPTED
  * when a signal has come or another process breaks off. After a failure call
  * weft_i_world_farewell. */
 #ifndef WEFT_RUNTIME_MPI_WORLD_H
@@ -19,7 +19,11 @@ void weft_i_world_end(weft_i_world *world);
 
 int32_t weft_i_world_size(const weft_i_world *world);
 int32_t weft_i_world_process(const weft_i_world *world); /* this one, from 0 */
+
+/* After a failure all processes end within timeout_ns. A part of it is kept for finding out what
+ * went wrong; the rest is the patience of a wait. */
 void weft_i_world_set_timeout(weft_i_world *world, int64_t timeout_ns);
+int64_t weft_i_world_patience_ns(const weft_i_world *world);
 
 /* Process p is rank p / n_replicas of replica p % n_replicas: neighbours in a pipeline are as far
  * apart as the layout has them (docs/formats.md, weft.layout). */

@@ -95,7 +95,7 @@ weft_status weft_i_session_create(weft_i_world *world, const weft_i_launch *laun
     made->rank = weft_i_world_rank(world);
     made->actions = &plan->pipelines[made->pipeline].ranks[made->rank];
     weft_run_options_init(&made->options);
-    made->options.timeout_ns = (int64_t)(launch->timeout * 1e9);
+    made->options.timeout_ns = weft_i_world_patience_ns(world);
     made->options.scale = launch->scale;
     made->options.watch = weft_i_world_watch;
     made->options.watch_context = world;
