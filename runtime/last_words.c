@@ -56,12 +56,14 @@ static void say_missing(const weft_i_all_words *all, int32_t missing, int32_t wa
                         size_t size)
 {
     char name[NAME_SIZE], other[NAME_SIZE];
+    const char *doing = all->words[missing].doing;
     weft_i_process_name(missing, all->n_replicas, name, sizeof(name));
-    int32_t witness = waiting >= 0 ? waiting : find(all, -1, -2);
-    weft_i_process_name(witness, all->n_replicas, other, sizeof(other));
-    snprintf(line, size, "%s does not answer, killed or stuck; %s %s for %.1f s in %s", name, other,
-             waiting >= 0 ? "waited for it" : "was", (double)all->words[witness].since_ns / 1e9,
-             all->words[witness].doing);
+    int n = snprintf(line, size, "%s does not answer, killed or stuck%s%s", name,
+                     doing[0] ? " in " : "", doing);
+    if (waiting < 0 || n < 0 || (size_t)n >= size) return;
+    weft_i_process_name(waiting, all->n_replicas, other, sizeof(other));
+    snprintf(line + n, size - (size_t)n, "; %s waited for it for %.1f s in %s", other,
+             (double)all->words[waiting].since_ns / 1e9, all->words[waiting].doing);
 }
 
 static void say_late(const weft_i_all_words *all, int32_t late, char *line, size_t size)

@@ -20,7 +20,7 @@ typedef struct weft_i_words {
 
 /* Of all processes, as far as they were heard. */
 typedef struct weft_i_all_words {
-    weft_i_words *words; /* per process */
+    weft_i_words *words; /* per process; of those not heard only `doing`, "" = not known */
     bool *heard;
     int32_t n;
     int32_t n_replicas; /* process p is rank p / n_replicas of replica p % n_replicas */
@@ -30,8 +30,8 @@ typedef struct weft_i_all_words {
 void weft_i_process_name(int32_t process, int32_t n_replicas, char *text, size_t size);
 
 /* The line that says what broke the run: what a process found wrong itself; else a process that was
- * not heard, and who waited for it; else who waited too long, and what its peer was doing; else
- * that all were interrupted. At least one process was heard. Returns the exit code. */
+ * not heard, what it did, and who waited for it; else who waited too long, and what its peer was
+ * doing; else that all were interrupted. At least one process was heard. Returns the exit code. */
 int weft_i_last_line(const weft_i_all_words *all, char *line, size_t size);
 
 #endif

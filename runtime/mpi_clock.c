@@ -1,6 +1,4 @@
 /* runtime/mpi_clock.c - clock offsets by ping-pong of process 0 with each other one, in turn. */
-#include <string.h>
-
 #include "base/error.h"
 #include "base/threads.h"
 #include "runtime/clock.h"
@@ -82,13 +80,10 @@ static weft_status answer(weft_i_world *world, bool same_machine, weft_error *er
 weft_status weft_i_world_clock(weft_i_world *world, weft_error *error, int64_t *out_offset_ns,
                                int64_t *out_error_ns)
 {
-    char first_host[MPI_MAX_PROCESSOR_NAME] = "";
     weft_i_clock_offset found = {0, 0};
-    memcpy(first_host, world->host, sizeof(first_host));
-    weft_status status =
-        weft_i_world_broadcast(world, first_host, (int32_t)sizeof(first_host), error);
-    if (world->process > 0 && status == WEFT_STATUS_OK)
-        status = answer(world, strcmp(first_host, world->host) == 0, error, &found);
+    weft_status status = WEFT_STATUS_OK;
+    if (world->process > 0)
+        status = answer(world, world->slot_of[0] != MPI_UNDEFINED, error, &found);
     for (int p = 1; world->process == 0 && p < world->n_processes && status == WEFT_STATUS_OK; p++)
         status = ask(world, p, error);
     if (status != WEFT_STATUS_OK) return status;

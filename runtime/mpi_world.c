@@ -1,6 +1,5 @@
 /* runtime/mpi_world.c - see mpi_world.h. Not: clocks (mpi_clock.c), messages of a plan
  * (mpi_transport.c), breaking off (mpi_farewell.c). */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -15,23 +14,6 @@ enum {
     MOST_GRACE_NS = 1000000000, /* even a process that computes looks in that time */
     TIMEOUT_S = 60              /* until weft_i_world_set_timeout */
 };
-
-static volatile sig_atomic_t got_signal;
-
-static void note_signal(int number)
-{
-    got_signal = number;
-}
-
-/* mpirun sends SIGTERM to all when a process of the run has died: there is a second left to find
- * out which. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = note_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-}
 
 weft_status weft_i_mpi_check(int code, const char *what, weft_error *error)
 {
@@ -50,21 +32,6 @@ static weft_status duplicate(MPI_Comm *out_comm, weft_error *error)
     return weft_i_mpi_check(code, "cannot make a communicator", error);
 }
 
-weft_status weft_i_world_listen(weft_i_world *world, weft_error *error)
-{
-    world->heard_from = -1;
-    int code = MPI_Irecv(&world->incoming, (int)sizeof(world->incoming), MPI_BYTE, MPI_ANY_SOURCE,
-                         0, world->farewells, &world->listening);
-    return weft_i_mpi_check(code, "cannot post a receive", error);
-}
-
-static void free_world(weft_i_world *world)
-{
-    free(world->everyone.words);
-    free(world->everyone.heard);
-    free(world);
-}
-
 static weft_status set_up(weft_i_world *world, weft_error *error)
 {
     int length = 0;
@@ -72,15 +39,29 @@ static weft_status set_up(weft_i_world *world, weft_error *error)
     MPI_Comm_size(MPI_COMM_WORLD, &world->n_processes);
     MPI_Comm_rank(MPI_COMM_WORLD, &world->process);
     MPI_Get_processor_name(world->host, &length);
-    world->everyone =
-        (weft_i_all_words){.words = weft_i_alloc((size_t)world->n_processes, sizeof(weft_i_words)),
-                           .heard = weft_i_alloc((size_t)world->n_processes, sizeof(bool)),
-                           .n = world->n_processes};
-    if (!world->everyone.words || !world->everyone.heard) return weft_i_no_memory(error);
     weft_status status = duplicate(&world->all, error);
     if (status == WEFT_STATUS_OK) status = duplicate(&world->farewells, error);
-    if (status == WEFT_STATUS_OK) status = weft_i_world_listen(world, error);
-    return status;
+    if (status != WEFT_STATUS_OK) return status;
+    int code = MPI_Comm_split_type(world->all, MPI_COMM_TYPE_SHARED, world->process, MPI_INFO_NULL,
+                                   &world->machine);
+    status = weft_i_mpi_check(code, "cannot tell who is on this machine", error);
+    return status == WEFT_STATUS_OK ? weft_i_farewell_begin(world, error) : status;
+}
+
+static void free_comm(MPI_Comm *comm)
+{
+    if (*comm != MPI_COMM_NULL) MPI_Comm_free(comm);
+}
+
+static void free_parts(weft_i_world *world)
+{
+    weft_i_farewell_end(world);
+    free_comm(&world->replicas);
+    free_comm(&world->pipeline);
+    free_comm(&world->machine);
+    free_comm(&world->farewells);
+    free_comm(&world->all);
+    free(world);
 }
 
 weft_status weft_i_world_begin(int *argc, char ***argv, weft_error *error, weft_i_world **out_world)
@@ -89,43 +70,33 @@ weft_status weft_i_world_begin(int *argc, char ***argv, weft_error *error, weft_
     if (!world) return weft_i_no_memory(error);
     *world = (weft_i_world){.all = MPI_COMM_NULL,
                             .farewells = MPI_COMM_NULL,
+                            .machine = MPI_COMM_NULL,
                             .pipeline = MPI_COMM_NULL,
                             .replicas = MPI_COMM_NULL,
                             .n_replicas = 1,
-                            .phase = "the start",
-                            .since_ns = weft_i_now_ns(),
+                            .window = MPI_WIN_NULL,
                             .heard_from = -1,
                             .listening = MPI_REQUEST_NULL};
+    weft_i_world_set_timeout(world, TIMEOUT_S * INT64_C(1000000000));
     weft_status status = weft_i_mpi_check(MPI_Init(argc, argv), "cannot start MPI", error);
-    if (status == WEFT_STATUS_OK) status = set_up(world, error);
     if (status != WEFT_STATUS_OK) {
-        free_world(world);
+        free(world);
         return status;
     }
-    weft_i_world_set_timeout(world, TIMEOUT_S * INT64_C(1000000000));
-    catch_signals();
+    status = set_up(world, error);
+    if (status != WEFT_STATUS_OK) {
+        free_parts(world);
+        return status;
+    }
     *out_world = world;
     return status;
-}
-
-static void free_comm(MPI_Comm *comm)
-{
-    if (*comm != MPI_COMM_NULL) MPI_Comm_free(comm);
 }
 
 void weft_i_world_end(weft_i_world *world)
 {
     if (!world) return;
-    if (world->listening != MPI_REQUEST_NULL) {
-        MPI_Cancel(&world->listening);
-        MPI_Wait(&world->listening, MPI_STATUS_IGNORE);
-    }
-    free_comm(&world->replicas);
-    free_comm(&world->pipeline);
-    free_comm(&world->farewells);
-    free_comm(&world->all);
+    free_parts(world);
     MPI_Finalize();
-    free_world(world);
 }
 
 int32_t weft_i_world_size(const weft_i_world *world)
@@ -173,40 +144,24 @@ weft_status weft_i_world_split(weft_i_world *world, int32_t n_replicas, weft_err
     return weft_i_mpi_check(code, "cannot split the processes into replicas", error);
 }
 
-bool weft_i_world_is_signalled(void)
-{
-    return got_signal != 0;
-}
-
-bool weft_i_world_has_words(weft_i_world *world)
-{
-    if (world->heard_from >= 0) return true;
-    int heard = 0;
-    MPI_Status status;
-    if (MPI_Test(&world->listening, &heard, &status) == MPI_SUCCESS && heard)
-        world->heard_from = status.MPI_SOURCE;
-    return world->heard_from >= 0;
-}
-
-bool weft_i_world_goes_on(weft_i_world *world)
-{
-    return !weft_i_world_has_words(world) && !weft_i_world_is_signalled();
-}
-
 bool weft_i_world_watch(void *context, const weft_run_action *action, int64_t since_ns)
 {
     weft_i_world *world = context;
-    world->phase = NULL;
-    world->action = *action;
-    world->since_ns = weft_i_now_ns() - since_ns;
+    weft_i_doing *doing = &world->own->doing;
+    if (doing->phase[0] || doing->action.index != action->index) {
+        doing->phase[0] = '\0';
+        doing->action = *action;
+        doing->since_ns = weft_i_now_ns() - since_ns;
+    }
     return weft_i_world_goes_on(world);
 }
 
 weft_status weft_i_world_wait(weft_i_world *world, const char *phase, MPI_Request *request,
                               weft_error *error)
 {
-    world->phase = phase;
-    world->since_ns = weft_i_now_ns();
+    weft_i_doing *doing = &world->own->doing;
+    snprintf(doing->phase, sizeof(doing->phase), "%s", phase);
+    doing->since_ns = weft_i_now_ns();
     for (;;) {
         int done = 0;
         weft_status status =
@@ -214,7 +169,7 @@ weft_status weft_i_world_wait(weft_i_world *world, const char *phase, MPI_Reques
         if (status != WEFT_STATUS_OK || done) return status;
         if (!weft_i_world_goes_on(world))
             return weft_i_fail(error, WEFT_STATUS_INTERRUPTED, "%s: interrupted", phase);
-        int64_t waited_ns = weft_i_now_ns() - world->since_ns;
+        int64_t waited_ns = weft_i_now_ns() - doing->since_ns;
         if (waited_ns > world->patience_ns) {
             return weft_i_fail(error, WEFT_STATUS_LIMIT, "%s: not done after %.1f s", phase,
                                (double)waited_ns / 1e9);

@@ -1,0 +1,246 @@
+#!/bin/sh
+# tests/runtime/mpi.sh - weft-run under mpirun: what it prints, that it follows plans, and how it ends
+# when something goes wrong. Nothing here fails because the machine is slow.
+#
+# usage: mpi.sh WEFT WEFT_RUN FOLLOWS EXAMPLES CASE...
+# Cases are the functions case_NAME below. Status 77 without mpirun.
+
+weft=$1
+weft_run=$2
+follows=$3
+examples=$4
+shift 4
+
+if ! command -v mpirun >/dev/null 2>&1; then
+    echo 'no mpirun: skipped'
+    exit 77
+fi
+
+# As root, with more processes than processors, on machines without InfiniBand.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl=self,vader
+export OMPI_MCA_btl_vader_single_copy_mechanism=none
+# Leaks of Open MPI can only be told from ours by whole stacks.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}fast_unwind_on_malloc=0"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+out=$work/out
+err=$work/err
+
+fail()
+{
+    echo "$case: $*"
+    sed 's/^/  stdout: /' "$out"
+    sed 's/^/  stderr: /' "$err"
+    exit 1
+}
+
+# run N ARGUMENT...: weft-run on N processes; status in $status. A run that hangs is a failure.
+run()
+{
+    n=$1
+    shift
+    timeout 90 mpirun -n "$n" "$weft_run" "$@" >"$out" 2>"$err" </dev/null
+    status=$?
+    [ "$status" != 124 ] || fail "hangs: weft-run $*"
+}
+
+expect_status()
+{
+    [ "$status" = "$1" ] || fail "status $status, expected $1"
+}
+
+# Of ours; mpirun has its own.
+expect_one_line()
+{
+    [ "$(grep -c '^weft-run: ' "$err")" = 1 ] || fail 'expected one line of weft-run on stderr'
+    grep -Eq "^weft-run: $1" "$err" || fail "expected a line '$1'"
+    [ ! -s "$out" ] || fail 'expected nothing on stdout'
+}
+
+expect_follows()
+{
+    "$follows" "$1" "$2" >"$out" 2>"$err" || fail 'the timeline does not follow the plan'
+}
+
+# Processes of this run that still live; dead ones whose parent has not asked for them do not count.
+expect_no_orphans()
+{
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        living=$(ps -eo stat=,args= | grep -F "$work/" | grep -vE '^Z|grep -F')
+        [ -n "$living" ] || return 0
+        sleep 0.5
+    done
+    fail "still there: $living"
+}
+
+plan_of_four()
+{
+    "$weft" plan --synthetic 'pp=4 microbatches=6 fw=2000 bw=4000 bww=1500 transfer=300 limit=4' \
+        --iterations 200 --time-limit 5 -o "$work/four.json" 2>"$err" || fail 'weft plan'
+}
+
+# Short sequences make small messages.
+plan_of_replicas()
+{
+    "$weft" plan --model vlm-s --cluster h800 --batch "$examples/batches/vlm-mixed.jsonl" \
+        --sequence 256 --microbatches 2 --dp 2 --pp 2 --tp 4 --gpus 16 --iterations 50 \
+        --time-limit 5 -o "$work/planned.json" 2>"$err" || fail 'weft plan'
+    sed 's/"reduce_bytes": *[1-9][0-9]*/"reduce_bytes":100001/' "$work/planned.json" \
+        >"$work/replicas.json"
+}
+
+case_text()
+{
+    plan_of_four
+    run 4 "$work/four.json" --steps 3 --timeline "$work/t.json"
+    expect_status 0
+    [ ! -s "$err" ] || fail 'expected nothing on stderr'
+    [ "$(wc -l <"$out")" = 12 ] || fail 'expected 12 lines'
+    grep -q '^pipeline  predicted .* ms, measured .* ms, ' "$out" || fail 'no pipeline'
+    grep -q '^steps     3, pipeline ' "$out" || fail 'no steps'
+    expect_follows "$work/four.json" "$work/t.json"
+}
+
+case_json()
+{
+    plan_of_four
+    run 4 "$work/four.json" --json --scale 2 --steps 2
+    expect_status 0
+    [ "$(wc -l <"$out")" = 1 ] || fail 'expected one line'
+    for key in measured_ns predicted_ns error overhead_ns_per_action worst ranks steps_ns; do
+        grep -q "\"$key\":" "$out" || fail "no $key"
+    done
+    [ "$(grep -o '"host":' "$out" | wc -l)" = 5 ] || fail 'expected four ranks and the worst'
+}
+
+case_replicas()
+{
+    plan_of_replicas
+    run 4 "$work/replicas.json" --scale 0.05 --timeline "$work/t.json"
+    expect_status 0
+    expect_follows "$work/replicas.json" "$work/t.json"
+}
+
+case_payload()
+{
+    plan_of_replicas
+    run 4 "$work/replicas.json" --scale 0.05 --payload --steps 2 --timeline "$work/t.json"
+    expect_status 0
+    expect_follows "$work/replicas.json" "$work/t.json"
+}
+
+case_tcp()
+{
+    plan_of_four
+    OMPI_MCA_btl=self,tcp
+    run 4 "$work/four.json" --timeline "$work/t.json"
+    expect_status 0
+    expect_follows "$work/four.json" "$work/t.json"
+    WEFT_RUN_FAULT=kill:2:20 run 4 "$work/four.json" --timeout 4
+    [ "$status" != 0 ] || fail 'status 0'
+    expect_one_line 'rank '
+    expect_no_orphans
+}
+
+case_alone()
+{
+    "$weft" plan --synthetic 'pp=1 microbatches=2 fw=2000 bw=4000' -o "$work/one.json" ||
+        fail 'weft plan'
+    run 1 "$work/one.json" --timeline "$work/t.json"
+    expect_status 0
+    expect_follows "$work/one.json" "$work/t.json"
+}
+
+case_usage()
+{
+    run 2
+    expect_status 2
+    expect_one_line 'no plan given'
+    run 2 --device cuda plan.json
+    expect_status 2
+    expect_one_line "unknown flag '--device'"
+    run 1 --help
+    expect_status 0
+    grep -q '^usage: ' "$out" || fail 'no usage'
+}
+
+case_world_size()
+{
+    plan_of_four
+    run 3 "$work/four.json"
+    expect_status 2
+    expect_one_line 'the plan is for 4 processes, 1 replica x 4 ranks; found 3'
+}
+
+case_bad_plans()
+{
+    plan_of_four
+    head -c 4000 "$work/four.json" >"$work/cut.json"
+    run 4 "$work/cut.json"
+    expect_status 3
+    expect_one_line '.*/cut.json: [0-9]*: not valid JSON'
+    run 4 "$work/none.json"
+    expect_status 1
+    expect_one_line '.*/none.json: cannot read'
+    sed 's/"transfer_ns": *300000/"transfer_ns":300001/' "$work/four.json" >"$work/wrong.json"
+    run 4 "$work/wrong.json"
+    expect_status 1
+    expect_one_line '.* from 0 to 1300000 ns, expected 0 to 1300001'
+}
+
+# fault SPEC LINE: the run ends with that line.
+fault()
+{
+    plan_of_four
+    WEFT_RUN_FAULT=$1 run 4 "$work/four.json" --timeout 4
+    [ "$status" != 0 ] || fail 'status 0'
+    expect_one_line "$2"
+    expect_no_orphans
+}
+
+killed='does not answer, killed or stuck in .*\(action [0-9]+\); rank [0-9] waited for it for .* s in wait_irecv [0-9]+ from rank'
+
+case_killed()
+{
+    fault kill:2:20 "rank 2 $killed 2 \(action [0-9]+\)"
+    fault kill:0:20 "rank 0 $killed 0 \(action [0-9]+\)"
+}
+
+case_stalled()
+{
+    fault stall:2:20 "rank 2 $killed 2 \(action [0-9]+\)"
+    fault stall:0:0 "rank 0 $killed 0 \(action [0-9]+\)"
+}
+
+case_failed()
+{
+    fault fail:3:5 'rank 3: [a-z_]+ [0-9]+ .*\(action 5\): a fault was asked for'
+}
+
+case_short()
+{
+    plan_of_four
+    # The first isend of rank 0 is the action after its first forward.
+    fault short:0:1 'rank 1: wait_irecv [0-9]+ from rank 0 .*: received a message of 32 bytes, expected 64'
+}
+
+# Signals to mpirun reach all.
+case_interrupted()
+{
+    plan_of_four
+    mpirun -n 4 "$weft_run" "$work/four.json" --scale 1000 >"$out" 2>"$err" </dev/null &
+    child=$!
+    sleep 4
+    kill -INT "$child"
+    wait "$child"
+    status=$?
+    [ "$status" != 0 ] || fail 'status 0'
+    expect_no_orphans
+}
+
+for case in "$@"; do
+    "case_$case"
+done
