@@ -45,6 +45,9 @@ struct weft_i_dispatcher {
     int64_t *wake_ns;             /* by rank: when it decides next */
     int64_t *free_ns;             /* by rank: end of its last pass */
     bool *went_back;              /* by rank: its last pass was no forward */
+    waiting *sequence;            /* under a strict rule: by rank, its forwards and backwards */
+    int32_t *first_in_sequence;   /* by rank, n_ranks + 1 entries */
+    int32_t *next_in_sequence;    /* by rank */
     /* Of the run. */
     const weft_i_rule *rule;
     const int64_t *key;
@@ -57,6 +60,12 @@ static int kind_of(weft_task task)
                                 [WEFT_PASS_BWI] = BACKWARDS,
                                 [WEFT_PASS_BWW] = WEIGHTS};
     return kinds[weft_task_pass(task)];
+}
+
+static bool is_wanted(const weft_i_dispatcher *d, weft_task task)
+{
+    return d->net->ns[task] >= 0 &&
+           (d->rule->n_turns == 0 || d->room.fw_turn[weft_task_stage(task)] < d->rule->n_turns);
 }
 
 static bool is_source(const weft_i_net *net, weft_task task)
@@ -117,9 +126,12 @@ static bool allocate(weft_i_dispatcher *d, weft_i_arena *arena)
     d->wake_ns = weft_i_new(arena, int64_t, n_ranks);
     d->free_ns = weft_i_new(arena, int64_t, n_ranks);
     d->went_back = weft_i_new(arena, bool, n_ranks);
+    d->sequence = weft_i_new(arena, waiting, 2 * (size_t)d->net->n_stages);
+    d->first_in_sequence = weft_i_new(arena, int32_t, n_ranks + 1);
+    d->next_in_sequence = weft_i_new(arena, int32_t, n_ranks);
     return d->sources.tasks && d->sources.first && d->sources.next && d->n_inputs && d->missing &&
-           d->ready_ns && d->start_ns && d->wake_ns && d->free_ns && d->went_back &&
-           allocate_queues(d, arena);
+           d->ready_ns && d->start_ns && d->wake_ns && d->free_ns && d->went_back && d->sequence &&
+           d->first_in_sequence && d->next_in_sequence && allocate_queues(d, arena);
 }
 
 weft_status weft_i_dispatcher_create(const weft_i_net *net, const weft_i_flow *flow,
@@ -191,8 +203,9 @@ static void drop(pass_queue *q, const waiting *item)
 
 static void push_next_source(weft_i_dispatcher *d, int32_t chunk)
 {
-    if (d->sources.next[chunk] < d->sources.first[chunk + 1])
-        push(d, d->sources.tasks[d->sources.next[chunk]++]);
+    int32_t next = d->sources.next[chunk]++;
+    if (next < d->sources.first[chunk + 1] && is_wanted(d, d->sources.tasks[next]))
+        push(d, d->sources.tasks[next]);
 }
 
 /* One source, with what it is sorted by. */
@@ -228,6 +241,59 @@ static void sort_sources(weft_i_dispatcher *d, int32_t chunk)
     }
 }
 
+static int compare_waiting(const void *a, const void *b)
+{
+    const waiting *x = a, *y = b;
+    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    return (x->task > y->task) - (x->task < y->task);
+}
+
+/* Write the sequence of every rank that a strict rule wants. */
+static void sort_sequences(weft_i_dispatcher *d)
+{
+    const weft_i_net *net = d->net;
+    int32_t *first = d->first_in_sequence;
+    memset(first, 0, ((size_t)net->n_ranks + 1) * sizeof *first);
+    for (weft_task t = 0; t < 4 * net->n_stages; t++)
+        if (kind_of(t) != WEIGHTS && is_wanted(d, t)) first[net->rank[weft_task_stage(t)] + 1]++;
+    for (int32_t r = 0; r < net->n_ranks; r++) {
+        first[r + 1] += first[r];
+        d->next_in_sequence[r] = first[r];
+    }
+    for (weft_task t = 0; t < 4 * net->n_stages; t++)
+        if (kind_of(t) != WEIGHTS && is_wanted(d, t)) {
+            int32_t *next = &d->next_in_sequence[net->rank[weft_task_stage(t)]];
+            d->sequence[(*next)++] = (waiting){d->key[t], 0, t};
+        }
+    for (int32_t r = 0; r < net->n_ranks; r++) {
+        qsort(d->sequence + first[r], (size_t)(first[r + 1] - first[r]), sizeof *d->sequence,
+              compare_waiting);
+        d->next_in_sequence[r] = first[r];
+    }
+}
+
+/* The next pass of a rank under a strict rule if its inputs are known, else -1. */
+static weft_task next_known(const weft_i_dispatcher *d, int32_t rank)
+{
+    int32_t next = d->next_in_sequence[rank];
+    if (next == d->first_in_sequence[rank + 1]) return -1;
+    weft_task task = d->sequence[next].task;
+    return d->missing[task] == 0 ? task : -1;
+}
+
+static void wake_next(weft_i_dispatcher *d, int32_t rank)
+{
+    weft_task task = next_known(d, rank);
+    if (task >= 0) wake(d, rank, d->ready_ns[task]);
+}
+
+static void begin_strict(weft_i_dispatcher *d)
+{
+    sort_sequences(d);
+    for (int32_t r = 0; r < d->net->n_ranks; r++)
+        wake_next(d, r);
+}
+
 static void reset(weft_i_dispatcher *d)
 {
     const weft_i_net *net = d->net;
@@ -243,6 +309,10 @@ static void reset(weft_i_dispatcher *d)
         d->went_back[r] = true;
         for (int kind = 0; kind < N_KINDS; kind++)
             d->queues[N_KINDS * r + kind].begin = d->queues[N_KINDS * r + kind].end = 0;
+    }
+    if (d->rule->strict) {
+        begin_strict(d);
+        return;
     }
     for (int32_t c = 0; c < problem->n_chunks; c++) {
         d->sources.next[c] = d->sources.first[c];
@@ -265,6 +335,15 @@ static const waiting *first_ready(const weft_i_dispatcher *d, const pass_queue *
             found = item;
     }
     return found;
+}
+
+/* The first weight gradient of a rank that can start: all in the queue are ready. */
+static const waiting *first_weights(const weft_i_dispatcher *d, int32_t rank)
+{
+    const pass_queue *q = &d->queues[N_KINDS * rank + WEIGHTS];
+    for (int32_t i = q->begin; i < q->end; i++)
+        if (weft_i_room_fits(&d->room, q->items[i].task)) return &q->items[i];
+    return NULL;
 }
 
 /* When a pass that comes before `chosen` arrives within the rule's wait; NEVER if none does. */
@@ -298,41 +377,59 @@ static const waiting *prefer(const weft_i_dispatcher *d, int32_t rank, const wai
     return backward->key <= forward->key ? backward : forward;
 }
 
-/* What a free rank starts now; NULL for nothing until *next_ns. */
-static const waiting *decide(const weft_i_dispatcher *d, int32_t rank, int64_t now_ns,
-                             int64_t *next_ns)
+/* Whether a weight gradient is worth starting when nothing else can before next_ns. */
+static bool worth_filling(const weft_i_dispatcher *d, const waiting *weights, int64_t now_ns,
+                          int64_t next_ns)
+{
+    int64_t patience = d->net->ns[weights->task] * d->rule->patience / 100;
+    return next_ns == NEVER || next_ns >= now_ns + patience;
+}
+
+/* What a free rank starts now under a strict rule; -1 for nothing until *next_ns. */
+static weft_task decide_strict(const weft_i_dispatcher *d, int32_t rank, int64_t now_ns,
+                               int64_t *next_ns)
+{
+    const waiting *weights = first_weights(d, rank);
+    weft_task next = next_known(d, rank);
+    *next_ns = next >= 0 && d->ready_ns[next] > now_ns ? d->ready_ns[next] : NEVER;
+    if (weights && d->rule->weights == WEFT_I_WEIGHTS_EAGER) return weights->task;
+    if (next >= 0 && *next_ns == NEVER && weft_i_room_fits(&d->room, next)) return next;
+    return weights && worth_filling(d, weights, now_ns, *next_ns) ? weights->task : -1;
+}
+
+/* The same under the other rules. */
+static weft_task decide(const weft_i_dispatcher *d, int32_t rank, int64_t now_ns, int64_t *next_ns)
 {
     const pass_queue *queues = &d->queues[N_KINDS * rank];
-    int64_t none = NEVER;
     *next_ns = NEVER;
-    const waiting *weights = first_ready(d, &queues[WEIGHTS], now_ns, &none);
-    if (weights && d->rule->weights == WEFT_I_WEIGHTS_EAGER) return weights;
+    const waiting *weights = first_weights(d, rank);
+    if (weights && d->rule->weights == WEFT_I_WEIGHTS_EAGER) return weights->task;
     const waiting *backward = first_ready(d, &queues[BACKWARDS], now_ns, next_ns);
     const waiting *forward = first_ready(d, &queues[FORWARDS], now_ns, next_ns);
     const waiting *chosen = prefer(d, rank, forward, backward);
-    if (weights && chosen && d->rule->weights == WEFT_I_WEIGHTS_KEY && weights->key < chosen->key)
+    if (!chosen) return weights && worth_filling(d, weights, now_ns, *next_ns) ? weights->task : -1;
+    if (weights && d->rule->weights == WEFT_I_WEIGHTS_KEY && weights->key < chosen->key)
         chosen = weights;
-    if (!chosen && weights) {
-        int64_t patience = d->net->ns[weights->task] * d->rule->patience / 100;
-        if (*next_ns == NEVER || *next_ns >= now_ns + patience) chosen = weights;
-        return chosen;
-    }
-    if (chosen && d->rule->wait_ns > 0) {
+    if (d->rule->wait_ns > 0) {
         int64_t back = worth_waiting(d, &queues[BACKWARDS], chosen, now_ns);
         int64_t ahead = worth_waiting(d, &queues[FORWARDS], chosen, now_ns);
         int64_t until = back < ahead ? back : ahead;
         if (until != NEVER) {
             *next_ns = until;
-            return NULL;
+            return -1;
         }
     }
-    return chosen;
+    return chosen->task;
 }
 
 static void release(weft_i_dispatcher *d, weft_task task, int64_t at_ns)
 {
     if (d->ready_ns[task] < at_ns) d->ready_ns[task] = at_ns;
-    if (--d->missing[task] == 0) push(d, task);
+    if (--d->missing[task] > 0) return;
+    if (!d->rule->strict || kind_of(task) == WEIGHTS)
+        push(d, task);
+    else
+        wake_next(d, d->net->rank[weft_task_stage(task)]);
 }
 
 static void release_successors(weft_i_dispatcher *d, weft_task task, int64_t end_ns)
@@ -355,29 +452,53 @@ static void wake_senders(weft_i_dispatcher *d, weft_task task, int64_t now_ns)
     for (int32_t i = net->in.first[task]; i < net->in.first[task + 1]; i++) {
         int32_t rank = net->rank[weft_task_stage(net->in.arcs[i].task)];
         const pass_queue *q = &d->queues[N_KINDS * rank + FORWARDS];
-        if (q->begin < q->end) wake(d, rank, now_ns);
+        if (q->begin < q->end || d->rule->strict) wake(d, rank, now_ns);
     }
 }
 
-static void start(weft_i_dispatcher *d, int32_t rank, const waiting *chosen, int64_t now_ns)
+/* Take a pass out of what its rank waits for. */
+static void take(weft_i_dispatcher *d, int32_t rank, weft_task task)
 {
-    weft_task task = chosen->task;
+    int kind = kind_of(task);
+    if (d->rule->strict && kind != WEIGHTS) {
+        d->next_in_sequence[rank]++;
+        return;
+    }
+    pass_queue *q = &d->queues[N_KINDS * rank + kind];
+    int32_t i = q->begin;
+    while (q->items[i].task != task)
+        i++;
+    drop(q, &q->items[i]);
+    if (is_source(d->net, task))
+        push_next_source(d, d->net->graph->problem->stages[weft_task_stage(task)].chunk);
+}
+
+static void start(weft_i_dispatcher *d, int32_t rank, weft_task task, int64_t now_ns)
+{
     int kind = kind_of(task);
     int64_t end_ns = now_ns + d->net->ns[task];
-    drop(&d->queues[N_KINDS * rank + kind], chosen);
     d->order->tasks[rank][d->order->n_tasks[rank]++] = task;
     d->start_ns[task] = now_ns;
     d->free_ns[rank] = end_ns;
     d->wake_ns[rank] = NEVER;
     d->went_back[rank] = kind == WEIGHTS ? d->went_back[rank] : kind == BACKWARDS;
+    take(d, rank, task);
     weft_i_room_take(&d->room, task);
     release_successors(d, task, end_ns);
     wake_senders(d, task, now_ns);
-    if (is_source(d->net, task))
-        push_next_source(d, d->net->graph->problem->stages[weft_task_stage(task)].chunk);
+    if (d->rule->strict) wake_next(d, rank);
     for (int k = 0; k < N_KINDS; k++)
         if (d->queues[N_KINDS * rank + k].begin < d->queues[N_KINDS * rank + k].end)
             wake(d, rank, end_ns);
+}
+
+static int32_t count_wanted(const weft_i_dispatcher *d)
+{
+    int32_t n = 0;
+    if (d->rule->n_turns == 0) return d->net->n_passes;
+    for (weft_task t = 0; t < 4 * d->net->n_stages; t++)
+        n += is_wanted(d, t);
+    return n;
 }
 
 bool weft_i_dispatch(weft_i_dispatcher *dispatcher, const weft_i_rule *rule, const int64_t *key,
@@ -385,26 +506,31 @@ bool weft_i_dispatch(weft_i_dispatcher *dispatcher, const weft_i_rule *rule, con
                      weft_i_dispatched *out_dispatched)
 {
     weft_i_dispatcher *d = dispatcher;
-    int64_t last_ns = 0;
     d->rule = rule;
     d->key = key;
     weft_i_room_reset(&d->room, limit_bytes, soft_bytes);
     reset(d);
-    for (int32_t n_done = 0; n_done < d->net->n_passes;) {
+    for (int32_t n_left = count_wanted(d); n_left > 0;) {
         int32_t rank = 0;
         for (int32_t r = 1; r < d->net->n_ranks; r++)
             rank = d->wake_ns[r] < d->wake_ns[rank] ? r : rank;
         int64_t now_ns = d->wake_ns[rank], next_ns;
         if (now_ns == NEVER) return false;
-        const waiting *chosen = decide(d, rank, now_ns, &next_ns);
-        if (!chosen) {
+        weft_task chosen = rule->strict ? decide_strict(d, rank, now_ns, &next_ns)
+                                        : decide(d, rank, now_ns, &next_ns);
+        if (chosen < 0) {
             d->wake_ns[rank] = next_ns;
             continue;
         }
         start(d, rank, chosen, now_ns);
-        last_ns = d->free_ns[rank] > last_ns ? d->free_ns[rank] : last_ns;
-        n_done++;
+        n_left--;
     }
-    *out_dispatched = (weft_i_dispatched){d->order, d->start_ns, last_ns};
+    *out_dispatched = (weft_i_dispatched){d->order, d->start_ns, 0, 0};
+    for (int32_t r = 0; r < d->net->n_ranks; r++)
+        if (d->order->n_tasks[r] > 0) {
+            int64_t end_ns = d->free_ns[r], span_ns = end_ns - d->start_ns[d->order->tasks[r][0]];
+            if (end_ns > out_dispatched->pipeline_ns) out_dispatched->pipeline_ns = end_ns;
+            if (span_ns > out_dispatched->span_ns) out_dispatched->span_ns = span_ns;
+        }
     return true;
 }

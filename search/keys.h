@@ -1,5 +1,6 @@
 /* search/keys.h - priorities of passes for list scheduling: by turn, or by the time at which a
- * repeating pattern would run them. Not: the scheduling (dispatch.h). */
+ * repeating pattern wants them. Not: the scheduling (dispatch.h), nor finding patterns (modulo.h).
+ */
 #ifndef WEFT_SEARCH_KEYS_H
 #define WEFT_SEARCH_KEYS_H
 
@@ -7,17 +8,28 @@
 #include "search/flow.h"
 #include "search/net.h"
 
-/* Where a stage is in the course of a microbatch: its slot and its step through it. */
+/* A chunk as a station of every microbatch's course. Means are per microbatch. */
+typedef struct weft_i_leg {
+    int32_t chunk, slot, rank;
+    int64_t fw_ns, bw_ns;         /* all its forwards; all its backwards (bw or bwi) */
+    int64_t fw_pass, bw_pass;     /* one of them */
+    int64_t fw_hop_ns, bw_hop_ns; /* latency of what a forward, a backward waits for */
+    int64_t saved_bytes;
+    int32_t n_passes; /* kinds of passes: 1, 2, or 3 where backwards are split */
+} weft_i_leg;
+
+/* The course of a microbatch: slot by slot in data order, step by step. */
 typedef struct weft_i_course {
     weft_i_slots slots;
-    int32_t *step;    /* by stage, from 0 */
-    int32_t *n_steps; /* by slot */
-    int64_t *fw_ns;   /* by slot: a mean forward and a mean transfer to the next step */
-    int64_t *bw_ns;   /* the same of bw or bwi */
-    int64_t *turn_ns; /* by microbatch: its work on a rank, so that all add up to the busiest's */
-    bool *feeds;      /* by slot * n + slot: the second needs the first's forwards */
-    int64_t *starts;  /* scratch: 2 * n slots */
-    int64_t *bases;   /* scratch: by turn */
+    int32_t n_turns, n_legs;
+    weft_i_leg *legs;       /* forwards go through them in this order, backwards the other way */
+    int32_t *leg_of_chunk;  /* -1 = a chunk without stages */
+    int32_t *first_of_slot; /* n slots + 1: its legs */
+    bool *feeds;            /* by slot * n + slot: the second needs the first's forwards */
+    int64_t *turn_ns;  /* by microbatch: its work on a rank, so that all add up to the busiest's */
+    int64_t period_ns; /* their mean */
+    bool overlaps;     /* some stage is of several microbatches */
+    int64_t *bases;    /* scratch: by turn */
 } weft_i_course;
 
 /* Arrays live in the arena; the slots are borrowed. NO_MEMORY or OK. */
@@ -38,16 +50,14 @@ void weft_i_keys_by_turn(const weft_i_net *net, const weft_i_flow *flow,
                          const weft_i_course *course, const weft_i_turns *turns, int32_t group,
                          int64_t *key);
 
-/* A pattern that repeats with every turn, by slot, n slots each, in ns. A turn begins when the work
- * of those before it is over. A slot's forwards start when those of the slots that feed it are
- * through, plus its gap, and go on by its slope a step; backwards likewise, the other way round,
- * after the last slot's forwards. A weight gradient comes `delay` after its bwi. */
+/* When a turn's first forward and first backward are wanted on each leg, from the turn's begin on.
+ * A turn begins when the work of those before it would be done. */
 typedef struct weft_i_pattern {
-    int64_t *fw_slope, *fw_gap, *bw_slope, *bw_gap, *delay;
+    int64_t *fw_ns, *bw_ns;
 } weft_i_pattern;
 
-/* The times at which the pattern wants each pass. */
-void weft_i_keys_by_pattern(const weft_i_net *net, const weft_i_flow *flow, weft_i_course *course,
-                            const weft_i_turns *turns, const weft_i_pattern *pattern, int64_t *key);
+/* The times at which the pattern wants each pass; a weight gradient as soon as its bwi. */
+void weft_i_keys_by_pattern(const weft_i_net *net, weft_i_course *course, const weft_i_turns *turns,
+                            const weft_i_pattern *pattern, int64_t *key);
 
 #endif

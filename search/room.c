@@ -184,18 +184,25 @@ static int64_t bytes_freed(const weft_i_room *room, weft_task task)
     return 0;
 }
 
+bool weft_i_room_fits(const weft_i_room *room, weft_task task)
+{
+    int32_t rank = room->net->rank[weft_task_stage(task)];
+    int64_t work = stage_of(room, task)->now.cost.work_bytes[weft_task_pass(task)];
+    int64_t bytes = bytes_taken(room, task) + work + room->in_bytes[task];
+    return room->used[rank] + bytes <= room->limit[rank];
+}
+
 bool weft_i_room_admits(const weft_i_room *room, weft_task task)
 {
     int32_t stage = weft_task_stage(task), rank = room->net->rank[stage];
-    int64_t bytes = bytes_taken(room, task), limit = room->limit[rank];
-    int64_t work = stage_of(room, task)->now.cost.work_bytes[weft_task_pass(task)];
-    if (room->used[rank] + bytes + work + room->in_bytes[task] > limit) return false;
+    int64_t bytes = bytes_taken(room, task);
+    if (!weft_i_room_fits(room, task)) return false;
     if (weft_task_pass(task) != WEFT_PASS_FW) return true;
     int32_t turn = room->fw_turn[stage];
     if (room->soft_limit && turn > room->oldest[rank] &&
         room->used[rank] + bytes > room->soft_limit[rank])
         return false;
-    if (room->used[rank] + bytes + room->largest_need[rank] <= limit) return true;
+    if (room->used[rank] + bytes + room->largest_need[rank] <= room->limit[rank]) return true;
     for (int32_t k = room->oldest[rank]; k < turn; k++)
         if (room->left[at(room, rank, k)] > 0 && room->slack[at(room, rank, k)] < bytes)
             return false;

@@ -37,7 +37,10 @@ void weft_i_room_set_turns(weft_i_room *room, const weft_i_flow *flow, const int
 /* Empty all ranks. */
 void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *soft_limit);
 
-/* Whether a pass may start on its rank now. */
+/* Whether a pass fits on its rank now. */
+bool weft_i_room_fits(const weft_i_room *room, weft_task task);
+
+/* Whether it may start there: it fits, and older turns can still finish. */
 bool weft_i_room_admits(const weft_i_room *room, weft_task task);
 
 /* Start a pass and account for its end at once, since its rank does nothing else meanwhile. */

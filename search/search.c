@@ -10,6 +10,7 @@
 #include "search/fixed.h"
 #include "search/levels.h"
 #include "search/memory.h"
+#include "search/modulo.h"
 
 /* Temperatures of the annealing, in mean passes. */
 static const double HOT = 0.3, WARM = 0.1, COLD = 0.003;
@@ -136,6 +137,8 @@ static weft_status try_strategy(searcher *s, int32_t k, bool split, double until
     weft_status status = weft_i_workbench_open(&s->graph, s->choices, s->split, error, &workbench);
     if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
         status = weft_i_dual_queue(&workbench, &s->budget, until, &s->best, error);
+    if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
+        status = weft_i_modulo(&workbench, &s->budget, until + 0.2, &s->rng, &s->best, error);
     weft_i_workbench_close(&workbench);
     bool better = weft_i_incumbent_ns(&s->best) < before;
     return status == WEFT_STATUS_OK && better && k > 0 ? use_memory(s, error) : status;

@@ -68,11 +68,12 @@ void weft_i_workbench_set_turns(weft_i_workbench *workbench)
     weft_i_dispatcher_set_turns(workbench->dispatcher, workbench->turn);
 }
 
-static void set_limits(weft_i_workbench *w)
+void weft_i_workbench_set_limits(weft_i_workbench *workbench)
 {
-    const weft_problem *problem = &w->variant.problem;
+    const weft_problem *problem = &workbench->variant.problem;
     for (int32_t r = 0; r < problem->n_ranks; r++)
-        w->limit[r] = problem->limit_bytes[r] - problem->static_bytes[r] - w->margin[r];
+        workbench->limit[r] =
+            problem->limit_bytes[r] - problem->static_bytes[r] - workbench->margin[r];
 }
 
 bool weft_i_workbench_fits(const weft_i_workbench *workbench)
@@ -94,14 +95,15 @@ weft_status weft_i_workbench_try(weft_i_workbench *workbench, const weft_i_rule 
     *out_ns = WEFT_INT_MAX;
     for (int round = 0; round < MARGIN_ROUNDS; round++) {
         weft_i_offer offer;
-        set_limits(w);
+        weft_i_workbench_set_limits(w);
         if (!weft_i_dispatch(w->dispatcher, rule, w->key, w->limit, soft_bytes, &result))
             return WEFT_STATUS_OK;
         weft_status status =
             weft_i_incumbent_offer(incumbent, result.order, w->choices, method, error, &offer);
         if (status != WEFT_STATUS_OK) return status;
         if (offer != WEFT_I_OFFER_OVER_LIMIT) {
-            *out_ns = result.pipeline_ns;
+            *out_ns =
+                incumbent->objective == WEFT_OBJECTIVE_SPAN ? result.span_ns : result.pipeline_ns;
             return WEFT_STATUS_OK;
         }
         for (int32_t r = 0; r < w->net.n_ranks; r++) {

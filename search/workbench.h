@@ -34,6 +34,9 @@ void weft_i_workbench_close(weft_i_workbench *workbench);
 /* Take the microbatches in the order of workbench->turn, which the caller has changed. */
 void weft_i_workbench_set_turns(weft_i_workbench *workbench);
 
+/* Write workbench->limit: what is left for the dispatcher after all that is static and margins. */
+void weft_i_workbench_set_limits(weft_i_workbench *workbench);
+
 /* Whether the dispatcher's least need is within the limits of every rank. */
 bool weft_i_workbench_fits(const weft_i_workbench *workbench);
 

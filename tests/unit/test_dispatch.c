@@ -59,14 +59,14 @@ static void make_keys(fixture *f, weft_i_rng *rng)
                             f->key);
         return;
     }
-    int64_t *values[5];
-    for (int i = 0; i < 5; i++) {
-        values[i] = weft_i_new(&f->arena, int64_t, f->course.slots.n);
-        for (int32_t c = 0; c < f->course.slots.n; c++)
-            values[i][c] = random_in(rng, 0, 20);
+    int32_t n_legs = f->course.n_legs;
+    weft_i_pattern pattern = {weft_i_new(&f->arena, int64_t, n_legs),
+                              weft_i_new(&f->arena, int64_t, n_legs)};
+    for (int32_t i = 0; i < n_legs; i++) {
+        pattern.fw_ns[i] = random_in(rng, 0, 100);
+        pattern.bw_ns[i] = random_in(rng, 0, 200);
     }
-    weft_i_pattern pattern = {values[0], values[1], values[2], values[3], values[4]};
-    weft_i_keys_by_pattern(&f->net, &f->flow, &f->course, &f->turns, &pattern, f->key);
+    weft_i_keys_by_pattern(&f->net, &f->course, &f->turns, &pattern, f->key);
 }
 
 static const random_options shapes = {.max_ranks = 5,

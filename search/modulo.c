@@ -1,0 +1,309 @@
+/* search/modulo.c - see modulo.h.
+ *
+ * A pattern comes from delays: passes are placed one by one along the course of a microbatch, each
+ * at the first time after its inputs and its own delay that is free on its rank modulo the period.
+ * Weight gradients are not placed; the dispatcher fills gaps with them. */
+#include "search/modulo.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+/* Parts of the budget for patterns at random before the best are changed, in percent; how many
+ * microbatches are scheduled before a pattern is taken to be worth all, in ranks. */
+enum { RANDOM_PERCENT = 40, SAMPLE_RANKS = 2 };
+
+enum { FW, BW, N_WAYS };
+
+/* Part of a rank's period that is taken. */
+typedef struct busy_part {
+    int64_t begin, ns;
+} busy_part;
+
+/* A pattern by what it is made from, and how it did. */
+typedef struct individual {
+    int64_t *delay[N_WAYS]; /* by leg, ns before its pass */
+    bool equal;             /* all passes of a rank count as equally long */
+    int32_t patience;
+    int64_t sample_ns; /* makespan of the sample; WEFT_INT_MAX = not known */
+} individual;
+
+typedef struct modulo {
+    weft_i_workbench *w;
+    const weft_i_course *course;
+    weft_i_rng *rng;
+    int64_t period_ns;
+    busy_part **busy; /* by rank */
+    int32_t *n_busy;  /* by rank */
+    int64_t *unit_ns; /* by rank: a pass where all are equally long */
+    double *held;     /* by rank, scratch */
+    weft_i_pattern pattern;
+    individual best, trial;
+    int32_t n_sample; /* turns; 0 = all */
+} modulo;
+
+static int64_t length_of(const modulo *m, int32_t leg, int way, bool equal)
+{
+    const weft_i_leg *of = &m->course->legs[leg];
+    if (equal) return m->unit_ns[of->rank] * (way == BW && of->n_passes == 2 ? 2 : 1);
+    return way == FW ? of->fw_ns : of->bw_ns;
+}
+
+/* The first time from `at` on when the rank is free for `ns` in every period; `at` itself where
+ * there is none. Taken, so that no later pass gets it. */
+static int64_t reserve(modulo *m, int32_t rank, int64_t at, int64_t ns)
+{
+    int64_t period = m->period_ns, t = at;
+    for (int32_t tries = 0; tries <= 2 * m->n_busy[rank]; tries++) {
+        bool free = true;
+        for (int32_t i = 0; i < m->n_busy[rank] && free; i++) {
+            const busy_part *b = &m->busy[rank][i];
+            int64_t after = (t - b->begin + period) % period; /* t comes so long after it began */
+            if (after < b->ns) {
+                t += b->ns - after;
+                free = false;
+            } else if (after + ns > period) { /* it would reach into the next one */
+                t += period - after + b->ns;
+                free = false;
+            }
+        }
+        if (free) break;
+        if (t >= at + period) {
+            t = at;
+            break;
+        }
+    }
+    m->busy[rank][m->n_busy[rank]++] = (busy_part){t % period, ns < period ? ns : period};
+    return t;
+}
+
+static int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* When a leg's forwards can begin: after the leg before, or after all slots that feed its own. */
+static int64_t after_inputs(const modulo *m, int32_t leg, bool equal)
+{
+    const weft_i_course *course = m->course;
+    int32_t slot = course->legs[leg].slot;
+    int64_t at = 0;
+    if (leg > course->first_of_slot[slot])
+        return m->pattern.fw_ns[leg - 1] + length_of(m, leg - 1, FW, equal);
+    for (int32_t p = 0; p < slot; p++) {
+        int32_t last = course->first_of_slot[p + 1] - 1;
+        if (course->feeds[p * course->slots.n + slot] && last >= course->first_of_slot[p])
+            at = max64(at, m->pattern.fw_ns[last] + length_of(m, last, FW, equal));
+    }
+    return at;
+}
+
+/* The same for its backwards, the other way round; the last slot turns around. */
+static int64_t after_gradients(const modulo *m, int32_t leg, bool equal)
+{
+    const weft_i_course *course = m->course;
+    int32_t slot = course->legs[leg].slot, n = course->slots.n;
+    int64_t at = m->pattern.fw_ns[leg] + length_of(m, leg, FW, equal);
+    if (leg + 1 < course->first_of_slot[slot + 1])
+        return max64(at, m->pattern.bw_ns[leg + 1] + length_of(m, leg + 1, BW, equal));
+    for (int32_t q = slot + 1; q < n; q++) {
+        int32_t first = course->first_of_slot[q];
+        if (course->feeds[slot * n + q] && first < course->first_of_slot[q + 1])
+            at = max64(at, m->pattern.bw_ns[first] + length_of(m, first, BW, equal));
+    }
+    return at;
+}
+
+/* Make the pattern of the trial's delays. */
+static void place(modulo *m, const individual *of)
+{
+    const weft_i_course *course = m->course;
+    memset(m->n_busy, 0, (size_t)m->w->net.n_ranks * sizeof *m->n_busy);
+    for (int32_t i = 0; i < course->n_legs; i++) {
+        const weft_i_leg *leg = &course->legs[i];
+        int64_t at = after_inputs(m, i, of->equal) + (of->equal ? 0 : leg->fw_hop_ns);
+        m->pattern.fw_ns[i] =
+            reserve(m, leg->rank, at + of->delay[FW][i], length_of(m, i, FW, of->equal));
+    }
+    for (int32_t i = course->n_legs - 1; i >= 0; i--) {
+        const weft_i_leg *leg = &course->legs[i];
+        int64_t at = after_gradients(m, i, of->equal) + (of->equal ? 0 : leg->bw_hop_ns);
+        m->pattern.bw_ns[i] = at;
+        if (leg->n_passes > 1)
+            m->pattern.bw_ns[i] =
+                reserve(m, leg->rank, at + of->delay[BW][i], length_of(m, i, BW, of->equal));
+    }
+}
+
+/* Whether what the pattern holds in its steady state is within the limits. */
+static bool fits(const modulo *m, const individual *of)
+{
+    const weft_i_course *course = m->course;
+    memset(m->held, 0, (size_t)m->w->net.n_ranks * sizeof *m->held);
+    for (int32_t i = 0; i < course->n_legs; i++) {
+        const weft_i_leg *leg = &course->legs[i];
+        if (leg->n_passes == 1) continue;
+        int64_t life = m->pattern.bw_ns[i] + length_of(m, i, BW, of->equal) - m->pattern.fw_ns[i];
+        m->held[leg->rank] += (double)leg->saved_bytes * (double)life / (double)m->period_ns;
+    }
+    for (int32_t r = 0; r < m->w->net.n_ranks; r++)
+        if (m->held[r] > (double)m->w->limit[r]) return false;
+    return true;
+}
+
+static int64_t units(const modulo *m, int32_t leg, uint64_t below)
+{
+    return (int64_t)weft_i_rng_below(m->rng, below) * m->unit_ns[m->course->legs[leg].rank];
+}
+
+static bool chance(const modulo *m, double percent)
+{
+    return weft_i_rng_double(m->rng) * 100 < percent;
+}
+
+/* Delays of one slot, one way: before its first leg anything up to a period, between legs the same
+ * number of units everywhere, and now and then a little more. */
+static void draw_slot(const modulo *m, individual *of, int32_t slot, int way, double noise)
+{
+    int32_t first = m->course->first_of_slot[slot], end = m->course->first_of_slot[slot + 1];
+    if (first == end) return;
+    int32_t begin = way == FW ? first : end - 1;
+    uint64_t n_units = (uint64_t)(m->period_ns / m->unit_ns[m->course->legs[begin].rank]) + 1;
+    uint64_t slope = chance(m, 50) ? weft_i_rng_below(m->rng, 4) : 0;
+    for (int32_t i = first; i < end; i++) {
+        int64_t unit = m->unit_ns[m->course->legs[i].rank];
+        of->delay[way][i] = (int64_t)slope * unit;
+        if (chance(m, noise)) of->delay[way][i] += unit + units(m, i, 2);
+    }
+    of->delay[way][begin] = chance(m, 70) ? units(m, begin, n_units) : 0;
+}
+
+static void draw(const modulo *m, individual *of)
+{
+    double noise = 10 * weft_i_rng_double(m->rng);
+    for (int32_t slot = 0; slot < m->course->slots.n; slot++)
+        for (int way = FW; way <= BW; way++)
+            draw_slot(m, of, slot, way, noise);
+    of->equal = chance(m, 50);
+    of->patience = 50 * (int32_t)weft_i_rng_below(m->rng, 3);
+}
+
+static void copy(const modulo *m, const individual *from, individual *to)
+{
+    size_t n_bytes = (size_t)m->course->n_legs * sizeof(int64_t);
+    memcpy(to->delay[FW], from->delay[FW], n_bytes);
+    memcpy(to->delay[BW], from->delay[BW], n_bytes);
+    to->equal = from->equal;
+    to->patience = from->patience;
+    to->sample_ns = from->sample_ns;
+}
+
+/* Change one thing. */
+static void change(const modulo *m, individual *of)
+{
+    int way = (int)weft_i_rng_below(m->rng, N_WAYS);
+    uint64_t what = weft_i_rng_below(m->rng, 10);
+    if (what < 3) {
+        int32_t slot = (int32_t)weft_i_rng_below(m->rng, (uint64_t)m->course->slots.n);
+        draw_slot(m, of, slot, way, 2);
+    } else if (what < 9) {
+        int32_t leg = (int32_t)weft_i_rng_below(m->rng, (uint64_t)m->course->n_legs);
+        int64_t by = m->unit_ns[m->course->legs[leg].rank] * (chance(m, 50) ? 1 : -1);
+        if (!of->equal && chance(m, 50)) by /= 4;
+        of->delay[way][leg] = max64(of->delay[way][leg] + by, 0);
+    } else {
+        of->patience = 50 * (int32_t)weft_i_rng_below(m->rng, 3);
+    }
+}
+
+/* Schedule the sample by the pattern of `of`; WEFT_INT_MAX where it does not fit or locks up. */
+static int64_t try_sample(modulo *m, const individual *of, weft_i_rule *rule,
+                          weft_objective objective)
+{
+    weft_i_dispatched result;
+    place(m, of);
+    if (!fits(m, of)) return WEFT_INT_MAX;
+    *rule = (weft_i_rule){.strict = true, .patience = of->patience, .n_turns = m->n_sample};
+    weft_i_keys_by_pattern(&m->w->net, &m->w->course, &m->w->turns, &m->pattern, m->w->key);
+    if (!weft_i_dispatch(m->w->dispatcher, rule, m->w->key, m->w->limit, NULL, &result))
+        return WEFT_INT_MAX;
+    return objective == WEFT_OBJECTIVE_SPAN ? result.span_ns : result.pipeline_ns;
+}
+
+static weft_status run(modulo *m, weft_i_budget *budget, double until, weft_i_incumbent *incumbent,
+                       weft_error *error)
+{
+    double begin = weft_i_budget_used(budget), used = begin;
+    double random_until = begin + (until - begin) * RANDOM_PERCENT / 100;
+    weft_i_workbench_set_limits(m->w);
+    for (; used < until; used = weft_i_budget_used(budget)) {
+        weft_i_rule rule;
+        int64_t full_ns;
+        budget->iterations++;
+        if (used < random_until || m->best.sample_ns == WEFT_INT_MAX) {
+            draw(m, &m->trial);
+        } else {
+            copy(m, &m->best, &m->trial);
+            change(m, &m->trial);
+        }
+        m->trial.sample_ns = try_sample(m, &m->trial, &rule, incumbent->objective);
+        if (m->trial.sample_ns > m->best.sample_ns || m->trial.sample_ns == WEFT_INT_MAX) continue;
+        bool better = m->trial.sample_ns < m->best.sample_ns;
+        copy(m, &m->trial, &m->best);
+        if (!better) continue;
+        rule.n_turns = 0;
+        weft_status status =
+            weft_i_workbench_try(m->w, &rule, NULL, "pattern", incumbent, error, &full_ns);
+        if (status != WEFT_STATUS_OK) return status;
+        if (weft_i_incumbent_ns(incumbent) <= budget->bound_ns) break;
+    }
+    return WEFT_STATUS_OK;
+}
+
+static bool open_individual(individual *of, int32_t n_legs, weft_i_arena *arena)
+{
+    of->sample_ns = WEFT_INT_MAX;
+    of->delay[FW] = weft_i_new(arena, int64_t, n_legs);
+    of->delay[BW] = weft_i_new(arena, int64_t, n_legs);
+    return of->delay[FW] && of->delay[BW];
+}
+
+static bool open_modulo(modulo *m, weft_i_arena *arena)
+{
+    int32_t n_legs = m->course->n_legs, n_ranks = m->w->net.n_ranks;
+    m->busy = weft_i_new(arena, busy_part *, n_ranks);
+    m->n_busy = weft_i_new(arena, int32_t, n_ranks);
+    m->unit_ns = weft_i_new(arena, int64_t, n_ranks);
+    m->held = weft_i_new(arena, double, n_ranks);
+    m->pattern.fw_ns = weft_i_new(arena, int64_t, n_legs);
+    m->pattern.bw_ns = weft_i_new(arena, int64_t, n_legs);
+    if (!m->busy || !m->n_busy || !m->unit_ns || !m->held || !m->pattern.fw_ns ||
+        !m->pattern.bw_ns || !open_individual(&m->best, n_legs, arena) ||
+        !open_individual(&m->trial, n_legs, arena))
+        return false;
+    for (int32_t i = 0; i < n_legs; i++)
+        m->unit_ns[m->course->legs[i].rank] += m->course->legs[i].n_passes;
+    for (int32_t r = 0; r < n_ranks; r++) {
+        m->unit_ns[r] = max64(m->period_ns / max64(m->unit_ns[r], 1), 1);
+        if (!(m->busy[r] = weft_i_new(arena, busy_part, 2 * (size_t)n_legs))) return false;
+    }
+    return true;
+}
+
+weft_status weft_i_modulo(weft_i_workbench *workbench, weft_i_budget *budget, double until,
+                          weft_i_rng *rng, weft_i_incumbent *incumbent, weft_error *error)
+{
+    weft_i_arena arena = {0};
+    int32_t n_turns = workbench->flow.n_microbatches;
+    modulo m = {.w = workbench,
+                .course = &workbench->course,
+                .rng = rng,
+                .period_ns = max64(workbench->course.period_ns, 1),
+                .n_sample = SAMPLE_RANKS * workbench->net.n_ranks};
+    if (m.n_sample >= n_turns || m.course->overlaps) m.n_sample = 0;
+    if (m.course->n_legs == 0) return WEFT_STATUS_OK;
+    weft_status status = open_modulo(&m, &arena) ? run(&m, budget, until, incumbent, error)
+                                                 : weft_i_no_memory(error);
+    weft_i_arena_free(&arena);
+    return status;
+}
