@@ -6,7 +6,7 @@
 
 /* Sums over the stages of a chunk. */
 typedef struct chunk_sums {
-    int64_t fw_ns, bw_ns, fw_hop_ns, bw_hop_ns, saved_bytes;
+    int64_t fw_ns, bw_ns, bww_ns, fw_hop_ns, bw_hop_ns, saved_bytes;
     int64_t n_stages, n_backwards, n_fw_hops, n_bw_hops;
     int32_t step; /* the largest of a stage within its slot */
     bool splits;
@@ -63,6 +63,7 @@ static void sum_chunks(const builder *b)
         sum->n_backwards++;
         sum->bw_ns += b->net->ns[bw];
         sum->splits = sum->splits || b->net->split[s];
+        if (b->net->split[s]) sum->bww_ns += b->net->ns[weft_task_make(s, WEFT_PASS_BWW)];
         sum_hops(b->net, bw, &sum->bw_hop_ns, &sum->n_bw_hops);
     }
 }
@@ -99,6 +100,7 @@ static void list_legs(const builder *b, placed_leg *placed)
                           .rank = b->problem->chunks[c].rank,
                           .fw_ns = mean(sum->fw_ns, n_turns),
                           .bw_ns = mean(sum->bw_ns, n_turns),
+                          .bww_ns = mean(sum->bww_ns, n_turns),
                           .fw_pass = mean(sum->fw_ns, sum->n_stages),
                           .bw_pass = mean(sum->bw_ns, sum->n_backwards),
                           .fw_hop_ns = mean(sum->fw_hop_ns, sum->n_fw_hops),

@@ -45,7 +45,7 @@ struct weft_i_dispatcher {
     int64_t *wake_ns;             /* by rank: when it decides next */
     int64_t *free_ns;             /* by rank: end of its last pass */
     bool *went_back;              /* by rank: its last pass was no forward */
-    waiting *sequence;            /* under a strict rule: by rank, its forwards and backwards */
+    waiting *sequence;            /* under a strict rule: passes by rank and key */
     int32_t *first_in_sequence;   /* by rank, n_ranks + 1 entries */
     int32_t *next_in_sequence;    /* by rank */
     /* Of the run. */
@@ -66,6 +66,12 @@ static bool is_wanted(const weft_i_dispatcher *d, weft_task task)
 {
     return d->net->ns[task] >= 0 &&
            (d->rule->n_turns == 0 || d->room.fw_turn[weft_task_stage(task)] < d->rule->n_turns);
+}
+
+/* Whether a pass has its place in a strict rule's sequence. */
+static bool is_in_sequence(const weft_i_dispatcher *d, weft_task task)
+{
+    return d->rule->strict && (kind_of(task) != WEIGHTS || d->rule->weights == WEFT_I_WEIGHTS_KEY);
 }
 
 static bool is_source(const weft_i_net *net, weft_task task)
@@ -126,7 +132,7 @@ static bool allocate(weft_i_dispatcher *d, weft_i_arena *arena)
     d->wake_ns = weft_i_new(arena, int64_t, n_ranks);
     d->free_ns = weft_i_new(arena, int64_t, n_ranks);
     d->went_back = weft_i_new(arena, bool, n_ranks);
-    d->sequence = weft_i_new(arena, waiting, 2 * (size_t)d->net->n_stages);
+    d->sequence = weft_i_new(arena, waiting, 3 * (size_t)d->net->n_stages);
     d->first_in_sequence = weft_i_new(arena, int32_t, n_ranks + 1);
     d->next_in_sequence = weft_i_new(arena, int32_t, n_ranks);
     return d->sources.tasks && d->sources.first && d->sources.next && d->n_inputs && d->missing &&
@@ -255,13 +261,13 @@ static void sort_sequences(weft_i_dispatcher *d)
     int32_t *first = d->first_in_sequence;
     memset(first, 0, ((size_t)net->n_ranks + 1) * sizeof *first);
     for (weft_task t = 0; t < 4 * net->n_stages; t++)
-        if (kind_of(t) != WEIGHTS && is_wanted(d, t)) first[net->rank[weft_task_stage(t)] + 1]++;
+        if (is_in_sequence(d, t) && is_wanted(d, t)) first[net->rank[weft_task_stage(t)] + 1]++;
     for (int32_t r = 0; r < net->n_ranks; r++) {
         first[r + 1] += first[r];
         d->next_in_sequence[r] = first[r];
     }
     for (weft_task t = 0; t < 4 * net->n_stages; t++)
-        if (kind_of(t) != WEIGHTS && is_wanted(d, t)) {
+        if (is_in_sequence(d, t) && is_wanted(d, t)) {
             int32_t *next = &d->next_in_sequence[net->rank[weft_task_stage(t)]];
             d->sequence[(*next)++] = (waiting){d->key[t], 0, t};
         }
@@ -426,10 +432,10 @@ static void release(weft_i_dispatcher *d, weft_task task, int64_t at_ns)
 {
     if (d->ready_ns[task] < at_ns) d->ready_ns[task] = at_ns;
     if (--d->missing[task] > 0) return;
-    if (!d->rule->strict || kind_of(task) == WEIGHTS)
-        push(d, task);
-    else
+    if (is_in_sequence(d, task))
         wake_next(d, d->net->rank[weft_task_stage(task)]);
+    else
+        push(d, task);
 }
 
 static void release_successors(weft_i_dispatcher *d, weft_task task, int64_t end_ns)
@@ -460,7 +466,7 @@ static void wake_senders(weft_i_dispatcher *d, weft_task task, int64_t now_ns)
 static void take(weft_i_dispatcher *d, int32_t rank, weft_task task)
 {
     int kind = kind_of(task);
-    if (d->rule->strict && kind != WEIGHTS) {
+    if (is_in_sequence(d, task)) {
         d->next_in_sequence[rank]++;
         return;
     }

@@ -48,6 +48,7 @@ weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget
                                                           "dual-queue", incumbent, error, &ns);
                 if (status != WEFT_STATUS_OK) return status;
                 budget->iterations++;
+                if (weft_i_incumbent_ns(incumbent) <= budget->bound_ns) return WEFT_STATUS_OK;
             }
     }
     return WEFT_STATUS_OK;

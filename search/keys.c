@@ -46,7 +46,8 @@ void weft_i_keys_by_pattern(const weft_i_net *net, weft_i_course *course, const 
         int64_t bw =
             course->bases[turns->bw[s]] + pattern->bw_ns[leg] + index * course->legs[leg].bw_pass;
         key[weft_task_make(s, WEFT_PASS_FW)] = fw;
-        for (int pass = WEFT_PASS_BW; pass <= WEFT_PASS_BWW; pass++)
-            key[weft_task_make(s, (weft_pass)pass)] = bw;
+        key[weft_task_make(s, WEFT_PASS_BW)] = bw;
+        key[weft_task_make(s, WEFT_PASS_BWI)] = bw;
+        key[weft_task_make(s, WEFT_PASS_BWW)] = bw - pattern->bw_ns[leg] + pattern->bww_ns[leg];
     }
 }

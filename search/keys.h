@@ -11,7 +11,7 @@
 /* A chunk as a station of every microbatch's course. Means are per microbatch. */
 typedef struct weft_i_leg {
     int32_t chunk, slot, rank;
-    int64_t fw_ns, bw_ns;         /* all its forwards; all its backwards (bw or bwi) */
+    int64_t fw_ns, bw_ns, bww_ns; /* all its forwards; backwards (bw or bwi); weight gradients */
     int64_t fw_pass, bw_pass;     /* one of them */
     int64_t fw_hop_ns, bw_hop_ns; /* latency of what a forward, a backward waits for */
     int64_t saved_bytes;
@@ -50,13 +50,13 @@ void weft_i_keys_by_turn(const weft_i_net *net, const weft_i_flow *flow,
                          const weft_i_course *course, const weft_i_turns *turns, int32_t group,
                          int64_t *key);
 
-/* When a turn's first forward and first backward are wanted on each leg, from the turn's begin on.
- * A turn begins when the work of those before it would be done. */
+/* When a turn's first forward, backward and weight gradient are wanted on each leg, from the turn's
+ * begin on. A turn begins when the work of those before it would be done. */
 typedef struct weft_i_pattern {
-    int64_t *fw_ns, *bw_ns;
+    int64_t *fw_ns, *bw_ns, *bww_ns;
 } weft_i_pattern;
 
-/* The times at which the pattern wants each pass; a weight gradient as soon as its bwi. */
+/* The times at which the pattern wants each pass. */
 void weft_i_keys_by_pattern(const weft_i_net *net, weft_i_course *course, const weft_i_turns *turns,
                             const weft_i_pattern *pattern, int64_t *key);
 

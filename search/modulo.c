@@ -5,6 +5,7 @@
  * Weight gradients are not placed; the dispatcher fills gaps with them. */
 #include "search/modulo.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -13,7 +14,7 @@
  * microbatches are scheduled before a pattern is taken to be worth all, in ranks. */
 enum { RANDOM_PERCENT = 40, SAMPLE_RANKS = 2 };
 
-enum { FW, BW, N_WAYS };
+enum { FW, BW, BWW, N_WAYS = BWW };
 
 /* Part of a rank's period that is taken. */
 typedef struct busy_part {
@@ -24,8 +25,10 @@ typedef struct busy_part {
 typedef struct individual {
     int64_t *delay[N_WAYS]; /* by leg, ns before its pass */
     bool equal;             /* all passes of a rank count as equally long */
+    bool weights;           /* weight gradients have places too, and are not fitted in */
     int32_t patience;
-    int64_t sample_ns; /* makespan of the sample; WEFT_INT_MAX = not known */
+    int32_t *turn;     /* by microbatch: when it comes */
+    int64_t sample_ns; /* objective of the sample; WEFT_INT_MAX = not known */
 } individual;
 
 typedef struct modulo {
@@ -39,14 +42,17 @@ typedef struct modulo {
     double *held;     /* by rank, scratch */
     weft_i_pattern pattern;
     individual best, trial;
-    int32_t n_sample; /* turns; 0 = all */
+    int32_t n_turns;
+    int32_t n_sample;   /* turns; 0 = all */
+    bool varies;        /* microbatches differ, so that their order matters */
+    int32_t *ascending; /* microbatches by work */
 } modulo;
 
 static int64_t length_of(const modulo *m, int32_t leg, int way, bool equal)
 {
     const weft_i_leg *of = &m->course->legs[leg];
     if (equal) return m->unit_ns[of->rank] * (way == BW && of->n_passes == 2 ? 2 : 1);
-    return way == FW ? of->fw_ns : of->bw_ns;
+    return way == FW ? of->fw_ns : way == BW ? of->bw_ns : of->bww_ns;
 }
 
 /* The first time from `at` on when the rank is free for `ns` in every period; `at` itself where
@@ -135,6 +141,19 @@ static void place(modulo *m, const individual *of)
     }
 }
 
+/* Weight gradients take what is left: the earliest backward chooses first. */
+static void place_weights(modulo *m, const individual *of)
+{
+    const weft_i_course *course = m->course;
+    for (int32_t i = course->n_legs - 1; i >= 0; i--) {
+        const weft_i_leg *leg = &course->legs[i];
+        m->pattern.bww_ns[i] = m->pattern.bw_ns[i];
+        if (!of->weights || leg->n_passes < 3) continue;
+        int64_t at = m->pattern.bw_ns[i] + length_of(m, i, BW, of->equal);
+        m->pattern.bww_ns[i] = reserve(m, leg->rank, at, length_of(m, i, BWW, of->equal));
+    }
+}
+
 /* Whether what the pattern holds in its steady state is within the limits. */
 static bool fits(const modulo *m, const individual *of)
 {
@@ -178,6 +197,33 @@ static void draw_slot(const modulo *m, individual *of, int32_t slot, int way, do
     of->delay[way][begin] = chance(m, 70) ? units(m, begin, n_units) : 0;
 }
 
+static void swap_turns(const modulo *m, int32_t *turn)
+{
+    int32_t a = (int32_t)weft_i_rng_below(m->rng, (uint64_t)m->n_turns);
+    int32_t b = (int32_t)weft_i_rng_below(m->rng, (uint64_t)m->n_turns);
+    int32_t kept = turn[a];
+    turn[a] = turn[b];
+    turn[b] = kept;
+}
+
+/* An order of the microbatches: as they are, by work, or the small ones at both ends, where ranks
+ * wait for the first to arrive and for the last to return. */
+static void draw_turns(const modulo *m, int32_t *turn)
+{
+    int32_t n = m->n_turns;
+    uint64_t kind = m->varies ? weft_i_rng_below(m->rng, 6) : 0;
+    for (int32_t i = 0; i < n; i++) {
+        int32_t microbatch = m->ascending[i];
+        if (kind <= 1) turn[i] = i;
+        if (kind == 2) turn[microbatch] = i;
+        if (kind == 3) turn[microbatch] = n - 1 - i;
+        if (kind >= 4) turn[microbatch] = i % 2 == 0 ? i / 2 : n - 1 - i / 2;
+    }
+    if (kind == 1 || kind == 5)
+        for (int32_t i = 0; i < n / 4; i++)
+            swap_turns(m, turn);
+}
+
 static void draw(const modulo *m, individual *of)
 {
     double noise = 10 * weft_i_rng_double(m->rng);
@@ -185,7 +231,9 @@ static void draw(const modulo *m, individual *of)
         for (int way = FW; way <= BW; way++)
             draw_slot(m, of, slot, way, noise);
     of->equal = chance(m, 50);
+    of->weights = chance(m, 50);
     of->patience = 50 * (int32_t)weft_i_rng_below(m->rng, 3);
+    draw_turns(m, of->turn);
 }
 
 static void copy(const modulo *m, const individual *from, individual *to)
@@ -193,7 +241,9 @@ static void copy(const modulo *m, const individual *from, individual *to)
     size_t n_bytes = (size_t)m->course->n_legs * sizeof(int64_t);
     memcpy(to->delay[FW], from->delay[FW], n_bytes);
     memcpy(to->delay[BW], from->delay[BW], n_bytes);
+    memcpy(to->turn, from->turn, (size_t)m->n_turns * sizeof *to->turn);
     to->equal = from->equal;
+    to->weights = from->weights;
     to->patience = from->patience;
     to->sample_ns = from->sample_ns;
 }
@@ -201,6 +251,10 @@ static void copy(const modulo *m, const individual *from, individual *to)
 /* Change one thing. */
 static void change(const modulo *m, individual *of)
 {
+    if (m->varies && chance(m, 50)) {
+        swap_turns(m, of->turn);
+        return;
+    }
     int way = (int)weft_i_rng_below(m->rng, N_WAYS);
     uint64_t what = weft_i_rng_below(m->rng, 10);
     if (what < 3) {
@@ -221,9 +275,18 @@ static int64_t try_sample(modulo *m, const individual *of, weft_i_rule *rule,
                           weft_objective objective)
 {
     weft_i_dispatched result;
+    size_t n_bytes = (size_t)m->n_turns * sizeof *of->turn;
     place(m, of);
+    place_weights(m, of);
     if (!fits(m, of)) return WEFT_INT_MAX;
-    *rule = (weft_i_rule){.strict = true, .patience = of->patience, .n_turns = m->n_sample};
+    if (memcmp(m->w->turn, of->turn, n_bytes) != 0) {
+        memcpy(m->w->turn, of->turn, n_bytes);
+        weft_i_workbench_set_turns(m->w);
+    }
+    *rule = (weft_i_rule){.strict = true,
+                          .weights = of->weights ? WEFT_I_WEIGHTS_KEY : WEFT_I_WEIGHTS_IDLE,
+                          .patience = of->patience,
+                          .n_turns = m->n_sample};
     weft_i_keys_by_pattern(&m->w->net, &m->w->course, &m->w->turns, &m->pattern, m->w->key);
     if (!weft_i_dispatch(m->w->dispatcher, rule, m->w->key, m->w->limit, NULL, &result))
         return WEFT_INT_MAX;
@@ -260,12 +323,42 @@ static weft_status run(modulo *m, weft_i_budget *budget, double until, weft_i_in
     return WEFT_STATUS_OK;
 }
 
-static bool open_individual(individual *of, int32_t n_legs, weft_i_arena *arena)
+static bool open_individual(individual *of, int32_t n_legs, int32_t n_turns, weft_i_arena *arena)
 {
     of->sample_ns = WEFT_INT_MAX;
+    of->turn = weft_i_new(arena, int32_t, n_turns);
     of->delay[FW] = weft_i_new(arena, int64_t, n_legs);
     of->delay[BW] = weft_i_new(arena, int64_t, n_legs);
-    return of->delay[FW] && of->delay[BW];
+    return of->turn && of->delay[FW] && of->delay[BW];
+}
+
+/* A microbatch and its work. */
+typedef struct turn_work {
+    int64_t ns;
+    int32_t microbatch;
+} turn_work;
+
+static int compare_work(const void *a, const void *b)
+{
+    const turn_work *x = a, *y = b;
+    if (x->ns != y->ns) return x->ns < y->ns ? -1 : 1;
+    return (x->microbatch > y->microbatch) - (x->microbatch < y->microbatch);
+}
+
+/* Sort the microbatches by work, and see whether they differ by more than a fiftieth. */
+static bool sort_turns(modulo *m, weft_i_arena *arena)
+{
+    turn_work *work = weft_i_new(arena, turn_work, m->n_turns);
+    m->ascending = weft_i_new(arena, int32_t, m->n_turns);
+    if (!work || !m->ascending) return false;
+    for (int32_t i = 0; i < m->n_turns; i++)
+        work[i] = (turn_work){m->course->turn_ns[i], i};
+    qsort(work, (size_t)m->n_turns, sizeof *work, compare_work);
+    for (int32_t i = 0; i < m->n_turns; i++)
+        m->ascending[i] = work[i].microbatch;
+    m->varies = work[m->n_turns - 1].ns - work[0].ns > m->period_ns / 50;
+    if (m->varies) m->n_sample = 0;
+    return true;
 }
 
 static bool open_modulo(modulo *m, weft_i_arena *arena)
@@ -277,15 +370,17 @@ static bool open_modulo(modulo *m, weft_i_arena *arena)
     m->held = weft_i_new(arena, double, n_ranks);
     m->pattern.fw_ns = weft_i_new(arena, int64_t, n_legs);
     m->pattern.bw_ns = weft_i_new(arena, int64_t, n_legs);
+    m->pattern.bww_ns = weft_i_new(arena, int64_t, n_legs);
     if (!m->busy || !m->n_busy || !m->unit_ns || !m->held || !m->pattern.fw_ns ||
-        !m->pattern.bw_ns || !open_individual(&m->best, n_legs, arena) ||
-        !open_individual(&m->trial, n_legs, arena))
+        !m->pattern.bw_ns || !m->pattern.bww_ns ||
+        !open_individual(&m->best, n_legs, m->n_turns, arena) ||
+        !open_individual(&m->trial, n_legs, m->n_turns, arena) || !sort_turns(m, arena))
         return false;
     for (int32_t i = 0; i < n_legs; i++)
         m->unit_ns[m->course->legs[i].rank] += m->course->legs[i].n_passes;
     for (int32_t r = 0; r < n_ranks; r++) {
         m->unit_ns[r] = max64(m->period_ns / max64(m->unit_ns[r], 1), 1);
-        if (!(m->busy[r] = weft_i_new(arena, busy_part, 2 * (size_t)n_legs))) return false;
+        if (!(m->busy[r] = weft_i_new(arena, busy_part, 3 * (size_t)n_legs))) return false;
     }
     return true;
 }
@@ -298,6 +393,7 @@ weft_status weft_i_modulo(weft_i_workbench *workbench, weft_i_budget *budget, do
     modulo m = {.w = workbench,
                 .course = &workbench->course,
                 .rng = rng,
+                .n_turns = n_turns,
                 .period_ns = max64(workbench->course.period_ns, 1),
                 .n_sample = SAMPLE_RANKS * workbench->net.n_ranks};
     if (m.n_sample >= n_turns || m.course->overlaps) m.n_sample = 0;

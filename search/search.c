@@ -15,8 +15,8 @@
 /* Temperatures of the annealing, in mean passes. */
 static const double HOT = 0.3, WARM = 0.1, COLD = 0.003;
 
-/* The part of the budget after which no more list scheduling begins. */
-static const double LISTS_UNTIL = 0.2;
+/* The parts of the budget after which no more list scheduling begins, no more patterns. */
+static const double LISTS_UNTIL = 0.15, PATTERNS_UNTIL = 0.45;
 
 typedef struct searcher {
     const weft_problem *problem;
@@ -25,6 +25,8 @@ typedef struct searcher {
     weft_i_incumbent best;
     weft_i_rng rng;
     int32_t n_strategies; /* levels of the problem (search/levels.h), at least 1 */
+    int32_t strategy;     /* that list scheduling did best with ... */
+    bool splits;          /* ... and whether backwards were split */
     int32_t *choices;     /* scratch, by stage */
     bool *split;          /* scratch, by stage */
     weft_i_arena arena;
@@ -126,34 +128,52 @@ static weft_status use_memory(searcher *s, weft_error *error)
     return status;
 }
 
+static weft_status open_workbench(searcher *s, int32_t k, bool split, weft_error *error,
+                                  weft_i_workbench *workbench)
+{
+    set_strategy(s, k);
+    for (int32_t i = 0; i < s->problem->n_stages; i++)
+        s->split[i] = split;
+    return weft_i_workbench_open(&s->graph, s->choices, s->split, error, workbench);
+}
+
 /* List scheduling under strategy k, split or not; then memory that is left over is used. */
 static weft_status try_strategy(searcher *s, int32_t k, bool split, double until, weft_error *error)
 {
     weft_i_workbench workbench;
-    set_strategy(s, k);
-    for (int32_t i = 0; i < s->problem->n_stages; i++)
-        s->split[i] = split;
     int64_t before = weft_i_incumbent_ns(&s->best);
-    weft_status status = weft_i_workbench_open(&s->graph, s->choices, s->split, error, &workbench);
+    weft_status status = open_workbench(s, k, split, error, &workbench);
     if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
         status = weft_i_dual_queue(&workbench, &s->budget, until, &s->best, error);
-    if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
-        status = weft_i_modulo(&workbench, &s->budget, until + 0.2, &s->rng, &s->best, error);
     weft_i_workbench_close(&workbench);
-    bool better = weft_i_incumbent_ns(&s->best) < before;
-    return status == WEFT_STATUS_OK && better && k > 0 ? use_memory(s, error) : status;
+    if (status != WEFT_STATUS_OK || weft_i_incumbent_ns(&s->best) == before) return status;
+    s->strategy = k;
+    s->splits = split;
+    return k > 0 ? use_memory(s, error) : WEFT_STATUS_OK;
 }
 
 static weft_status try_strategies(searcher *s, double until, weft_error *error)
 {
     bool splits = can_split(s), fuses = !splits || fused_is_faster(s);
     weft_status status = WEFT_STATUS_OK;
+    s->splits = splits;
     for (int32_t k = 0; k < s->n_strategies && status == WEFT_STATUS_OK; k++) {
         double end = until * (k + 1) / s->n_strategies;
         if (splits) status = try_strategy(s, k, true, end, error);
         if (fuses && status == WEFT_STATUS_OK) status = try_strategy(s, k, false, end, error);
     }
     return status;
+}
+
+/* Repeating patterns under the strategy that list scheduling did best with. */
+static weft_status try_patterns(searcher *s, double until, weft_error *error)
+{
+    weft_i_workbench workbench;
+    weft_status status = open_workbench(s, s->strategy, s->splits, error, &workbench);
+    if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
+        status = weft_i_modulo(&workbench, &s->budget, until, &s->rng, &s->best, error);
+    weft_i_workbench_close(&workbench);
+    return status == WEFT_STATUS_OK && s->strategy > 0 ? use_memory(s, error) : status;
 }
 
 /* The order that takes the least memory: its answer or what it lacks. */
@@ -185,11 +205,12 @@ static weft_status prepare(searcher *s, const weft_search_options *options, weft
     return weft_i_incumbent_init(&s->graph, options->objective, &s->arena, error, &s->best);
 }
 
-/* The bound of the best answer's costs. */
+/* The bound of the best answer's costs; of those in force while there is none. */
 static weft_status find_bound(searcher *s, weft_error *error)
 {
     weft_bounds bounds;
-    weft_status status = weft_bounds_compute(s->problem, s->best.choices, error, &bounds);
+    const int32_t *choices = s->best.order ? s->best.choices : NULL;
+    weft_status status = weft_bounds_compute(s->problem, choices, error, &bounds);
     if (status != WEFT_STATUS_OK) return status;
     bool span = s->best.objective == WEFT_OBJECTIVE_SPAN;
     s->budget.bound_ns = span ? bounds.span_ns : bounds.makespan_ns;
@@ -217,13 +238,22 @@ static weft_status improve(searcher *s, weft_error *error)
     return status;
 }
 
+static bool is_done(searcher *s)
+{
+    return weft_i_budget_used(&s->budget) >= 1 ||
+           weft_i_incumbent_ns(&s->best) <= s->budget.bound_ns;
+}
+
 static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts, weft_error *error)
 {
     weft_status status = try_starts(s, starts, n_starts, error);
     if (status == WEFT_STATUS_OK) status = try_fixed(s, error);
+    if (status == WEFT_STATUS_OK && s->n_strategies == 1) status = find_bound(s, error);
     if (status == WEFT_STATUS_OK) status = try_strategies(s, LISTS_UNTIL, error);
     if (status == WEFT_STATUS_OK && !s->best.order) status = try_serial(s, error);
-    return status == WEFT_STATUS_OK ? improve(s, error) : status;
+    if (status == WEFT_STATUS_OK && !is_done(s)) status = try_patterns(s, PATTERNS_UNTIL, error);
+    if (status == WEFT_STATUS_OK && !is_done(s)) status = improve(s, error);
+    return status;
 }
 
 static weft_status hand_over(searcher *s, weft_error *error, weft_solution *out_solution)

@@ -61,10 +61,12 @@ static void make_keys(fixture *f, weft_i_rng *rng)
     }
     int32_t n_legs = f->course.n_legs;
     weft_i_pattern pattern = {weft_i_new(&f->arena, int64_t, n_legs),
+                              weft_i_new(&f->arena, int64_t, n_legs),
                               weft_i_new(&f->arena, int64_t, n_legs)};
     for (int32_t i = 0; i < n_legs; i++) {
         pattern.fw_ns[i] = random_in(rng, 0, 100);
         pattern.bw_ns[i] = random_in(rng, 0, 200);
+        pattern.bww_ns[i] = random_in(rng, 0, 300);
     }
     weft_i_keys_by_pattern(&f->net, &f->course, &f->turns, &pattern, f->key);
 }
