@@ -45,12 +45,13 @@ static inline void emu_case_make(emu_case *c, const char *model)
                                         .gemm = half,
                                         .attention = &c->attention,
                                         .n_attention = 1};
-    c->cluster = (weft_cluster){.name = "round",
-                                .node_types = &c->node_type,
-                                .n_node_types = 1,
-                                .levels = c->levels,
-                                .n_levels = 2,
-                                .stack = {"round", 1, 0, 1, 1, 0}};
+    c->cluster = (weft_cluster){
+        .name = "round",
+        .node_types = &c->node_type,
+        .n_node_types = 1,
+        .levels = c->levels,
+        .n_levels = 2,
+        .stack = {.name = "round", .elementwise = 1, .dp_overlap = 1, .slowdown = 1}};
     cr_assert_eq(weft_model_load(model, &error, &c->model), WEFT_STATUS_OK, "%s", error.text);
     cr_assert_eq(weft_recipe_load(NULL, &error, &c->recipe), WEFT_STATUS_OK, "%s", error.text);
     c->recipe->sequence_parallel = false;
