@@ -39,7 +39,7 @@ static void anneal_late(double until)
     weft_problem_free(problem);
 }
 
-Test(anneal, ends_when_its_part_of_the_budget_is_over, .timeout = 20)
+Test(anneal, ends_when_its_part_of_the_budget_is_over, .timeout = 110)
 {
     anneal_late(0.5);
     anneal_late(1);

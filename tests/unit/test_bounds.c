@@ -192,7 +192,7 @@ static void check_many(const random_options *options, uint64_t first, uint64_t l
     }
 }
 
-Test(bounds, never_above_the_best_order, .timeout = 60)
+Test(bounds, never_above_the_best_order)
 {
     random_options any = tiny(3, 3), straight = tiny(3, 3);
     straight.straight = straight.uniform = true;
