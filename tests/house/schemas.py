@@ -30,6 +30,7 @@ BEYOND_A_SCHEMA = {
     "cluster": "attention_order gemm_order group_order level_last level_order reserved stack_twice stack_twice",
     "recipe": "none_allowed",
     "layout": """devices direction gap module no_slot overflow rank same segment shared slot""",
+    "timeline": "backwards overlap ranks step times",
 }
 
 SHIPPED = {
