@@ -2,6 +2,7 @@
 #include "runtime/measure.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 
@@ -167,6 +168,33 @@ static void measure_all(const context *c)
     out->measured_bubble = slots_ns > 0 ? 1 - busy_ns / slots_ns : 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The lower one of two. */
+static weft_status find_median_pass(const context *c, weft_i_arena *arena, weft_error *error)
+{
+    int64_t n_passes = c->out->overheads[WEFT_I_OVERHEAD_PASS].n_actions, n = 0;
+    int64_t *passes_ns = weft_i_new(arena, int64_t, n_passes);
+    if (!passes_ns) return weft_i_no_memory(error);
+    for (int32_t p = 0; p < c->plan->n_pipelines; p++) {
+        for (int32_t r = 0; r < c->timeline->n_ranks; r++) {
+            const weft_rank_actions *rank = &c->plan->pipelines[p].ranks[r];
+            for (int32_t a = 0; a < rank->n_actions; a++) {
+                const weft_action *action = &rank->actions[a];
+                if (action->kind <= WEFT_ACTION_BWW)
+                    passes_ns[n++] = scaled(c, action->end_ns - action->start_ns);
+            }
+        }
+    }
+    qsort(passes_ns, (size_t)n, sizeof(*passes_ns), compare);
+    c->out->median_pass_ns = n > 0 ? passes_ns[(n - 1) / 2] : 0;
+    return WEFT_STATUS_OK;
+}
+
 weft_status weft_i_measure_make(const weft_plan *plan, const weft_timeline *timeline,
                                 weft_i_arena *arena, weft_error *error, weft_i_measure *out)
 {
@@ -185,6 +213,7 @@ weft_status weft_i_measure_make(const weft_plan *plan, const weft_timeline *time
     for (int32_t r = 0; r < timeline->n_ranks; r++)
         note_reductions(&c, r);
     measure_all(&c);
-    *out = made;
-    return WEFT_STATUS_OK;
+    weft_status status = find_median_pass(&c, arena, error);
+    if (status == WEFT_STATUS_OK) *out = made;
+    return status;
 }

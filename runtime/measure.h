@@ -32,6 +32,7 @@ typedef struct weft_i_measure {
     int64_t planned_step_ns, measured_step_ns; /* the last end of all */
     double error, step_error;
     double planned_bubble, measured_bubble;
+    int64_t median_pass_ns; /* planned; 0 without passes */
     weft_i_overhead overheads[WEFT_I_N_OVERHEADS];
     weft_i_overhead overhead;   /* of all */
     weft_i_rank_measure *ranks; /* rank r of pipeline p at p * n_ranks + r */

@@ -197,6 +197,16 @@ weft_status weft_i_world_largest(weft_i_world *world, int64_t *values, int32_t n
     return weft_i_world_wait(world, "waiting for all ranks between steps", &request, error);
 }
 
+weft_status weft_i_world_machine_sum(weft_i_world *world, int64_t value, weft_error *error,
+                                     int64_t *out_sum)
+{
+    MPI_Request request;
+    int code = MPI_Iallreduce(&value, out_sum, 1, MPI_INT64_T, MPI_SUM, world->machine, &request);
+    weft_status status = weft_i_mpi_check(code, "reduction", error);
+    if (status != WEFT_STATUS_OK) return status;
+    return weft_i_world_wait(world, "adding up memory", &request, error);
+}
+
 weft_status weft_i_world_gather(weft_i_world *world, const void *data, int32_t n_bytes,
                                 const int32_t *counts, weft_error *error, void *all)
 {

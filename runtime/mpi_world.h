@@ -37,6 +37,9 @@ weft_status weft_i_world_broadcast(weft_i_world *world, void *data, int32_t n_by
 /* Everybody gets the largest of all. */
 weft_status weft_i_world_largest(weft_i_world *world, int64_t *values, int32_t n,
                                  weft_error *error);
+/* The sum over the processes of this machine. */
+weft_status weft_i_world_machine_sum(weft_i_world *world, int64_t value, weft_error *error,
+                                     int64_t *out_sum);
 /* Process 0 gets everybody's n bytes, counts[p] from process p, one after another; `counts` and
  * `all` are NULL elsewhere. */
 weft_status weft_i_world_gather(weft_i_world *world, const void *data, int32_t n_bytes,

@@ -59,9 +59,9 @@ void weft_i_outcome_text(const weft_i_outcome *outcome, FILE *stream)
 {
     const weft_timeline *timeline = outcome->timeline;
     const weft_i_measure *measure = outcome->measure;
-    fprintf(stream, "run       %d pipeline%s of %d ranks, device %s, scale %g\n",
+    fprintf(stream, "run       %d pipeline%s of %d ranks, device %s, scale %g, median pass %s\n",
             timeline->n_pipelines, timeline->n_pipelines == 1 ? "" : "s", timeline->n_ranks,
-            timeline->device, timeline->scale);
+            timeline->device, timeline->scale, time_words(measure->median_pass_ns).s);
     print_pair(stream, "pipeline", measure->planned_ns, measure->measured_ns, measure->error);
     print_pair(stream, "step", measure->planned_step_ns, measure->measured_step_ns,
                measure->step_error);
@@ -122,6 +122,7 @@ void weft_i_outcome_json(const weft_i_outcome *outcome, FILE *stream)
     weft_i_json_open_object(&out);
     weft_i_json_put_key_string(&out, "device", timeline->device);
     weft_i_json_put_key_double(&out, "scale", timeline->scale);
+    weft_i_json_put_key_int(&out, "median_pass_ns", measure->median_pass_ns);
     weft_i_json_put_key_int(&out, "predicted_ns", measure->planned_ns);
     weft_i_json_put_key_int(&out, "measured_ns", measure->measured_ns);
     weft_i_json_put_key_double(&out, "error", measure->error);

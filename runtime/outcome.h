@@ -8,7 +8,6 @@
 
 /* What there is to print. steps_ns: each step's longest pipeline. */
 typedef struct weft_i_outcome {
-    const weft_plan *plan;
     const weft_timeline *timeline; /* of the median step */
     const weft_i_measure *measure; /* of the same */
     const int64_t *steps_ns;

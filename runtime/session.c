@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -68,6 +69,20 @@ static weft_status make_device(weft_i_session *session, weft_error *error)
                              &session->fault, error, &session->device_callbacks);
 }
 
+/* A payload of a large model can be more than a machine has, which would end in its processes being
+ * killed one by one. */
+static weft_status check_memory(const weft_i_session *session, weft_error *error)
+{
+    const double gib = 1 << 30;
+    int64_t bytes = 0, has_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    weft_status status = weft_i_world_machine_sum(
+        session->world, weft_i_virtual_buffer_bytes(session->device), error, &bytes);
+    if (status != WEFT_STATUS_OK || bytes <= has_bytes || has_bytes <= 0) return status;
+    return weft_i_fail(error, WEFT_STATUS_INFEASIBLE,
+                       "the payload takes %.1f GiB of %s, which has %.1f", (double)bytes / gib,
+                       weft_i_world_host(session->world), (double)has_bytes / gib);
+}
+
 static weft_status set_up(weft_i_session *session, weft_error *error)
 {
     size_t n_steps = (size_t)session->launch->n_steps;
@@ -78,6 +93,7 @@ static weft_status set_up(weft_i_session *session, weft_error *error)
     weft_status status = weft_i_world_clock(session->world, error, &session->clock_offset_ns,
                                             &session->clock_error_ns);
     if (status == WEFT_STATUS_OK) status = make_device(session, error);
+    if (status == WEFT_STATUS_OK) status = check_memory(session, error);
     if (status != WEFT_STATUS_OK) return status;
     return weft_i_mpi_transport_create(session->world, session->plan, error, &session->transport);
 }

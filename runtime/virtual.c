@@ -20,6 +20,7 @@ typedef struct stamp {
 struct weft_i_virtual {
     const weft_plan *plan;
     const weft_pipeline *pipeline;
+    const weft_rank_actions *actions;
     weft_i_virtual_options options;
     weft_i_arena arena;
     weft_i_pool pool;
@@ -34,7 +35,7 @@ struct weft_i_virtual {
     int64_t due_ns;   /* end of the action; own clock */
 };
 
-static int64_t later(int64_t a, int64_t b)
+static int64_t largest(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
@@ -113,7 +114,7 @@ static void end_reduction(weft_i_virtual *device, int32_t chunk)
     while (device->reductions[chunk]) {
         int32_t next = device->posted[device->n_reduced++];
         int64_t posted_ns = device->reductions[next][0];
-        int64_t begun_ns = later(posted_ns, device->last_reduced_ns);
+        int64_t begun_ns = largest(posted_ns, device->last_reduced_ns);
         device->last_reduced_ns = begun_ns + scaled(device, device->plan->chunks[next].reduce_ns);
         device->reduced_ns[next] = device->last_reduced_ns;
         weft_i_pool_give(&device->pool, device->reductions[next]);
@@ -127,7 +128,7 @@ static void begin_pass(weft_i_virtual *device, const weft_run_action *action)
     const weft_stage *stage = &device->pipeline->problem.stages[action->operand];
     if (action->kind == WEFT_ACTION_FW) {
         int64_t ready_ns = device->start_ns + scaled(device, stage->ready_ns);
-        device->due_ns = later(device->due_ns, ready_ns + device->options.clock_offset_ns);
+        device->due_ns = largest(device->due_ns, ready_ns + device->options.clock_offset_ns);
     }
     device->due_ns += scaled(device, weft_cost_pass_ns(&stage->now.cost, (weft_pass)action->kind));
 }
@@ -188,7 +189,7 @@ static weft_status poll(void *context, const weft_run_action *action, weft_error
     if (left_ns <= 0)
         *out_idle_ns = WEFT_RUN_DONE;
     else
-        *out_idle_ns = later(left_ns - device->options.margin_ns, 0);
+        *out_idle_ns = largest(left_ns - device->options.margin_ns, 0);
     return WEFT_STATUS_OK;
 }
 
@@ -212,6 +213,26 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
     *out_buffer = (weft_run_buffer){device->messages[operand],
                                     (int64_t)message_bytes(device, operand), WEFT_RUN_ELEMENT_BYTE};
     return WEFT_STATUS_OK;
+}
+
+int64_t weft_i_virtual_buffer_bytes(const weft_i_virtual *device)
+{
+    const weft_rank_actions *rank = device->actions;
+    int64_t now_bytes = 0, most_bytes = 0;
+    for (int32_t a = 0; a < rank->n_actions; a++) {
+        weft_action_kind kind = rank->actions[a].kind;
+        int32_t operand = rank->actions[a].operand;
+        if (kind == WEFT_ACTION_ISEND || kind == WEFT_ACTION_IRECV)
+            now_bytes += (int64_t)message_bytes(device, operand);
+        else if (kind == WEFT_ACTION_WAIT_ISEND || kind == WEFT_ACTION_WAIT_IRECV)
+            now_bytes -= (int64_t)message_bytes(device, operand);
+        else if (kind == WEFT_ACTION_REDUCE)
+            now_bytes += (int64_t)reduction_bytes(device, operand);
+        else if (kind == WEFT_ACTION_WAIT_REDUCE)
+            now_bytes -= (int64_t)reduction_bytes(device, operand);
+        most_bytes = largest(most_bytes, now_bytes);
+    }
+    return most_bytes;
 }
 
 weft_run_device weft_i_virtual_callbacks(weft_i_virtual *device)
@@ -260,6 +281,7 @@ weft_status weft_i_virtual_create(const weft_plan *plan, int32_t pipeline, int32
     if (!device) return weft_i_no_memory(error);
     device->plan = plan;
     device->pipeline = own;
+    device->actions = &own->ranks[rank];
     device->options = *options;
     device->messages = weft_i_new(&device->arena, void *, own->problem.n_edges);
     device->reductions = weft_i_new(&device->arena, int64_t *, plan->n_chunks);

@@ -25,6 +25,9 @@ weft_status weft_i_virtual_create(const weft_plan *plan, int32_t pipeline, int32
                                   const weft_i_virtual_options *options, weft_error *error,
                                   weft_i_virtual **out_device);
 
+/* Most bytes of messages and reductions that are under way at once. */
+int64_t weft_i_virtual_buffer_bytes(const weft_i_virtual *device);
+
 /* Before each step: its number, and the time of the common clock at which it starts on all ranks.
  */
 void weft_i_virtual_step(weft_i_virtual *device, int32_t step, int64_t start_ns);

@@ -47,7 +47,7 @@ static int report(const weft_i_world *world, const weft_i_launch *launch, const 
     weft_i_arena arena = {0};
     weft_i_measure measure;
     weft_status status = weft_i_measure_make(plan, timeline, &arena, &error, &measure);
-    const weft_i_outcome outcome = {plan, timeline, &measure, steps_ns};
+    const weft_i_outcome outcome = {timeline, &measure, steps_ns};
     int code = status == WEFT_STATUS_OK ? print_outcome(world, launch, &outcome)
                                         : print_error(world, status, &error);
     weft_i_arena_free(&arena);

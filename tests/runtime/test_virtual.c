@@ -2,6 +2,7 @@
  * planned times when nothing but the device takes time. */
 #include "runtime/virtual.h"
 #include "tests/runtime/fake_world.h"
+#include "tests/unit/plan_twins.h"
 #include "tests/unit/random_plan.h"
 
 enum { MAX_THREADS = RANDOM_REPLICAS * RANDOM_RANKS };
@@ -82,6 +83,52 @@ static void expect_times(const weft_plan *plan, const run *r, int64_t scale, uin
                      (long long)(r->times[a].end_ns - r->offset_ns), (long long)(end_ns * scale));
         int64_t start_ns = a > 0 ? r->times[a - 1].end_ns : r->offset_ns;
         cr_expect_eq(r->times[a].start_ns, start_ns);
+    }
+}
+
+/* Bytes of what is posted at or before action `a` and not waited for before it, searched for. */
+static int64_t bytes_at(const weft_plan *plan, int32_t p, int32_t r, bool payload, int32_t a)
+{
+    static const weft_action_kind kinds[][2] = {{WEFT_ACTION_ISEND, WEFT_ACTION_WAIT_ISEND},
+                                                {WEFT_ACTION_IRECV, WEFT_ACTION_WAIT_IRECV},
+                                                {WEFT_ACTION_REDUCE, WEFT_ACTION_WAIT_REDUCE}};
+    const weft_pipeline *pipeline = &plan->pipelines[p];
+    int64_t sum = 0;
+    for (int32_t i = 0; i <= a; i++) {
+        const weft_action *action = &pipeline->ranks[r].actions[i];
+        for (int k = 0; k < 3; k++) {
+            if (action->kind != kinds[k][0]) continue;
+            if (twin_find(pipeline, r, kinds[k][1], action->operand) <= a) continue;
+            int64_t bytes = 64;
+            if (k == 2)
+                bytes = payload ? (plan->chunks[action->operand].reduce_bytes + 7) / 8 * 8 : 8;
+            else if (payload && pipeline->problem.edges[action->operand].bytes > 64)
+                bytes = pipeline->problem.edges[action->operand].bytes;
+            sum += bytes;
+        }
+    }
+    return sum;
+}
+
+Test(virtual, knows_its_buffers)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        weft_i_rng rng;
+        weft_i_rng_seed(&rng, seed);
+        weft_plan *plan = random_plan(&rng, 1 + random_to(&rng, RANDOM_REPLICAS - 1), 0);
+        const weft_i_virtual_options options = {.scale = 1, .payload = seed % 2 == 0};
+        int32_t p = random_to(&rng, plan->n_pipelines - 1);
+        int32_t r = random_to(&rng, plan->parallel.pp - 1);
+        weft_i_virtual *device = NULL;
+        cr_assert_eq(weft_i_virtual_create(plan, p, r, &options, NULL, &device), WEFT_STATUS_OK);
+        int64_t most = 0;
+        for (int32_t a = 0; a < plan->pipelines[p].ranks[r].n_actions; a++) {
+            int64_t bytes = bytes_at(plan, p, r, options.payload, a);
+            if (bytes > most) most = bytes;
+        }
+        cr_expect_eq(weft_i_virtual_buffer_bytes(device), most, "seed %d", (int)seed);
+        weft_i_virtual_free(device);
+        weft_plan_free(plan);
     }
 }
 
