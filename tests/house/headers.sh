@@ -15,6 +15,11 @@ cd "$root" || exit 1
 # Headers of the runtime may include those of MPI.
 mpi=$(pkg-config --cflags ompi-c 2>/dev/null | sed 's/-I/-isystem /g')
 
+if_mpi()
+{
+    if [ -n "$mpi" ]; then cat; else grep -v '^runtime/mpi_own.h$'; fi
+}
+
 # compile COMMAND...: the headers named on standard input. Empty input compiles nothing.
 compile()
 {
@@ -27,7 +32,7 @@ c)
     sources include '*.h' | sed 's|^|include/|' |
         compile "${CC:-cc}" -std=c11 $warnings -fsyntax-only -Iinclude -x c || exit 1
     # shellcheck disable=SC2086
-    sources . '*.h' | grep -v '^include/' | compile "${CC:-cc}" -std=c11 $warnings \
+    sources . '*.h' | grep -v '^include/' | if_mpi | compile "${CC:-cc}" -std=c11 $warnings \
         -D_GNU_SOURCE -fsyntax-only -Iinclude -I. $mpi -x c || exit 1
     ;;
 c++)
