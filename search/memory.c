@@ -1,4 +1,4 @@
-/* search/memory.c - the fastest uniform strategy of each rank, then a mix. */
+/* search/memory.c - the fastest uniform strategy of each rank, then the better of two mixes. */
 #include "search/memory.h"
 
 #include <stdlib.h>
@@ -8,11 +8,8 @@
 #include "plan/compile.h"
 #include "plan/order_time.h"
 #include "search/levels.h"
-#include "search/profile.h"
+#include "search/memory_mix.h"
 #include "search/variant.h"
-
-/* A mix that went over a limit is tried again with that much less, this often. */
-enum { MIX_ROUNDS = 4 };
 
 typedef struct chooser {
     const weft_problem *problem;
@@ -25,6 +22,8 @@ typedef struct chooser {
     int32_t *chosen;      /* strategy of each rank */
     int32_t *uniform;     /* candidate of each stage under `chosen` */
     int32_t *choices;     /* those in force */
+    int32_t *best;        /* the best of all so far, and its makespan */
+    int64_t best_ns;
     weft_i_arena arena;
 } chooser;
 
@@ -39,11 +38,6 @@ weft_status weft_i_memory_fail(int32_t rank, int64_t needed_bytes, int64_t limit
     return weft_i_fail(error, WEFT_STATUS_INFEASIBLE, "rank %d needs %.*f %s of %.*f %s", rank,
                        unit > 0, (double)needed_bytes / scale, names[unit], unit > 0,
                        (double)limit_bytes / scale, names[unit]);
-}
-
-static bool is_split(const chooser *c, int32_t stage)
-{
-    return c->position[weft_task_make(stage, WEFT_PASS_BWI)] >= 0;
 }
 
 static void note_positions(chooser *c)
@@ -176,144 +170,6 @@ static weft_status choose_uniform(chooser *c, weft_error *error, int64_t *out_mi
     return WEFT_STATUS_OK;
 }
 
-/* A faster candidate for a stage: what it costs and brings. */
-typedef struct upgrade {
-    int32_t stage, candidate;
-    int64_t gain_ns, bytes;
-} upgrade;
-
-/* Most time for a byte first. */
-static int compare_upgrades(const void *a, const void *b)
-{
-    const upgrade *x = a, *y = b;
-    double left = (double)x->gain_ns * (double)y->bytes;
-    double right = (double)y->gain_ns * (double)x->bytes;
-    if (left != right) return left > right ? -1 : 1;
-    if (x->gain_ns != y->gain_ns) return x->gain_ns > y->gain_ns ? -1 : 1;
-    if (x->stage != y->stage) return x->stage < y->stage ? -1 : 1;
-    return (x->candidate > y->candidate) - (x->candidate < y->candidate);
-}
-
-/* Nanoseconds that a stage saves under `to`; 0 when some pass would take longer. */
-static int64_t gain_of(const chooser *c, int32_t stage, const weft_cost *from, const weft_cost *to)
-{
-    bool split = is_split(c, stage);
-    int64_t backward = split ? from->bwi_ns - to->bwi_ns : from->bw_ns - to->bw_ns;
-    int64_t weights = split ? from->bww_ns - to->bww_ns : 0;
-    int64_t forward = from->fw_ns - to->fw_ns;
-    if (forward < 0 || backward < 0 || weights < 0) return 0;
-    return forward + backward + weights;
-}
-
-static int32_t list_upgrades(const chooser *c, int32_t rank, upgrade *upgrades)
-{
-    int32_t n = 0;
-    for (int32_t s = 0; s < c->problem->n_stages; s++) {
-        const weft_stage *base = &c->problem->stages[s];
-        if (c->variant.graph.rank[s] != rank) continue;
-        const weft_cost *from = weft_i_choice_cost(base, c->uniform[s]);
-        for (int32_t k = 0; k < base->n_candidates; k++) {
-            const weft_cost *to = &base->candidates[k].cost;
-            int64_t gain = gain_of(c, s, from, to);
-            int64_t bytes = to->saved_bytes - from->saved_bytes;
-            if (gain > 0) upgrades[n++] = (upgrade){s, k, gain, bytes > 0 ? bytes : 1};
-        }
-    }
-    qsort(upgrades, (size_t)n, sizeof *upgrades, compare_upgrades);
-    return n;
-}
-
-/* Take one stage from its candidate in force to another if the rank's profile stays in `room`. */
-static void try_upgrade(chooser *c, weft_i_profile *profile, const upgrade *to_try, int64_t room)
-{
-    const weft_stage *base = &c->problem->stages[to_try->stage];
-    const weft_cost *from = &c->variant.problem.stages[to_try->stage].now.cost;
-    const weft_cost *to = &base->candidates[to_try->candidate].cost;
-    if (gain_of(c, to_try->stage, from, to) <= 0) return;
-    weft_i_profile_add_stage(profile, c->position, to_try->stage, base, from, -1);
-    weft_i_profile_add_stage(profile, c->position, to_try->stage, base, to, 1);
-    if (weft_i_profile_max(profile) <= room) {
-        set_choice(c, to_try->stage, to_try->candidate);
-        return;
-    }
-    weft_i_profile_add_stage(profile, c->position, to_try->stage, base, to, -1);
-    weft_i_profile_add_stage(profile, c->position, to_try->stage, base, from, 1);
-}
-
-/* What is known of a rank's mix. */
-typedef struct rank_mix {
-    int64_t peak;   /* exact, of the uniform choice */
-    int64_t margin; /* to stay below the limit by */
-    bool done;
-    bool given_up; /* stays uniform */
-} rank_mix;
-
-/* Give faster candidates back on one rank, from the uniform choice. */
-static void mix_rank(chooser *c, int32_t rank, const rank_mix *mix, weft_i_profile *profile,
-                     upgrade *upgrades)
-{
-    weft_i_profile_clear(profile);
-    for (int32_t s = 0; s < c->problem->n_stages; s++) {
-        if (c->variant.graph.rank[s] != rank) continue;
-        set_choice(c, s, c->uniform[s]);
-        weft_i_profile_add_stage(profile, c->position, s, &c->problem->stages[s],
-                                 &c->variant.problem.stages[s].now.cost, 1);
-    }
-    if (mix->given_up) return;
-    int32_t n = list_upgrades(c, rank, upgrades);
-    int64_t others = mix->peak - weft_i_profile_max(profile); /* messages and what is static */
-    int64_t room = c->problem->limit_bytes[rank] - mix->margin - others;
-    for (int32_t i = 0; i < n; i++)
-        try_upgrade(c, profile, &upgrades[i], room);
-}
-
-/* Mix the ranks that are not done and look at the exact peaks. */
-static weft_status mix_round(chooser *c, rank_mix *mixes, weft_i_profile *profile,
-                             upgrade *upgrades, int64_t *peaks, weft_error *error, bool *out_fits)
-{
-    for (int32_t r = 0; r < c->problem->n_ranks; r++)
-        if (!mixes[r].done) mix_rank(c, r, &mixes[r], profile, upgrades);
-    weft_status status = weft_i_compile_peaks(&c->variant.graph, c->order, error, peaks);
-    *out_fits = true;
-    for (int32_t r = 0; status == WEFT_STATUS_OK && r < c->problem->n_ranks; r++) {
-        int64_t excess = peaks[r] - c->problem->limit_bytes[r];
-        mixes[r].done = excess <= 0;
-        mixes[r].margin += excess > 0 ? excess : 0;
-        *out_fits = *out_fits && excess <= 0;
-    }
-    return status;
-}
-
-/* Ranks whose mix goes over are mixed again with less room, then left uniform; if that does not
- * help either, all are. */
-static weft_status mix_strategies(chooser *c, weft_error *error)
-{
-    const weft_problem *problem = c->problem;
-    int32_t n_ranks = problem->n_ranks, capacity = 1, n_upgrades = 0;
-    for (int32_t r = 0; r < n_ranks; r++)
-        capacity = c->order->n_tasks[r] > capacity ? c->order->n_tasks[r] : capacity;
-    for (int32_t s = 0; s < problem->n_stages; s++)
-        n_upgrades += problem->stages[s].n_candidates;
-    weft_i_profile profile;
-    rank_mix *mixes = weft_i_new(&c->arena, rank_mix, n_ranks);
-    upgrade *upgrades = weft_i_new(&c->arena, upgrade, n_upgrades);
-    int64_t *peaks = weft_i_new(&c->arena, int64_t, n_ranks);
-    if (!mixes || !upgrades || !peaks || !weft_i_profile_init(capacity, &c->arena, &profile))
-        return weft_i_no_memory(error);
-    for (int32_t r = 0; r < n_ranks; r++)
-        mixes[r].peak = c->peaks[c->chosen[r] * n_ranks + r];
-    for (int round = 0; round <= MIX_ROUNDS; round++) {
-        bool fits = false;
-        weft_status status = mix_round(c, mixes, &profile, upgrades, peaks, error, &fits);
-        if (status != WEFT_STATUS_OK || fits) return status;
-        for (int32_t r = 0; r < n_ranks; r++)
-            mixes[r].given_up = round == MIX_ROUNDS - 1 && !mixes[r].done;
-    }
-    for (int32_t s = 0; s < problem->n_stages; s++)
-        set_choice(c, s, c->uniform[s]);
-    return WEFT_STATUS_OK;
-}
-
 static bool open_chooser(chooser *c)
 {
     const weft_problem *problem = c->problem;
@@ -325,13 +181,56 @@ static bool open_chooser(chooser *c)
     c->chosen = weft_i_new(&c->arena, int32_t, n_ranks);
     c->uniform = weft_i_new(&c->arena, int32_t, n_stages);
     c->choices = weft_i_new(&c->arena, int32_t, n_stages);
-    return c->position && c->peaks && c->total_ns && c->chosen && c->uniform && c->choices;
+    c->best = weft_i_new(&c->arena, int32_t, n_stages);
+    c->best_ns = INT64_MAX;
+    return c->best && c->position && c->peaks && c->total_ns && c->chosen && c->uniform &&
+           c->choices;
+}
+
+/* Keep the choices in force if they are the fastest so far. */
+static weft_status keep_best(chooser *c, weft_error *error)
+{
+    weft_schedule_time time;
+    weft_status status = weft_i_order_time(&c->variant.graph, c->order, error, NULL, NULL, &time);
+    if (status != WEFT_STATUS_OK || time.pipeline_ns >= c->best_ns) return status;
+    c->best_ns = time.pipeline_ns;
+    memcpy(c->best, c->choices, (size_t)c->problem->n_stages * sizeof *c->best);
+    return status;
+}
+
+/* Whether some stage could be faster. */
+static bool is_short_of_memory(const chooser *c)
+{
+    for (int32_t r = 0; r < c->problem->n_ranks; r++)
+        if (c->chosen[r] != 0) return true;
+    return false;
+}
+
+/* Mixes of each kind, from the uniform choice in force. */
+static weft_status choose_mixes(chooser *c, weft_error *error)
+{
+    int64_t *peaks = weft_i_new(&c->arena, int64_t, c->problem->n_ranks);
+    if (!peaks) return weft_i_no_memory(error);
+    for (int32_t r = 0; r < c->problem->n_ranks; r++)
+        peaks[r] = c->peaks[c->chosen[r] * c->problem->n_ranks + r];
+    memcpy(c->uniform, c->choices, (size_t)c->problem->n_stages * sizeof *c->uniform);
+    weft_i_mixing mixing = {.order = c->order,
+                            .position = c->position,
+                            .base = c->uniform,
+                            .peaks = peaks,
+                            .variant = &c->variant,
+                            .choices = c->choices};
+    weft_status status = WEFT_STATUS_OK;
+    for (int kind = 0; kind < WEFT_I_N_MIX_KINDS && status == WEFT_STATUS_OK; kind++) {
+        status = weft_i_memory_mix(&mixing, (weft_i_mix_kind)kind, error);
+        if (status == WEFT_STATUS_OK) status = keep_best(c, error);
+    }
+    return status;
 }
 
 static weft_status choose(chooser *c, const weft_i_graph *graph, weft_error *error,
                           int64_t *out_missing_bytes)
 {
-    size_t n_bytes = (size_t)c->problem->n_stages * sizeof *c->choices;
     weft_status status = weft_i_variant_init(graph, &c->arena, error, &c->variant);
     if (status != WEFT_STATUS_OK) return status;
     if (!open_chooser(c)) return weft_i_no_memory(error);
@@ -340,9 +239,8 @@ static weft_status choose(chooser *c, const weft_i_graph *graph, weft_error *err
     note_positions(c);
     status = measure_strategies(c, error);
     if (status == WEFT_STATUS_OK) status = choose_uniform(c, error, out_missing_bytes);
-    if (status != WEFT_STATUS_OK) return status;
-    memcpy(c->uniform, c->choices, n_bytes);
-    return mix_strategies(c, error);
+    if (status == WEFT_STATUS_OK) status = keep_best(c, error);
+    return status == WEFT_STATUS_OK && is_short_of_memory(c) ? choose_mixes(c, error) : status;
 }
 
 weft_status weft_i_memory_choose(const weft_i_graph *graph, const weft_order *order,
@@ -352,7 +250,7 @@ weft_status weft_i_memory_choose(const weft_i_graph *graph, const weft_order *or
     chooser c = {.problem = graph->problem, .order = order};
     weft_status status = choose(&c, graph, error, out_missing_bytes);
     if (status == WEFT_STATUS_OK)
-        memcpy(out_choices, c.choices, (size_t)c.problem->n_stages * sizeof *out_choices);
+        memcpy(out_choices, c.best, (size_t)c.problem->n_stages * sizeof *out_choices);
     weft_i_arena_free(&c.arena);
     return status;
 }

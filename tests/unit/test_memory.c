@@ -179,6 +179,31 @@ Test(memory, mixes_and_names_what_is_missing)
     }
 }
 
+/* Room for 10 GiB more: what is worth most for a byte takes 5 of them for 60 ns and leaves none for
+ * the other stage's 10 GiB and 100 ns. */
+Test(memory, picks_what_a_greedy_misses)
+{
+    weft_i_arena arena = {0};
+    weft_i_graph graph;
+    weft_i_slots slots;
+    weft_order *order = NULL;
+    int32_t choices[2];
+    const int64_t gib = INT64_C(1) << 30;
+    weft_problem *p = two_stages(&arena, 13 * gib);
+    p->stages[0].candidates[0].cost.saved_bytes = 6 * gib;
+    p->stages[1].candidates[0].cost.saved_bytes = 11 * gib;
+    p->stages[0].candidates[1].cost.bw_ns = 80;
+    p->stages[1].candidates[1].cost.bw_ns = 120;
+    cr_assert_eq(weft_i_graph_build(p, &arena, NULL, &graph), WEFT_STATUS_OK);
+    cr_assert_eq(weft_i_slots_single(p, &arena, NULL, &slots), WEFT_STATUS_OK);
+    cr_assert_eq(weft_i_order_fixed(&graph, WEFT_I_FIXED_GPIPE, &slots, 0, NULL, &order),
+                 WEFT_STATUS_OK);
+    cr_assert_eq(weft_i_memory_choose(&graph, order, NULL, NULL, choices), WEFT_STATUS_OK);
+    cr_expect(choices[0] == 1 && choices[1] == 0);
+    weft_order_free(order);
+    weft_i_arena_free(&arena);
+}
+
 Test(memory, infeasible)
 {
     weft_i_arena arena = {0};
