@@ -19,15 +19,11 @@ bool weft_i_glpk_improve(const weft_i_pick *pick, double gap, weft_i_pick_answer
 #else
 
 #include <glpk.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdlib.h>
 
 /* Beyond these the relaxation alone takes longer than it is worth. */
 enum { MOST_CELLS = 40000, MOST_ITERATIONS = 3000, MOST_NODES = 50, LIMIT_MS = 1000 };
-
-/* For a GLPK whose environment is not one of each thread. */
-static pthread_mutex_t glpk_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Columns are options and rows the groups, then the passes, all numbered from 1. Times are in parts
  * of the longest, bytes in parts of the room. */
@@ -187,13 +183,11 @@ bool weft_i_glpk_improve(const weft_i_pick *pick, double gap, weft_i_pick_answer
     int64_t *rows = weft_i_new(&arena, int64_t, n_rows);
     int32_t *options = weft_i_new(&arena, int32_t, n_groups);
     volatile bool is_near = false;
-    bool is_shared = glp_config("TLS") == NULL;
-    if (is_shared) pthread_mutex_lock(&glpk_lock);
-    if (m.values && m.rows && rows && options && glp_init_env() == 0) {
+    /* An environment that threads share, or that the caller has open, is not for us to use. */
+    if (m.values && m.rows && rows && options && glp_config("TLS") && glp_init_env() == 0) {
         if (setjmp(m.failed) == 0) is_near = solve(&m, rows, options, answer);
         glp_free_env(); /* with all that is in it, and all that may be called after an error */
     }
-    if (is_shared) pthread_mutex_unlock(&glpk_lock);
     weft_i_arena_free(&arena);
     return is_near;
 }
