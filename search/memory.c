@@ -33,7 +33,8 @@ weft_status weft_i_memory_fail(int32_t rank, int64_t needed_bytes, int64_t limit
     static const char *const names[] = {"bytes", "KiB", "MiB", "GiB"};
     int unit = 0;
     double scale = 1;
-    for (; unit < 3 && (double)needed_bytes >= 1024 * scale; unit++)
+    /* The largest unit in whose tenths the two differ. */
+    for (; unit < 3 && (double)(needed_bytes - limit_bytes) >= 102.4 * scale; unit++)
         scale *= 1024;
     return weft_i_fail(error, WEFT_STATUS_INFEASIBLE, "rank %d needs %.*f %s of %.*f %s", rank,
                        unit > 0, (double)needed_bytes / scale, names[unit], unit > 0,

@@ -226,3 +226,27 @@ Test(memory, infeasible)
     weft_order_free(order);
     weft_i_arena_free(&arena);
 }
+
+Test(memory, says_a_shortage_so_that_it_shows)
+{
+    static const struct {
+        int64_t needed, limit;
+        const char *text;
+    } cases[] = {
+        {1024, 1, "rank 3 needs 1.0 KiB of 0.0 KiB"},
+        {1000, 999, "rank 3 needs 1000 bytes of 999 bytes"},
+        {INT64_C(1) << 40, (INT64_C(1) << 40) - 1,
+         "rank 3 needs 1099511627776 bytes of "
+         "1099511627775 bytes"},
+        {INT64_C(91) << 30, (INT64_C(91) << 30) - (1 << 20),
+         "rank 3 needs 93184.0 MiB of "
+         "93183.0 MiB"},
+        {INT64_C(91) << 30, INT64_C(76) << 30, "rank 3 needs 91.0 GiB of 76.0 GiB"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        weft_error error = {0};
+        cr_expect_eq(weft_i_memory_fail(3, cases[i].needed, cases[i].limit, &error),
+                     WEFT_STATUS_INFEASIBLE);
+        cr_expect_str_eq(error.text, cases[i].text);
+    }
+}
