@@ -12,7 +12,8 @@ enum { MAX_DEVICES = 1 << 30 };
 /* Overrides; 0 = not given. */
 typedef struct overrides {
     double gbs, nic_gbs, oversubscription, bf16_tflops, memory_gbs;
-    int64_t memory_bytes, reserved_bytes;
+    int64_t memory_bytes;
+    int64_t reserved_bytes; /* -1 = not given */
     int32_t nodes, devices, nics;
 } overrides;
 
@@ -26,14 +27,14 @@ static const weft_i_json_field KEYS[] = {
     KEY(nics, INT32, 1, 1024),           KEY(nic_gbs, DOUBLE, 1e-3, 1e6),
     KEY(gbs, DOUBLE, 1e-3, 1e6),         KEY(oversubscription, DOUBLE, 1, 1e6),
     KEY(bf16_tflops, DOUBLE, 1e-3, 1e6), KEY(memory_gbs, DOUBLE, 1e-3, 1e6),
-    KEY(memory_bytes, INT64, 1, 1e15),   KEY(reserved_bytes, INT64, 1, 1e15),
+    KEY(memory_bytes, INT64, 1, 1e15),   KEY(reserved_bytes, INT64, 0, 1e15),
 };
 
 static weft_status set_node_type(const overrides *o, weft_cluster *cluster, weft_error *error)
 {
     weft_node_type *type = cluster->node_types;
     weft_device *device = &type->device;
-    bool is_of_type = o->nodes || o->devices || o->memory_bytes || o->reserved_bytes ||
+    bool is_of_type = o->nodes || o->devices || o->memory_bytes || o->reserved_bytes >= 0 ||
                       o->bf16_tflops > 0 || o->memory_gbs > 0;
     if (!is_of_type) return WEFT_STATUS_OK;
     if (cluster->n_node_types > 1)
@@ -43,7 +44,7 @@ static weft_status set_node_type(const overrides *o, weft_cluster *cluster, weft
     if (o->nodes) type->nodes = o->nodes;
     if (o->devices) type->devices = o->devices;
     if (o->memory_bytes) device->memory_bytes = o->memory_bytes;
-    if (o->reserved_bytes) device->reserved_bytes = o->reserved_bytes;
+    if (o->reserved_bytes >= 0) device->reserved_bytes = o->reserved_bytes;
     if (o->bf16_tflops > 0) device->bf16_tflops = o->bf16_tflops;
     if (o->memory_gbs > 0) device->memory_gbs = o->memory_gbs;
     if (device->reserved_bytes < device->memory_bytes) return WEFT_STATUS_OK;
@@ -75,7 +76,7 @@ static weft_status set_levels(const overrides *o, weft_cluster *cluster, weft_er
 
 weft_status weft_i_cluster_override(weft_cluster *cluster, const char *text, weft_error *error)
 {
-    overrides o = {0};
+    overrides o = {.reserved_bytes = -1};
     weft_i_keyvalue pair = {.rest = text};
     bool more = true;
     while (more) {

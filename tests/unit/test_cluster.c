@@ -117,6 +117,10 @@ Test(cluster, overrides_follow_through)
     cr_expect_eq(cluster->levels[0].devices, 4, "NVLink spans a node, whatever its size");
     cr_expect_float_eq(cluster->levels[1].gbs, 50, 0, "8 NICs for 4 devices");
     weft_cluster_free(cluster);
+    cr_expect_gt(plain->node_types[0].device.reserved_bytes, 0);
+    cluster = load("h800:reserved_bytes=0");
+    cr_expect_eq(cluster->node_types[0].device.reserved_bytes, 0, "all of the memory");
+    weft_cluster_free(cluster);
     weft_cluster_free(plain);
 }
 
