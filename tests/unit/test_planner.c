@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
+#include "tests/unit/problems.h"
 #include "weft/weft.h"
 
 static weft_planner_options quick(int64_t iterations)
@@ -98,6 +99,54 @@ Test(planner, no_baseline_beats_the_plan)
         }
         weft_comparison_free(comparison);
     }
+}
+
+/* Limits between 60 % of the peaks of a plan without any, and all of them. */
+static void set_limits(weft_i_rng *rng, weft_problem *problem)
+{
+    weft_planner_options options = quick(1);
+    weft_plan *plan = NULL;
+    cr_assert(weft_planner_solve(problem, &options, NULL, &plan) == WEFT_STATUS_OK);
+    for (int32_t r = 0; r < problem->n_ranks; r++)
+        problem->limit_bytes[r] = plan->pipelines[0].peak_bytes[r] * random_in(rng, 60, 100) / 100;
+    weft_plan_free(plan);
+}
+
+Test(planner, no_baseline_beats_the_plan_of_a_problem)
+{
+    const random_options shape = {.max_ranks = 4,
+                                  .max_microbatches = 6,
+                                  .max_modules = 3,
+                                  .max_segments = 2,
+                                  .max_time_ns = 50,
+                                  .max_transfer_ns = 9,
+                                  .max_bytes = 40,
+                                  .straight = true,
+                                  .uniform = true};
+    int n_limited = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        weft_i_arena arena = {0};
+        weft_i_rng rng;
+        weft_error error = {0};
+        weft_i_rng_seed(&rng, seed);
+        weft_problem *problem = random_problem(&arena, &rng, &shape);
+        set_limits(&rng, problem);
+        weft_planner_options options = quick(1);
+        weft_comparison *comparison = NULL;
+        weft_status status = weft_planner_compare_problem(problem, &options, &error, &comparison);
+        cr_assert(status == WEFT_STATUS_OK || status == WEFT_STATUS_INFEASIBLE, "%s", error.text);
+        for (int32_t r = 1; comparison && r < comparison->n_rows; r++) {
+            const weft_compared *row = &comparison->rows[r];
+            if (!row->plan) continue;
+            n_limited++;
+            cr_assert(value(comparison->rows[0].plan) <= value(row->plan), "seed %d: %s is better",
+                      (int)seed, row->name);
+        }
+        weft_comparison_free(comparison);
+        random_free(problem);
+        weft_i_arena_free(&arena);
+    }
+    cr_expect_gt(n_limited, 60);
 }
 
 /* The bytes of a plan's file. */
