@@ -47,7 +47,7 @@ static int32_t late_input(const weft_i_timing *t, const weft_i_pass_node *node)
     if (node->input >= 0 && end_of(t, node->input) + node->latency_ns == node->start_ns)
         return node->input;
     for (int32_t i = node->more; i < node->end_more; i++) {
-        const weft_i_input *input = &t->more_inputs[i];
+        const weft_i_link *input = &t->more_inputs[i];
         if (input->node >= 0 && end_of(t, input->node) + input->latency_ns == node->start_ns)
             return input->node;
     }
@@ -127,13 +127,13 @@ static void step(annealer *a, double heat)
     double allowed = -heat * log(1 - weft_i_rng_double(a->rng));
     int64_t most = a->current_ns + (int64_t)allowed;
     if (!propose(a, &node, &position)) return;
-    int64_t most_finish = a->objective == WEFT_OBJECTIVE_SPAN ? INT64_MAX : most;
-    if (!weft_i_timing_move(t, node, position, most_finish)) return;
+    if (!weft_i_timing_move(t, node, position, most)) return;
     int64_t ns = objective_of(a);
     if (ns > most) {
         weft_i_timing_undo(t);
         return;
     }
+    weft_i_timing_keep(t);
     if (ns != a->current_ns || ++a->stale >= STALE_AFTER) trace(a);
     a->current_ns = ns;
     if (ns < a->best_ns) {
@@ -179,6 +179,7 @@ static weft_status open_annealer(annealer *a, weft_i_incumbent *incumbent, weft_
     if (status == WEFT_STATUS_OK)
         status = weft_i_timing_load(&a->net, incumbent->order, &a->arena, error, &a->timing);
     if (status == WEFT_STATUS_OK) status = find_room(a, incumbent, error);
+    a->timing.by_span = a->objective == WEFT_OBJECTIVE_SPAN;
     if (status == WEFT_STATUS_OK) begin(a);
     return status;
 }

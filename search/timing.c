@@ -13,7 +13,7 @@ static int64_t start_by_inputs(const weft_i_timing *t, const weft_i_pass_node *n
     int64_t start = node->latency_ns;
     if (node->input >= 0) start += end_of(&t->nodes[node->input]);
     for (int32_t i = node->more; i < node->end_more; i++) {
-        const weft_i_input *input = &t->more_inputs[i];
+        const weft_i_link *input = &t->more_inputs[i];
         int64_t at = input->latency_ns;
         if (input->node >= 0) at += end_of(&t->nodes[input->node]);
         start = at > start ? at : start;
@@ -175,18 +175,43 @@ static void mark_dirty(weft_i_timing *t, int32_t rank, int32_t position, int32_t
     *first_word = place / 64 < *first_word ? place / 64 : *first_word;
 }
 
-static void mark_followers(weft_i_timing *t, const weft_i_pass_node *node)
+/* The place where the window of the last move ends; tails of what comes after it still hold. */
+static int32_t window_end(const weft_i_timing *t)
 {
-    int32_t unused = 0;
-    mark_dirty(t, node->rank, node->position + 1, &unused);
-    for (int32_t i = node->output; i < node->end_output; i++) {
-        int32_t place = t->nodes[t->outputs[i]].place;
-        t->dirty[place / 64] |= UINT64_C(1) << (place % 64);
+    return t->last.begin + t->last.n_window - 1;
+}
+
+/* Mark what follows a node. False when one of them after the window surely ends too late. */
+static bool mark_followers(weft_i_timing *t, const weft_i_pass_node *node, int64_t most_ns)
+{
+    int64_t end = end_of(node);
+    int32_t after = window_end(t), next = node->position + 1;
+    bool check = node->place <= after && !t->by_span;
+    if (next < t->n_order[node->rank]) {
+        const weft_i_pass_node *to = &t->nodes[t->order[node->rank][next]];
+        if (check && to->place > after && end + to->ns + to->tail_ns > most_ns) return false;
+        t->dirty[to->place / 64] |= UINT64_C(1) << (to->place % 64);
     }
+    for (int32_t i = node->output; i < node->end_output; i++) {
+        const weft_i_pass_node *to = &t->nodes[t->outputs[i].node];
+        int64_t start = end + t->outputs[i].latency_ns;
+        if (check && to->place > after && start + to->ns + to->tail_ns > most_ns) return false;
+        t->dirty[to->place / 64] |= UINT64_C(1) << (to->place % 64);
+    }
+    return true;
+}
+
+/* Whether a node's new start makes it impossible to stay within most_ns. */
+static bool is_late(const weft_i_timing *t, const weft_i_pass_node *node, int64_t most_ns)
+{
+    int64_t end = end_of(node), left = t->left[node->rank][node->position];
+    if (t->by_span) return end + left - t->nodes[t->order[node->rank][0]].start_ns > most_ns;
+    if (node->place > window_end(t)) return end + node->tail_ns > most_ns;
+    return end + left > most_ns;
 }
 
 /* Time everything that is marked, in topological order; false, with marks cleared, as soon as a
- * pass makes an end by most_ns impossible. */
+ * pass makes most_ns impossible. */
 static bool retime(weft_i_timing *t, int32_t first_word, int64_t most_ns)
 {
     int32_t n_words = (t->n_nodes + 63) / 64;
@@ -200,15 +225,73 @@ static bool retime(weft_i_timing *t, int32_t first_word, int64_t most_ns)
             t->changed[t->last.n_changed] = t->topology[place];
             t->old_start_ns[t->last.n_changed++] = node->start_ns;
             node->start_ns = start;
-            int64_t left = t->left[node->rank][node->position];
-            left = left > node->tail_ns ? left : node->tail_ns;
-            if (end_of(node) + left > most_ns) {
+            if (is_late(t, node, most_ns) || !mark_followers(t, node, most_ns)) {
                 memset(t->dirty + w, 0, (size_t)(n_words - w) * sizeof *t->dirty);
                 return false;
             }
-            mark_followers(t, node);
         }
     return true;
+}
+
+int64_t weft_i_timing_tail(const weft_i_timing *timing, const weft_i_pass_node *node)
+{
+    int64_t tail = 0;
+    if (node->position + 1 < timing->n_order[node->rank]) {
+        int32_t next = timing->order[node->rank][node->position + 1];
+        tail = timing->nodes[next].ns + timing->nodes[next].tail_ns;
+    }
+    for (int32_t i = node->output; i < node->end_output; i++) {
+        const weft_i_link *output = &timing->outputs[i];
+        const weft_i_pass_node *to = &timing->nodes[output->node];
+        int64_t way = output->latency_ns + to->ns + to->tail_ns;
+        tail = way > tail ? way : tail;
+    }
+    return tail;
+}
+
+static void mark_place(weft_i_timing *t, int32_t place)
+{
+    t->dirty[place / 64] |= UINT64_C(1) << (place % 64);
+}
+
+static void mark_leaders(weft_i_timing *t, const weft_i_pass_node *node)
+{
+    if (node->position > 0) mark_place(t, t->nodes[t->order[node->rank][node->position - 1]].place);
+    if (node->input >= 0) mark_place(t, t->nodes[node->input].place);
+    for (int32_t i = node->more; i < node->end_more; i++)
+        if (t->more_inputs[i].node >= 0) mark_place(t, t->nodes[t->more_inputs[i].node].place);
+}
+
+/* Tails of everything that is marked, against the topological order. */
+static void retail(weft_i_timing *t, int32_t last_word)
+{
+    for (int32_t w = last_word; w >= 0; w--)
+        while (t->dirty[w] != 0) {
+            int32_t bit = 63 - __builtin_clzll(t->dirty[w]);
+            weft_i_pass_node *node = &t->nodes[t->topology[w * 64 + bit]];
+            int64_t tail = weft_i_timing_tail(t, node);
+            t->dirty[w] &= ~(UINT64_C(1) << bit);
+            if (tail == node->tail_ns) continue;
+            node->tail_ns = tail;
+            mark_leaders(t, node);
+        }
+}
+
+void weft_i_timing_keep(weft_i_timing *timing)
+{
+    weft_i_timing *t = timing;
+    const weft_i_pass_node *node = &t->nodes[t->last.node];
+    int32_t from = t->last.position, to = node->position, last_word = 0;
+    int32_t low = from < to ? from : to, high = from < to ? to : from;
+    if (t->by_span) return;
+    const int32_t changed[4] = {low - 1, low, high - 1, high}; /* what follows them there is new */
+    for (int i = 0; i < 4; i++) {
+        if (changed[i] < 0) continue;
+        int32_t place = t->nodes[t->order[node->rank][changed[i]]].place;
+        mark_place(t, place);
+        last_word = place / 64 > last_word ? place / 64 : last_word;
+    }
+    retail(t, last_word);
 }
 
 static int64_t find_finish(const weft_i_timing *t)

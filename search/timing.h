@@ -18,10 +18,11 @@ typedef struct weft_i_pass_node {
     int32_t output, end_output; /* nodes of other ranks that wait for it, in outputs */
 } weft_i_pass_node;
 
-typedef struct weft_i_input {
+/* The other end of what goes from rank to rank. */
+typedef struct weft_i_link {
     int32_t node; /* -1 = a time of its own */
     int64_t latency_ns;
-} weft_i_input;
+} weft_i_link;
 
 /* Bytes of a node: held from its start, freed at its end, needed while it runs. */
 typedef struct weft_i_node_bytes {
@@ -40,8 +41,8 @@ typedef struct weft_i_timing {
     weft_task *task; /* by node */
     int32_t *node;   /* by task; -1 = does not run */
     weft_i_pass_node *nodes;
-    weft_i_input *more_inputs;
-    int32_t *outputs;
+    weft_i_link *more_inputs;
+    weft_i_link *outputs;
     weft_i_neighbours *neighbours; /* by node */
     int32_t *mates;
     weft_i_node_bytes *bytes; /* by node */
@@ -52,6 +53,7 @@ typedef struct weft_i_timing {
     int64_t *room;               /* by rank: bytes that passes may hold */
     int32_t *topology;           /* nodes by place */
     int64_t finish_ns;           /* makespan of the order as it is */
+    bool by_span;                /* most_ns of a move is for the span; tails are not kept up */
     struct {                     /* the last move, for undo */
         int32_t node, position;  /* where it came from */
         int32_t begin, n_window; /* places rewritten */
@@ -83,8 +85,10 @@ int64_t weft_i_timing_peak(const weft_i_timing *timing, int32_t rank);
 /* Take another order of the same passes, which must not deadlock. */
 void weft_i_timing_read(weft_i_timing *timing, const weft_order *order);
 
-/* For loading: when a node can start by the order and the inputs; all sums by position. */
+/* For loading: when a node can start by the order and the inputs; the longest way from its end; all
+ * sums by position. */
 int64_t weft_i_timing_start(const weft_i_timing *timing, const weft_i_pass_node *node);
+int64_t weft_i_timing_tail(const weft_i_timing *timing, const weft_i_pass_node *node);
 void weft_i_timing_sum(weft_i_timing *timing);
 
 /* Positions that a node may be moved to without passing a node of its rank that it feeds or that
@@ -93,11 +97,13 @@ void weft_i_timing_range(const weft_i_timing *timing, int32_t node, int32_t *out
                          int32_t *out_last);
 
 /* Move a node to a position in its range. False, with nothing changed, when that would deadlock,
- * take more than the room, or surely end after most_ns. */
+ * take more than the room, or take longer than most_ns: exactly so for the makespan, if most_ns is
+ * not below what it is now; else some moves that do are made all the same. */
 bool weft_i_timing_move(weft_i_timing *timing, int32_t node, int32_t position, int64_t most_ns);
 
-/* Take the last move back; once a move. */
+/* After a move that was made: take it back, or keep it. One of them, once a move. */
 void weft_i_timing_undo(weft_i_timing *timing);
+void weft_i_timing_keep(weft_i_timing *timing);
 
 /* Longest time of a rank from its first start to its last end. */
 int64_t weft_i_timing_span(const weft_i_timing *timing);

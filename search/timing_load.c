@@ -22,8 +22,8 @@ static bool allocate(const weft_i_net *net, const weft_order *order, weft_i_aren
     t->task = weft_i_new(arena, weft_task, n);
     t->node = weft_i_new(arena, int32_t, n_tasks);
     t->nodes = weft_i_new(arena, weft_i_pass_node, n);
-    t->more_inputs = weft_i_new(arena, weft_i_input, n_arcs + n);
-    t->outputs = weft_i_new(arena, int32_t, n_arcs);
+    t->more_inputs = weft_i_new(arena, weft_i_link, n_arcs + n);
+    t->outputs = weft_i_new(arena, weft_i_link, n_arcs);
     t->neighbours = weft_i_new(arena, weft_i_neighbours, n);
     t->mates = weft_i_new(arena, int32_t, 2 * (n_arcs + n));
     t->bytes = weft_i_new(arena, weft_i_node_bytes, n);
@@ -111,10 +111,10 @@ static int32_t link_inputs(weft_i_timing *t, int32_t node, int32_t n_more)
             to->input = from;
             to->latency_ns = arc->latency_ns;
         } else {
-            t->more_inputs[n_more++] = (weft_i_input){from, arc->latency_ns};
+            t->more_inputs[n_more++] = (weft_i_link){from, arc->latency_ns};
         }
     }
-    if (ready_ns > 0 && to->input >= 0) t->more_inputs[n_more++] = (weft_i_input){-1, ready_ns};
+    if (ready_ns > 0 && to->input >= 0) t->more_inputs[n_more++] = (weft_i_link){-1, ready_ns};
     to->end_more = n_more;
     return n_more;
 }
@@ -126,7 +126,8 @@ static int32_t link_outputs(weft_i_timing *t, int32_t node, int32_t n)
     t->nodes[node].output = n;
     for (int32_t i = out->first[task]; i < out->first[task + 1]; i++) {
         int32_t to = t->node[out->arcs[i].task];
-        if (t->nodes[to].rank != t->nodes[node].rank) t->outputs[n++] = to;
+        if (t->nodes[to].rank != t->nodes[node].rank)
+            t->outputs[n++] = (weft_i_link){to, out->arcs[i].latency_ns};
     }
     t->nodes[node].end_output = n;
     return n;
@@ -204,7 +205,7 @@ static bool time_all(weft_i_timing *t)
             if (--missing[next] == 0) queue[n++] = next;
         }
         for (int32_t k = node->output; k < node->end_output; k++)
-            if (--missing[t->outputs[k]] == 0) queue[n++] = t->outputs[k];
+            if (--missing[t->outputs[k].node] == 0) queue[n++] = t->outputs[k].node;
     }
     return n == t->n_nodes;
 }
@@ -229,26 +230,6 @@ static void sort_topology(weft_i_timing *t)
     }
 }
 
-static void raise_tail(weft_i_pass_node *from, int64_t tail_ns)
-{
-    if (from->tail_ns < tail_ns) from->tail_ns = tail_ns;
-}
-
-static void find_tails(weft_i_timing *t)
-{
-    for (int32_t i = t->n_nodes - 1; i >= 0; i--) {
-        int32_t x = t->topology[i];
-        const weft_i_pass_node *node = &t->nodes[x];
-        int64_t tail = node->ns + node->tail_ns;
-        if (node->input >= 0) raise_tail(&t->nodes[node->input], tail + node->latency_ns);
-        for (int32_t k = node->more; k < node->end_more; k++)
-            if (t->more_inputs[k].node >= 0)
-                raise_tail(&t->nodes[t->more_inputs[k].node], tail + t->more_inputs[k].latency_ns);
-        for (int32_t k = t->neighbours[x].before; k < t->neighbours[x].end_before; k++)
-            raise_tail(&t->nodes[t->mates[k]], tail);
-    }
-}
-
 /* Times, topology and sums of the order that is there; false when it deadlocks. */
 static bool start_over(weft_i_timing *t)
 {
@@ -256,6 +237,10 @@ static bool start_over(weft_i_timing *t)
     sort_topology(t);
     memset(t->stamp, 0, (size_t)t->n_nodes * sizeof *t->stamp);
     t->now = 0;
+    for (int32_t i = t->n_nodes - 1; i >= 0; i--) {
+        weft_i_pass_node *node = &t->nodes[t->topology[i]];
+        node->tail_ns = weft_i_timing_tail(t, node);
+    }
     weft_i_timing_sum(t);
     return true;
 }
@@ -276,7 +261,6 @@ weft_status weft_i_timing_load(const weft_i_net *net, const weft_order *order, w
     for (int32_t r = 0; r < t.n_ranks; r++)
         t.room[r] = INT64_MAX;
     if (!start_over(&t)) return weft_i_fail(error, WEFT_STATUS_FAILED, "the order deadlocks");
-    find_tails(&t);
     *out_timing = t;
     return WEFT_STATUS_OK;
 }
