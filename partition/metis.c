@@ -6,6 +6,7 @@
 #include <math.h>
 #include <metis.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "base/arena.h"
 
@@ -76,31 +77,92 @@ static bool csr_build(const weft_i_layer_graph *graph, weft_i_arena *arena, csr 
     return true;
 }
 
-/* The manual advises recursive bisection for few parts with several constraints. */
-static int call_metis(const csr *graph, idx_t n, idx_t k, idx_t *out_part)
+/* Bisect: out_side[i] 0 for about `share` of both weights, else 1. */
+static int call_metis(const csr *graph, idx_t n, double share, double tolerance, idx_t *out_side)
 {
-    idx_t n_constraints = N_CONSTRAINTS, cut, options[METIS_NOPTIONS];
-    real_t imbalance[N_CONSTRAINTS] = {1.03F, 1.20F};
+    idx_t two = 2, n_constraints = N_CONSTRAINTS, cut, options[METIS_NOPTIONS];
+    real_t low = (real_t)share, high = 1 - low, shares[] = {low, low, high, high};
+    real_t imbalance[N_CONSTRAINTS] = {(real_t)pow(1.03, tolerance), (real_t)pow(1.20, tolerance)};
     METIS_SetDefaultOptions(options);
     options[METIS_OPTION_SEED] = 1;
     pthread_mutex_lock(&metis_lock);
-    int answer = (k <= 8 ? METIS_PartGraphRecursive : METIS_PartGraphKway)(
-        &n, &n_constraints, graph->first, graph->neighbours, graph->vertex_weights, NULL,
-        graph->edge_weights, &k, NULL, imbalance, options, &cut, out_part);
+    int answer = METIS_PartGraphRecursive(&n, &n_constraints, graph->first, graph->neighbours,
+                                          graph->vertex_weights, NULL, graph->edge_weights, &two,
+                                          shares, imbalance, options, &cut, out_side);
     pthread_mutex_unlock(&metis_lock);
     return answer;
+}
+
+/* The layers of one part, as a graph of their own. */
+typedef struct subgraph {
+    weft_i_layer_graph graph;
+    int32_t *layer; /* of the whole graph */
+} subgraph;
+
+static bool subgraph_build(const weft_i_layer_graph *graph, const int32_t *part, int32_t which,
+                           weft_i_arena *arena, subgraph *out)
+{
+    size_t n = (size_t)graph->n, n_edges = (size_t)graph->n_edges;
+    int32_t *layer = weft_i_new(arena, int32_t, n), *place = weft_i_new(arena, int32_t, n);
+    int32_t *from = weft_i_new(arena, int32_t, n_edges), *to = weft_i_new(arena, int32_t, n_edges);
+    double *time = weft_i_new(arena, double, n), *state = weft_i_new(arena, double, n);
+    double *bytes = weft_i_new(arena, double, n_edges);
+    if (!layer || !place || !from || !to || !time || !state || !bytes) return false;
+    int32_t n_kept = 0, n_edges_kept = 0;
+    for (int32_t i = 0; i < graph->n; i++) {
+        if (part[i] != which) continue;
+        time[n_kept] = graph->time[i];
+        state[n_kept] = graph->state[i];
+        layer[n_kept] = i;
+        place[i] = n_kept++;
+    }
+    for (int32_t i = 0; i < graph->n_edges; i++) {
+        if (part[graph->from[i]] != which || part[graph->to[i]] != which) continue;
+        from[n_edges_kept] = place[graph->from[i]];
+        to[n_edges_kept] = place[graph->to[i]];
+        bytes[n_edges_kept++] = graph->bytes[i];
+    }
+    out->graph = (weft_i_layer_graph){n_kept, time, state, n_edges_kept, from, to, bytes};
+    out->layer = layer;
+    return true;
+}
+
+/* Cut the layers of part `first` into parts first..first+k-1, each time in two: METIS's own way to
+ * more parts prints to stdout where a side comes out empty. The manual advises bisection for
+ * several constraints, too. */
+static weft_status bisect(const weft_i_layer_graph *graph, int32_t first, int32_t k,
+                          double tolerance, int32_t *part)
+{
+    if (k == 1) return WEFT_STATUS_OK;
+    weft_i_arena arena = {0};
+    weft_status status = WEFT_STATUS_NO_MEMORY;
+    int32_t low = k / 2, n_low = 0;
+    subgraph sub = {.layer = NULL};
+    csr undirected;
+    bool built = subgraph_build(graph, part, first, &arena, &sub) &&
+                 csr_build(&sub.graph, &arena, &undirected);
+    int32_t n = sub.graph.n;
+    idx_t *side = built ? weft_i_new(&arena, idx_t, n) : NULL;
+    if (side) {
+        int answer = call_metis(&undirected, n, (double)low / k, tolerance, side);
+        status = answer == METIS_OK ? WEFT_STATUS_OK : WEFT_STATUS_FAILED;
+    }
+    for (int32_t i = 0; status == WEFT_STATUS_OK && i < n; i++) {
+        n_low += side[i] == 0;
+        if (side[i] != 0) part[sub.layer[i]] = first + low;
+    }
+    weft_i_arena_free(&arena);
+    if (status == WEFT_STATUS_OK && (n_low < low || n - n_low < k - low))
+        status = WEFT_STATUS_FAILED;
+    if (status == WEFT_STATUS_OK) status = bisect(graph, first, low, tolerance, part);
+    if (status == WEFT_STATUS_OK) status = bisect(graph, first + low, k - low, tolerance, part);
+    return status;
 }
 
 weft_status weft_i_metis_parts(const weft_i_layer_graph *graph, int32_t k, int32_t *out_part)
 {
     assert(k >= 2 && sizeof(idx_t) == sizeof(int32_t));
-    weft_i_arena arena = {0};
-    weft_status status = WEFT_STATUS_NO_MEMORY;
-    csr undirected;
-    if (csr_build(graph, &arena, &undirected)) {
-        int answer = call_metis(&undirected, graph->n, k, out_part);
-        status = answer == METIS_OK ? WEFT_STATUS_OK : WEFT_STATUS_FAILED;
-    }
-    weft_i_arena_free(&arena);
-    return status;
+    if (graph->n < k) return WEFT_STATUS_FAILED;
+    memset(out_part, 0, (size_t)graph->n * sizeof(*out_part));
+    return bisect(graph, 0, k, 1 / ceil(log2(k)), out_part);
 }

@@ -1,7 +1,9 @@
 /* Cutting: the exact cut against all cuts, lines against their rules, METIS against its answer. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/rng.h"
 #include "partition/cut.h"
@@ -163,6 +165,37 @@ Test(cut, metis_answer_is_usable)
         cr_assert_eq(weft_i_cut_linearize(&b.graph, k, NULL, line), WEFT_STATUS_OK);
         expect_topological(&b.graph, line);
     }
+}
+
+/* Layers of very different weight in almost as many parts: METIS has sides without layers then, and
+ * says so on stdout if it may. */
+Test(cut, metis_prints_nothing)
+{
+    weft_i_rng rng;
+    weft_i_rng_seed(&rng, 6);
+    int n_usable = 0;
+    FILE *printed = tmpfile();
+    fflush(stdout);
+    int out = dup(STDOUT_FILENO);
+    cr_assert(printed && out >= 0 && dup2(fileno(printed), STDOUT_FILENO) >= 0);
+    for (int round = 0; round < 200; round++) {
+        branches b;
+        int32_t part[MAX_ITEMS];
+        fill_branches(&b, 2 + round % 3, 2 + round % 5, 4, round % 2, &rng);
+        for (int32_t i = 0; i < b.graph.n; i++)
+            b.time[i] = pow(10, 6 * weft_i_rng_double(&rng));
+        int32_t k = 2 + (int32_t)weft_i_rng_below(&rng, (uint64_t)b.graph.n - 1);
+        weft_status status = weft_i_metis_parts(&b.graph, k, part);
+        cr_assert(status == WEFT_STATUS_OK || status == WEFT_STATUS_FAILED);
+        if (!status && weft_i_cut_parts_usable(part, b.graph.n, k)) n_usable++;
+    }
+    fflush(stdout);
+    cr_assert(dup2(out, STDOUT_FILENO) >= 0);
+    cr_expect_eq(fseek(printed, 0, SEEK_END), 0);
+    cr_expect_eq(ftell(printed), 0, "METIS printed");
+    cr_expect_gt(n_usable, 20);
+    fclose(printed);
+    close(out);
 }
 
 /* The first encoder (layers 0, 1) sends much to the third layer of the backbone (4..7), the second
