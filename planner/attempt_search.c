@@ -107,6 +107,15 @@ static weft_status run(side_by_side *all, int32_t workers, double seconds, weft_
     return WEFT_STATUS_OK;
 }
 
+/* A problem alone has its baselines as orders only. The search makes them itself, but for Optimus
+ * in groups: it begins with that, so that no baseline is better than the plan. */
+static weft_status start_from_groups(weft_i_attempt *attempt, weft_error *error)
+{
+    if (attempt->plan_case || attempt->solutions[0].order) return WEFT_STATUS_OK;
+    weft_status status = weft_i_attempt_fixed(attempt, WEFT_I_FIXED_OPTIMUS, NULL);
+    return status == WEFT_STATUS_NO_MEMORY ? weft_i_no_memory(error) : WEFT_STATUS_OK;
+}
+
 weft_status weft_i_attempt_search(weft_i_attempt *attempt, double seconds, int64_t iterations,
                                   weft_error *error)
 {
@@ -120,9 +129,9 @@ weft_status weft_i_attempt_search(weft_i_attempt *attempt, double seconds, int64
                         .errors = weft_i_alloc((size_t)n, sizeof *all.errors),
                         .began_ns = weft_i_now_ns()};
     weft_status status = WEFT_STATUS_OK;
-    if (!all.replicas || !all.status || !all.errors) {
-        status = weft_i_no_memory(error);
-    } else {
+    if (!all.replicas || !all.status || !all.errors) status = weft_i_no_memory(error);
+    if (!status) status = start_from_groups(attempt, error);
+    if (!status) {
         pthread_mutex_init(&all.lock, NULL);
         status = run(&all, workers, seconds, error);
         pthread_mutex_destroy(&all.lock);

@@ -103,20 +103,12 @@ weft_status weft_i_make_plan(const weft_i_case *plan_case, const weft_comparison
     return WEFT_STATUS_OK;
 }
 
-/* The baseline that the search has only in one group: kept where it is not beaten. */
-static weft_status start_from_groups(weft_i_attempt *attempt, weft_error *error)
-{
-    weft_status status = weft_i_attempt_fixed(attempt, WEFT_I_FIXED_OPTIMUS, NULL);
-    return status == WEFT_STATUS_NO_MEMORY ? weft_i_no_memory(error) : WEFT_STATUS_OK;
-}
-
 weft_status weft_i_make_problem_plan(const weft_problem *problem,
                                      const weft_planner_options *options, weft_error *error,
                                      weft_plan **out_plan)
 {
     weft_i_attempt attempt = {0};
     weft_status status = weft_i_attempt_open_problem(problem, options, error, &attempt);
-    if (!status) status = start_from_groups(&attempt, error);
     if (!status)
         status = weft_i_attempt_search(&attempt, options->time_limit_s, options->iterations, error);
     weft_plan *best = NULL;
@@ -189,6 +181,7 @@ weft_status weft_planner_solve(const weft_problem *problem, const weft_planner_o
     weft_planner_options resolved;
     weft_status status = weft_i_options_resolve(options, error, &resolved);
     if (!status) status = weft_problem_check(problem, error);
+    if (status) return status;
     if (resolved.objective < 0) resolved.objective = WEFT_OBJECTIVE_STEP;
-    return status ? status : weft_i_make_problem_plan(problem, &resolved, error, out_plan);
+    return weft_i_make_problem_plan(problem, &resolved, error, out_plan);
 }
