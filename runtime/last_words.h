@@ -12,6 +12,7 @@
 /* Of one process. Sent as they are: all processes run the same program. */
 typedef struct weft_i_words {
     int32_t status;   /* a weft_status; OK: it was asked, and nothing was wrong */
+    int32_t is_said;  /* the line has been printed */
     int32_t peer;     /* process that it was waiting for; -1 = none */
     int64_t since_ns; /* how long it was doing what it did */
     char doing[96];   /* "wait_irecv 17 from rank 2 (action 45)" */

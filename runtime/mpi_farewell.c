@@ -20,6 +20,7 @@
 enum {
     SIGNALLED_GRACE_NS = 400000000, /* mpirun kills for good a second after SIGTERM */
     STAGGER_NS = 20000000,          /* between those who could print, by place on the machine */
+    TELL_NS = 50000000,             /* for messages that the line is printed */
     END_NS = 500000000              /* that those who do not print wait to be ended */
 };
 
@@ -150,12 +151,19 @@ static void put_doing(const weft_i_world *world, int process, const weft_i_doing
 }
 
 /* Sends are small and end by themselves or with the process: nobody waits for them. */
-static void send_words(const weft_i_world *world, int to)
+static void send_words(const weft_i_world *world, const weft_i_words *words, int to)
 {
     MPI_Request request;
-    if (MPI_Isend(&world->own->words, (int)sizeof(world->own->words), MPI_BYTE, to, 0,
-                  world->farewells, &request) == MPI_SUCCESS)
+    if (MPI_Isend(words, (int)sizeof(*words), MPI_BYTE, to, 0, world->farewells, &request) ==
+        MPI_SUCCESS)
         MPI_Request_free(&request);
+}
+
+static void send_to_other_machines(const weft_i_world *world, const weft_i_words *words)
+{
+    for (int p = 0; p < world->n_processes; p++) {
+        if (world->slot_of[p] == MPI_UNDEFINED) send_words(world, words, p);
+    }
 }
 
 static void say_words(weft_i_world *world, weft_status status, const weft_error *error)
@@ -166,11 +174,8 @@ static void say_words(weft_i_world *world, weft_status status, const weft_error 
     if (error) snprintf(words->text, sizeof(words->text), "%s", error->text);
     atomic_store(&world->own->speaks, true);
     atomic_store(&world->board->alarm, true);
-    if (world->slot_of[0] == MPI_UNDEFINED) send_words(world, 0);
-    if (world->process > 0 || got_signal != 0) return;
-    for (int p = 0; p < world->n_processes; p++) {
-        if (world->slot_of[p] == MPI_UNDEFINED) send_words(world, p);
-    }
+    if (world->slot_of[0] == MPI_UNDEFINED) send_words(world, words, 0);
+    if (world->process == 0 && got_signal == 0) send_to_other_machines(world, words);
 }
 
 /* Take what has come in; true when everybody was heard. */
@@ -181,6 +186,7 @@ static bool hear(weft_i_world *world)
     while (has_words(world)) {
         all->words[world->heard_from] = world->incoming;
         all->heard[world->heard_from] = true;
+        world->is_said = world->is_said || world->incoming.is_said != 0;
         if (listen_to_machines(world, NULL) != WEFT_STATUS_OK) break;
     }
     for (int p = 0; p < all->n; p++) {
@@ -224,26 +230,41 @@ static void look_after_silent(weft_i_world *world)
     }
 }
 
-static void print_line(weft_i_world *world, int *out_code)
+/* Hear what comes in for so long. */
+static void hear_for(weft_i_world *world, int64_t ns)
+{
+    for (int64_t begin_ns = weft_i_now_ns(); weft_i_now_ns() - begin_ns < ns;) {
+        hear(world);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
+/* One process of a machine prints, tells the others and ends all. */
+static void say_line(weft_i_world *world)
 {
     char line[640];
+    if (atomic_exchange(&world->board->is_said, true)) return;
     look_after_silent(world);
     world->everyone.n_replicas = world->n_replicas;
-    *out_code = weft_i_last_line(&world->everyone, line, sizeof(line));
+    int code = weft_i_last_line(&world->everyone, line, sizeof(line));
     fprintf(stderr, "weft-run: %s\n", line);
     fflush(stderr);
+    world->told = world->own->words;
+    world->told.is_said = 1;
+    send_to_other_machines(world, &world->told);
+    if (!world->is_one_machine) hear_for(world, TELL_NS);
+    MPI_Abort(MPI_COMM_WORLD, code);
+    _exit(code);
 }
 
 _Noreturn void weft_i_world_farewell(weft_i_world *world, weft_status status,
                                      const weft_error *error)
 {
-    int code = weft_status_exit_code(WEFT_STATUS_FAILED);
     say_words(world, status, error);
     collect(world);
-    if (world->slot_of[0] != MPI_UNDEFINED && !atomic_exchange(&world->board->is_said, true)) {
-        print_line(world, &code);
-        MPI_Abort(MPI_COMM_WORLD, code);
-    }
-    nanosleep(&(struct timespec){.tv_nsec = END_NS}, NULL);
-    _exit(code);
+    if (world->slot_of[0] != MPI_UNDEFINED) say_line(world);
+    hear_for(world, END_NS + (int64_t)world->process * STAGGER_NS);
+    /* Still here: all of process 0's machine is silent. */
+    if (!world->is_said) say_line(world);
+    _exit(weft_status_exit_code(WEFT_STATUS_FAILED));
 }

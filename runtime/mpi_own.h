@@ -52,6 +52,8 @@ struct weft_i_world {
     int heard_from;        /* which process they are of; -1 = none have come */
     MPI_Request listening; /* for them */
     weft_i_all_words everyone;
+    bool is_said;      /* another machine has printed the line */
+    weft_i_words told; /* to other machines, that this one has */
 };
 
 /* FAILED with MPI's own words unless `code` is MPI_SUCCESS. */

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/parse.h"
 #include "base/threads.h"
 #include "runtime/mpi_own.h"
 
@@ -32,6 +33,20 @@ static weft_status duplicate(MPI_Comm *out_comm, weft_error *error)
     return weft_i_mpi_check(code, "cannot make a communicator", error);
 }
 
+/* For tests: as if the processes of this machine were on so many, in turn. */
+static weft_status pretend_machines(weft_i_world *world, weft_error *error)
+{
+    const char *text = getenv("WEFT_RUN_MACHINES");
+    int64_t n = 1;
+    MPI_Comm part = MPI_COMM_NULL;
+    if (!text || !weft_i_parse_int(text, 1, INT32_MAX, &n)) return WEFT_STATUS_OK;
+    int code = MPI_Comm_split(world->machine, world->process % (int)n, world->process, &part);
+    if (code != MPI_SUCCESS) return weft_i_mpi_check(code, "cannot split the machine", error);
+    MPI_Comm_free(&world->machine);
+    world->machine = part;
+    return WEFT_STATUS_OK;
+}
+
 static weft_status set_up(weft_i_world *world, weft_error *error)
 {
     int length = 0;
@@ -45,6 +60,7 @@ static weft_status set_up(weft_i_world *world, weft_error *error)
     int code = MPI_Comm_split_type(world->all, MPI_COMM_TYPE_SHARED, world->process, MPI_INFO_NULL,
                                    &world->machine);
     status = weft_i_mpi_check(code, "cannot tell who is on this machine", error);
+    if (status == WEFT_STATUS_OK) status = pretend_machines(world, error);
     return status == WEFT_STATUS_OK ? weft_i_farewell_begin(world, error) : status;
 }
 
