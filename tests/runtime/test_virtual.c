@@ -2,8 +2,7 @@
  * planned times when nothing but the device takes time. */
 #include "runtime/virtual.h"
 #include "tests/runtime/fake_world.h"
-#include "tests/unit/plan_twins.h"
-#include "tests/unit/random_plan.h"
+#include "tests/unit/plan_sim.h"
 
 enum { MAX_THREADS = RANDOM_REPLICAS * RANDOM_RANKS };
 
@@ -132,6 +131,14 @@ Test(virtual, knows_its_buffers)
     }
 }
 
+/* Reductions that are longer than passes, so that they queue up. */
+static void lengthen_reductions(weft_plan *plan)
+{
+    for (int32_t c = 0; c < plan->n_chunks; c++)
+        plan->chunks[c].reduce_ns *= 40;
+    sim_rewrite(plan);
+}
+
 Test(virtual, takes_the_planned_times)
 {
     for (uint64_t seed = 1; seed <= 60; seed++) {
@@ -140,6 +147,7 @@ Test(virtual, takes_the_planned_times)
         weft_plan *plan = random_plan(&rng, 1 + random_to(&rng, RANDOM_REPLICAS - 1),
                                       random_to(&rng, 1) * random_to(&rng, 5));
         run runs[MAX_THREADS];
+        if (random_to(&rng, 1)) lengthen_reductions(plan);
         int32_t scale = 1 + random_to(&rng, 2);
         int32_t n = run_plan(&rng, plan, scale, seed % 2 == 0, runs);
         for (int32_t i = 0; i < n; i++) {

@@ -133,6 +133,10 @@ Test(timeline, differs_from_another_plan)
     rank->actions[0].kind = WEFT_ACTION_RESHARD;
     cr_expect_eq(weft_timeline_match(timeline, plan, &error), WEFT_STATUS_BAD_INPUT);
     cr_expect(strstr(error.text, "action 0 of rank 0 of replica 1 is reshard "), "%s", error.text);
+    rank->actions[0].kind = plan->pipelines[1].ranks[0].actions[0].kind;
+    cr_expect_eq(weft_timeline_match(timeline, plan, NULL), WEFT_STATUS_OK);
+    rank->actions[0].operand++;
+    cr_expect_eq(weft_timeline_match(timeline, plan, NULL), WEFT_STATUS_BAD_INPUT);
     rank->n_actions--;
     error = (weft_error){0};
     cr_expect_eq(weft_timeline_match(timeline, plan, &error), WEFT_STATUS_BAD_INPUT);
