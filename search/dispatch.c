@@ -45,9 +45,6 @@ struct weft_i_dispatcher {
     int64_t *wake_ns;             /* by rank: when it decides next */
     int64_t *free_ns;             /* by rank: end of its last pass */
     bool *went_back;              /* by rank: its last pass was no forward */
-    waiting *sequence;            /* under a strict rule: passes by rank and key */
-    int32_t *first_in_sequence;   /* by rank, n_ranks + 1 entries */
-    int32_t *next_in_sequence;    /* by rank */
     /* Of the run. */
     const weft_i_rule *rule;
     const int64_t *key;
@@ -60,18 +57,6 @@ static int kind_of(weft_task task)
                                 [WEFT_PASS_BWI] = BACKWARDS,
                                 [WEFT_PASS_BWW] = WEIGHTS};
     return kinds[weft_task_pass(task)];
-}
-
-static bool is_wanted(const weft_i_dispatcher *d, weft_task task)
-{
-    return d->net->ns[task] >= 0 &&
-           (d->rule->n_turns == 0 || d->room.fw_turn[weft_task_stage(task)] < d->rule->n_turns);
-}
-
-/* Whether a pass has its place in a strict rule's sequence. */
-static bool is_in_sequence(const weft_i_dispatcher *d, weft_task task)
-{
-    return d->rule->strict && (kind_of(task) != WEIGHTS || d->rule->weights == WEFT_I_WEIGHTS_KEY);
 }
 
 static bool is_source(const weft_i_net *net, weft_task task)
@@ -132,12 +117,9 @@ static bool allocate(weft_i_dispatcher *d, weft_i_arena *arena)
     d->wake_ns = weft_i_new(arena, int64_t, n_ranks);
     d->free_ns = weft_i_new(arena, int64_t, n_ranks);
     d->went_back = weft_i_new(arena, bool, n_ranks);
-    d->sequence = weft_i_new(arena, waiting, 3 * (size_t)d->net->n_stages);
-    d->first_in_sequence = weft_i_new(arena, int32_t, n_ranks + 1);
-    d->next_in_sequence = weft_i_new(arena, int32_t, n_ranks);
     return d->sources.tasks && d->sources.first && d->sources.next && d->n_inputs && d->missing &&
-           d->ready_ns && d->start_ns && d->wake_ns && d->free_ns && d->went_back && d->sequence &&
-           d->first_in_sequence && d->next_in_sequence && allocate_queues(d, arena);
+           d->ready_ns && d->start_ns && d->wake_ns && d->free_ns && d->went_back &&
+           allocate_queues(d, arena);
 }
 
 weft_status weft_i_dispatcher_create(const weft_i_net *net, const weft_i_flow *flow,
@@ -209,9 +191,8 @@ static void drop(pass_queue *q, const waiting *item)
 
 static void push_next_source(weft_i_dispatcher *d, int32_t chunk)
 {
-    int32_t next = d->sources.next[chunk]++;
-    if (next < d->sources.first[chunk + 1] && is_wanted(d, d->sources.tasks[next]))
-        push(d, d->sources.tasks[next]);
+    if (d->sources.next[chunk] < d->sources.first[chunk + 1])
+        push(d, d->sources.tasks[d->sources.next[chunk]++]);
 }
 
 /* One source, with what it is sorted by. */
@@ -247,59 +228,6 @@ static void sort_sources(weft_i_dispatcher *d, int32_t chunk)
     }
 }
 
-static int compare_waiting(const void *a, const void *b)
-{
-    const waiting *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
-    return (x->task > y->task) - (x->task < y->task);
-}
-
-/* Write the sequence of every rank that a strict rule wants. */
-static void sort_sequences(weft_i_dispatcher *d)
-{
-    const weft_i_net *net = d->net;
-    int32_t *first = d->first_in_sequence;
-    memset(first, 0, ((size_t)net->n_ranks + 1) * sizeof *first);
-    for (weft_task t = 0; t < 4 * net->n_stages; t++)
-        if (is_in_sequence(d, t) && is_wanted(d, t)) first[net->rank[weft_task_stage(t)] + 1]++;
-    for (int32_t r = 0; r < net->n_ranks; r++) {
-        first[r + 1] += first[r];
-        d->next_in_sequence[r] = first[r];
-    }
-    for (weft_task t = 0; t < 4 * net->n_stages; t++)
-        if (is_in_sequence(d, t) && is_wanted(d, t)) {
-            int32_t *next = &d->next_in_sequence[net->rank[weft_task_stage(t)]];
-            d->sequence[(*next)++] = (waiting){d->key[t], 0, t};
-        }
-    for (int32_t r = 0; r < net->n_ranks; r++) {
-        qsort(d->sequence + first[r], (size_t)(first[r + 1] - first[r]), sizeof *d->sequence,
-              compare_waiting);
-        d->next_in_sequence[r] = first[r];
-    }
-}
-
-/* The next pass of a rank under a strict rule if its inputs are known, else -1. */
-static weft_task next_known(const weft_i_dispatcher *d, int32_t rank)
-{
-    int32_t next = d->next_in_sequence[rank];
-    if (next == d->first_in_sequence[rank + 1]) return -1;
-    weft_task task = d->sequence[next].task;
-    return d->missing[task] == 0 ? task : -1;
-}
-
-static void wake_next(weft_i_dispatcher *d, int32_t rank)
-{
-    weft_task task = next_known(d, rank);
-    if (task >= 0) wake(d, rank, d->ready_ns[task]);
-}
-
-static void begin_strict(weft_i_dispatcher *d)
-{
-    sort_sequences(d);
-    for (int32_t r = 0; r < d->net->n_ranks; r++)
-        wake_next(d, r);
-}
-
 static void reset(weft_i_dispatcher *d)
 {
     const weft_i_net *net = d->net;
@@ -315,10 +243,6 @@ static void reset(weft_i_dispatcher *d)
         d->went_back[r] = true;
         for (int kind = 0; kind < N_KINDS; kind++)
             d->queues[N_KINDS * r + kind].begin = d->queues[N_KINDS * r + kind].end = 0;
-    }
-    if (d->rule->strict) {
-        begin_strict(d);
-        return;
     }
     for (int32_t c = 0; c < problem->n_chunks; c++) {
         d->sources.next[c] = d->sources.first[c];
@@ -391,19 +315,7 @@ static bool worth_filling(const weft_i_dispatcher *d, const waiting *weights, in
     return next_ns == NEVER || next_ns >= now_ns + patience;
 }
 
-/* What a free rank starts now under a strict rule; -1 for nothing until *next_ns. */
-static weft_task decide_strict(const weft_i_dispatcher *d, int32_t rank, int64_t now_ns,
-                               int64_t *next_ns)
-{
-    const waiting *weights = first_weights(d, rank);
-    weft_task next = next_known(d, rank);
-    *next_ns = next >= 0 && d->ready_ns[next] > now_ns ? d->ready_ns[next] : NEVER;
-    if (weights && d->rule->weights == WEFT_I_WEIGHTS_EAGER) return weights->task;
-    if (next >= 0 && *next_ns == NEVER && weft_i_room_fits(&d->room, next)) return next;
-    return weights && worth_filling(d, weights, now_ns, *next_ns) ? weights->task : -1;
-}
-
-/* The same under the other rules. */
+/* What a free rank starts now; -1 for nothing until *next_ns. */
 static weft_task decide(const weft_i_dispatcher *d, int32_t rank, int64_t now_ns, int64_t *next_ns)
 {
     const pass_queue *queues = &d->queues[N_KINDS * rank];
@@ -431,11 +343,7 @@ static weft_task decide(const weft_i_dispatcher *d, int32_t rank, int64_t now_ns
 static void release(weft_i_dispatcher *d, weft_task task, int64_t at_ns)
 {
     if (d->ready_ns[task] < at_ns) d->ready_ns[task] = at_ns;
-    if (--d->missing[task] > 0) return;
-    if (is_in_sequence(d, task))
-        wake_next(d, d->net->rank[weft_task_stage(task)]);
-    else
-        push(d, task);
+    if (--d->missing[task] == 0) push(d, task);
 }
 
 static void release_successors(weft_i_dispatcher *d, weft_task task, int64_t end_ns)
@@ -458,19 +366,14 @@ static void wake_senders(weft_i_dispatcher *d, weft_task task, int64_t now_ns)
     for (int32_t i = net->in.first[task]; i < net->in.first[task + 1]; i++) {
         int32_t rank = net->rank[weft_task_stage(net->in.arcs[i].task)];
         const pass_queue *q = &d->queues[N_KINDS * rank + FORWARDS];
-        if (q->begin < q->end || d->rule->strict) wake(d, rank, now_ns);
+        if (q->begin < q->end) wake(d, rank, now_ns);
     }
 }
 
 /* Take a pass out of what its rank waits for. */
 static void take(weft_i_dispatcher *d, int32_t rank, weft_task task)
 {
-    int kind = kind_of(task);
-    if (is_in_sequence(d, task)) {
-        d->next_in_sequence[rank]++;
-        return;
-    }
-    pass_queue *q = &d->queues[N_KINDS * rank + kind];
+    pass_queue *q = &d->queues[N_KINDS * rank + kind_of(task)];
     int32_t i = q->begin;
     while (q->items[i].task != task)
         i++;
@@ -492,19 +395,9 @@ static void start(weft_i_dispatcher *d, int32_t rank, weft_task task, int64_t no
     weft_i_room_take(&d->room, task);
     release_successors(d, task, end_ns);
     wake_senders(d, task, now_ns);
-    if (d->rule->strict) wake_next(d, rank);
     for (int k = 0; k < N_KINDS; k++)
         if (d->queues[N_KINDS * rank + k].begin < d->queues[N_KINDS * rank + k].end)
             wake(d, rank, end_ns);
-}
-
-static int32_t count_wanted(const weft_i_dispatcher *d)
-{
-    int32_t n = 0;
-    if (d->rule->n_turns == 0) return d->net->n_passes;
-    for (weft_task t = 0; t < 4 * d->net->n_stages; t++)
-        n += is_wanted(d, t);
-    return n;
 }
 
 bool weft_i_dispatch(weft_i_dispatcher *dispatcher, const weft_i_rule *rule, const int64_t *key,
@@ -516,14 +409,13 @@ bool weft_i_dispatch(weft_i_dispatcher *dispatcher, const weft_i_rule *rule, con
     d->key = key;
     weft_i_room_reset(&d->room, limit_bytes, soft_bytes);
     reset(d);
-    for (int32_t n_left = count_wanted(d); n_left > 0;) {
+    for (int32_t n_left = d->net->n_passes; n_left > 0;) {
         int32_t rank = 0;
         for (int32_t r = 1; r < d->net->n_ranks; r++)
             rank = d->wake_ns[r] < d->wake_ns[rank] ? r : rank;
         int64_t now_ns = d->wake_ns[rank], next_ns;
         if (now_ns == NEVER) return false;
-        weft_task chosen = rule->strict ? decide_strict(d, rank, now_ns, &next_ns)
-                                        : decide(d, rank, now_ns, &next_ns);
+        weft_task chosen = decide(d, rank, now_ns, &next_ns);
         if (chosen < 0) {
             d->wake_ns[rank] = next_ns;
             continue;

@@ -30,10 +30,6 @@ typedef struct weft_i_rule {
     int32_t patience; /* percent: an idle rank starts no weight gradient when an input arrives
                          before that part of it is done; 0 = it always does */
     int64_t wait_ns;  /* how long a rank may idle for a pass with a lower key on its way to it */
-    bool strict;     /* forwards and backwards of a rank run in the order of their keys and wait for
-                        their turn; only weight gradients are fitted in */
-    int32_t n_turns; /* only the first so many turns run, a sample of the whole; 0 = all. Not where
-                        a stage is of several microbatches */
 } weft_i_rule;
 
 /* Memory is that of the passes (saved, held, work) and of edges: at the sender from the start of
@@ -68,8 +64,7 @@ typedef struct weft_i_dispatched {
 /* Schedule the whole net. key: by task, the lower is served first. limit_bytes: by rank, for
  * passes and edges alone. soft_bytes: by rank, a lower limit that only the oldest unfinished
  * microbatch may pass; NULL = none. False when the ranks lock up, which happens only where some
- * rank's limit is below its need, or under a strict rule. O(passes x queue length + edges); strict:
- * O(passes log passes + edges). */
+ * rank's limit is below its need. O(passes x queue length + edges). */
 bool weft_i_dispatch(weft_i_dispatcher *dispatcher, const weft_i_rule *rule, const int64_t *key,
                      const int64_t *limit_bytes, const int64_t *soft_bytes,
                      weft_i_dispatched *out_dispatched);

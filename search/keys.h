@@ -29,7 +29,7 @@ typedef struct weft_i_course {
     int64_t *turn_ns;  /* by microbatch: its work on a rank, so that all add up to the busiest's */
     int64_t period_ns; /* their mean */
     bool overlaps;     /* some stage is of several microbatches */
-    int64_t *bases;    /* scratch: by turn */
+    int64_t *bases;    /* by turn: when it begins, if ranks worked without a break */
 } weft_i_course;
 
 /* Arrays live in the arena; the slots are borrowed. NO_MEMORY or OK. */
@@ -50,14 +50,14 @@ void weft_i_keys_by_turn(const weft_i_net *net, const weft_i_flow *flow,
                          const weft_i_course *course, const weft_i_turns *turns, int32_t group,
                          int64_t *key);
 
-/* When a turn's first forward, backward and weight gradient are wanted on each leg, from the turn's
- * begin on. A turn begins when the work of those before it would be done. */
+/* Begin the turns of an order of microbatches: bases are the work of those before. */
+void weft_i_course_set_turns(weft_i_course *course, const int32_t *turn);
+
+/* By leg: when a turn's first forward, backward and weight gradient are wanted, from the turn's
+ * begin on; and how many turns begin at once, to fill the ranks sooner than the pattern would. */
 typedef struct weft_i_pattern {
     int64_t *fw_ns, *bw_ns, *bww_ns;
+    int32_t *burst;
 } weft_i_pattern;
-
-/* The times at which the pattern wants each pass. */
-void weft_i_keys_by_pattern(const weft_i_net *net, weft_i_course *course, const weft_i_turns *turns,
-                            const weft_i_pattern *pattern, int64_t *key);
 
 #endif

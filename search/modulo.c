@@ -26,6 +26,7 @@ typedef struct individual {
     int64_t *delay[N_WAYS]; /* by leg, ns before its pass */
     bool equal;             /* all passes of a rank count as equally long */
     bool weights;           /* weight gradients have places too, and are not fitted in */
+    int32_t *burst;         /* by slot: percent of the turns in flight that begin at once */
     int32_t patience;
     int32_t *turn;     /* by microbatch: when it comes */
     int64_t sample_ns; /* objective of the sample; WEFT_INT_MAX = not known */
@@ -154,6 +155,16 @@ static void place_weights(modulo *m, const individual *of)
     }
 }
 
+/* A burst is part of what is in flight in the steady state, so that it takes no more memory. */
+static void place_bursts(modulo *m, const individual *of)
+{
+    for (int32_t i = 0; i < m->course->n_legs; i++) {
+        int64_t in_flight = (m->pattern.bw_ns[i] - m->pattern.fw_ns[i]) / m->period_ns;
+        if (m->course->legs[i].n_passes == 1) in_flight = 0;
+        m->pattern.burst[i] = (int32_t)(in_flight * of->burst[m->course->legs[i].slot] / 100);
+    }
+}
+
 /* Whether what the pattern holds in its steady state is within the limits. */
 static bool fits(const modulo *m, const individual *of)
 {
@@ -188,7 +199,8 @@ static void draw_slot(const modulo *m, individual *of, int32_t slot, int way, do
     if (first == end) return;
     int32_t begin = way == FW ? first : end - 1;
     uint64_t n_units = (uint64_t)(m->period_ns / m->unit_ns[m->course->legs[begin].rank]) + 1;
-    uint64_t slope = chance(m, 50) ? weft_i_rng_below(m->rng, 4) : 0;
+    uint64_t slope = 0;
+    if (chance(m, 60)) slope = weft_i_rng_below(m->rng, chance(m, 50) ? 4 : 2 * n_units);
     for (int32_t i = first; i < end; i++) {
         int64_t unit = m->unit_ns[m->course->legs[i].rank];
         of->delay[way][i] = (int64_t)slope * unit;
@@ -224,12 +236,19 @@ static void draw_turns(const modulo *m, int32_t *turn)
             swap_turns(m, turn);
 }
 
+static int32_t draw_burst(const modulo *m)
+{
+    return chance(m, 50) ? 25 * (int32_t)weft_i_rng_below(m->rng, 5) : 0;
+}
+
 static void draw(const modulo *m, individual *of)
 {
     double noise = 10 * weft_i_rng_double(m->rng);
-    for (int32_t slot = 0; slot < m->course->slots.n; slot++)
+    for (int32_t slot = 0; slot < m->course->slots.n; slot++) {
         for (int way = FW; way <= BW; way++)
             draw_slot(m, of, slot, way, noise);
+        of->burst[slot] = draw_burst(m);
+    }
     of->equal = chance(m, 50);
     of->weights = chance(m, 50);
     of->patience = 50 * (int32_t)weft_i_rng_below(m->rng, 3);
@@ -242,6 +261,7 @@ static void copy(const modulo *m, const individual *from, individual *to)
     memcpy(to->delay[FW], from->delay[FW], n_bytes);
     memcpy(to->delay[BW], from->delay[BW], n_bytes);
     memcpy(to->turn, from->turn, (size_t)m->n_turns * sizeof *to->turn);
+    memcpy(to->burst, from->burst, (size_t)m->course->slots.n * sizeof *to->burst);
     to->equal = from->equal;
     to->weights = from->weights;
     to->patience = from->patience;
@@ -265,30 +285,29 @@ static void change(const modulo *m, individual *of)
         int64_t by = m->unit_ns[m->course->legs[leg].rank] * (chance(m, 50) ? 1 : -1);
         if (!of->equal && chance(m, 50)) by /= 4;
         of->delay[way][leg] = max64(of->delay[way][leg] + by, 0);
-    } else {
+    } else if (chance(m, 50)) {
         of->patience = 50 * (int32_t)weft_i_rng_below(m->rng, 3);
+    } else {
+        of->burst[weft_i_rng_below(m->rng, (uint64_t)m->course->slots.n)] = draw_burst(m);
     }
 }
 
-/* Schedule the sample by the pattern of `of`; WEFT_INT_MAX where it does not fit or locks up. */
-static int64_t try_sample(modulo *m, const individual *of, weft_i_rule *rule,
+/* Run the sample by the pattern of `of`; WEFT_INT_MAX where it does not fit or deadlocks. */
+static int64_t try_sample(modulo *m, const individual *of, weft_i_strict_rule *rule,
                           weft_objective objective)
 {
-    weft_i_dispatched result;
+    weft_i_strict_result result;
     size_t n_bytes = (size_t)m->n_turns * sizeof *of->turn;
     place(m, of);
     place_weights(m, of);
+    place_bursts(m, of);
     if (!fits(m, of)) return WEFT_INT_MAX;
     if (memcmp(m->w->turn, of->turn, n_bytes) != 0) {
         memcpy(m->w->turn, of->turn, n_bytes);
         weft_i_workbench_set_turns(m->w);
     }
-    *rule = (weft_i_rule){.strict = true,
-                          .weights = of->weights ? WEFT_I_WEIGHTS_KEY : WEFT_I_WEIGHTS_IDLE,
-                          .patience = of->patience,
-                          .n_turns = m->n_sample};
-    weft_i_keys_by_pattern(&m->w->net, &m->w->course, &m->w->turns, &m->pattern, m->w->key);
-    if (!weft_i_dispatch(m->w->dispatcher, rule, m->w->key, m->w->limit, NULL, &result))
+    *rule = (weft_i_strict_rule){of->patience, of->weights, m->n_sample};
+    if (!weft_i_strict_run(m->w->strict, &m->pattern, rule, m->w->limit, &result))
         return WEFT_INT_MAX;
     return objective == WEFT_OBJECTIVE_SPAN ? result.span_ns : result.pipeline_ns;
 }
@@ -300,7 +319,7 @@ static weft_status run(modulo *m, weft_i_budget *budget, double until, weft_i_in
     double random_until = begin + (until - begin) * RANDOM_PERCENT / 100;
     weft_i_workbench_set_limits(m->w);
     for (; used < until; used = weft_i_budget_used(budget)) {
-        weft_i_rule rule;
+        weft_i_strict_rule rule;
         int64_t full_ns;
         budget->iterations++;
         if (used < random_until || m->best.sample_ns == WEFT_INT_MAX) {
@@ -315,21 +334,23 @@ static weft_status run(modulo *m, weft_i_budget *budget, double until, weft_i_in
         copy(m, &m->trial, &m->best);
         if (!better) continue;
         rule.n_turns = 0;
-        weft_status status =
-            weft_i_workbench_try(m->w, &rule, NULL, "pattern", incumbent, error, &full_ns);
+        weft_status status = weft_i_workbench_try_strict(m->w, &m->pattern, &rule, "pattern",
+                                                         incumbent, error, &full_ns);
         if (status != WEFT_STATUS_OK) return status;
         if (weft_i_incumbent_ns(incumbent) <= budget->bound_ns) break;
     }
     return WEFT_STATUS_OK;
 }
 
-static bool open_individual(individual *of, int32_t n_legs, int32_t n_turns, weft_i_arena *arena)
+static bool open_individual(const modulo *m, individual *of, weft_i_arena *arena)
 {
+    int32_t n_legs = m->course->n_legs;
     of->sample_ns = WEFT_INT_MAX;
-    of->turn = weft_i_new(arena, int32_t, n_turns);
+    of->turn = weft_i_new(arena, int32_t, m->n_turns);
+    of->burst = weft_i_new(arena, int32_t, m->course->slots.n);
     of->delay[FW] = weft_i_new(arena, int64_t, n_legs);
     of->delay[BW] = weft_i_new(arena, int64_t, n_legs);
-    return of->turn && of->delay[FW] && of->delay[BW];
+    return of->turn && of->burst && of->delay[FW] && of->delay[BW];
 }
 
 /* A microbatch and its work. */
@@ -371,10 +392,11 @@ static bool open_modulo(modulo *m, weft_i_arena *arena)
     m->pattern.fw_ns = weft_i_new(arena, int64_t, n_legs);
     m->pattern.bw_ns = weft_i_new(arena, int64_t, n_legs);
     m->pattern.bww_ns = weft_i_new(arena, int64_t, n_legs);
+    m->pattern.burst = weft_i_new(arena, int32_t, n_legs);
     if (!m->busy || !m->n_busy || !m->unit_ns || !m->held || !m->pattern.fw_ns ||
-        !m->pattern.bw_ns || !m->pattern.bww_ns ||
-        !open_individual(&m->best, n_legs, m->n_turns, arena) ||
-        !open_individual(&m->trial, n_legs, m->n_turns, arena) || !sort_turns(m, arena))
+        !m->pattern.bw_ns || !m->pattern.bww_ns || !m->pattern.burst ||
+        !open_individual(m, &m->best, arena) || !open_individual(m, &m->trial, arena) ||
+        !sort_turns(m, arena))
         return false;
     for (int32_t i = 0; i < n_legs; i++)
         m->unit_ns[m->course->legs[i].rank] += m->course->legs[i].n_passes;

@@ -84,3 +84,26 @@ void weft_i_net_split_of(const weft_order *order, bool *split)
                 weft_task_pass(task) == WEFT_PASS_BWI || weft_task_pass(task) == WEFT_PASS_BWW;
         }
 }
+
+weft_i_task_bytes weft_i_net_bytes(const weft_i_net *net, weft_task task)
+{
+    const weft_problem *problem = net->graph->problem;
+    int32_t rank = net->rank[weft_task_stage(task)];
+    const weft_cost *cost = &problem->stages[weft_task_stage(task)].now.cost;
+    weft_pass pass = weft_task_pass(task);
+    const int64_t freed[4] = {0, cost->saved_bytes, cost->saved_bytes - cost->held_bytes,
+                              cost->held_bytes};
+    weft_i_task_bytes bytes = {pass == WEFT_PASS_FW ? cost->saved_bytes : 0, freed[pass],
+                               cost->work_bytes[pass]};
+    for (int32_t i = net->out.first[task]; i < net->out.first[task + 1]; i++) {
+        const weft_i_arc *arc = &net->out.arcs[i];
+        bool message = net->rank[weft_task_stage(arc->task)] != rank;
+        *(message ? &bytes.work : &bytes.taken) += problem->edges[arc->edge].bytes;
+    }
+    for (int32_t i = net->in.first[task]; i < net->in.first[task + 1]; i++) {
+        const weft_i_arc *arc = &net->in.arcs[i];
+        bool message = net->rank[weft_task_stage(arc->task)] != rank;
+        *(message ? &bytes.work : &bytes.freed) += problem->edges[arc->edge].bytes;
+    }
+    return bytes;
+}

@@ -43,6 +43,14 @@ weft_status weft_i_net_build(const weft_i_graph *graph, const bool *split, weft_
 /* Which stages an order splits. */
 void weft_i_net_split_of(const weft_order *order, bool *split);
 
+/* Bytes of a pass on its rank: held from its start, freed at its end, needed while it runs. What
+ * goes to a pass of the same rank is held from the one's start to the other's end; of messages only
+ * what each end has while its pass runs is counted, the rest is a caller's margin. */
+typedef struct weft_i_task_bytes {
+    int64_t taken, freed, work;
+} weft_i_task_bytes;
+weft_i_task_bytes weft_i_net_bytes(const weft_i_net *net, weft_task task);
+
 /* The task that a stage's backward edges speak of: BWI where it is split, else BW. */
 static inline weft_task weft_i_net_backward(const weft_i_net *net, int32_t stage)
 {

@@ -68,7 +68,7 @@ static bool sum_held(weft_i_timing *t, int32_t rank, int32_t first, int32_t last
     int64_t *held = t->held[rank], sum = held[first];
     bool fits = true;
     for (int32_t i = first; i <= last; i++) {
-        const weft_i_node_bytes *bytes = &t->bytes[t->order[rank][i]];
+        const weft_i_task_bytes *bytes = &t->bytes[t->order[rank][i]];
         held[i] = sum;
         sum += bytes->taken;
         fits = fits && sum + bytes->work <= t->room[rank];
@@ -404,7 +404,7 @@ int64_t weft_i_timing_peak(const weft_i_timing *timing, int32_t rank)
 {
     int64_t peak = 0;
     for (int32_t i = 0; i < timing->n_order[rank]; i++) {
-        const weft_i_node_bytes *bytes = &timing->bytes[timing->order[rank][i]];
+        const weft_i_task_bytes *bytes = &timing->bytes[timing->order[rank][i]];
         int64_t here = timing->held[rank][i] + bytes->taken + bytes->work;
         peak = here > peak ? here : peak;
     }

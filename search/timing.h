@@ -24,11 +24,6 @@ typedef struct weft_i_link {
     int64_t latency_ns;
 } weft_i_link;
 
-/* Bytes of a node: held from its start, freed at its end, needed while it runs. */
-typedef struct weft_i_node_bytes {
-    int64_t taken, freed, work;
-} weft_i_node_bytes;
-
 /* Bounds of a node's position by what it shares its rank with. */
 typedef struct weft_i_neighbours {
     int32_t before, end_before; /* in mates: nodes that it must follow */
@@ -45,7 +40,7 @@ typedef struct weft_i_timing {
     weft_i_link *outputs;
     weft_i_neighbours *neighbours; /* by node */
     int32_t *mates;
-    weft_i_node_bytes *bytes; /* by node */
+    weft_i_task_bytes *bytes; /* by node */
     int32_t **order;          /* by rank: nodes in order */
     int32_t *n_order;
     int64_t **held;              /* by rank and position: bytes before the pass */

@@ -26,7 +26,7 @@ static bool allocate(const weft_i_net *net, const weft_order *order, weft_i_aren
     t->outputs = weft_i_new(arena, weft_i_link, n_arcs);
     t->neighbours = weft_i_new(arena, weft_i_neighbours, n);
     t->mates = weft_i_new(arena, int32_t, 2 * (n_arcs + n));
-    t->bytes = weft_i_new(arena, weft_i_node_bytes, n);
+    t->bytes = weft_i_new(arena, weft_i_task_bytes, n);
     t->order = weft_i_new(arena, int32_t *, n_ranks);
     t->n_order = weft_i_new(arena, int32_t, n_ranks);
     t->held = weft_i_new(arena, int64_t *, n_ranks);
@@ -158,32 +158,6 @@ static int32_t link_mates(weft_i_timing *t, int32_t node, int32_t n)
     return n;
 }
 
-/* Edges within a rank are held from the producer's start to the consumer's end; of messages only
- * what each end has while its pass runs, the rest is the caller's margin. */
-static void weigh(weft_i_timing *t, int32_t node)
-{
-    const weft_i_net *net = t->net;
-    const weft_problem *problem = net->graph->problem;
-    weft_task task = t->task[node];
-    const weft_cost *cost = &problem->stages[weft_task_stage(task)].now.cost;
-    weft_pass pass = weft_task_pass(task);
-    const int64_t freed[4] = {0, cost->saved_bytes, cost->saved_bytes - cost->held_bytes,
-                              cost->held_bytes};
-    weft_i_node_bytes bytes = {pass == WEFT_PASS_FW ? cost->saved_bytes : 0, freed[pass],
-                               cost->work_bytes[pass]};
-    for (int32_t i = net->out.first[task]; i < net->out.first[task + 1]; i++) {
-        const weft_i_arc *arc = &net->out.arcs[i];
-        bool message = t->nodes[t->node[arc->task]].rank != t->nodes[node].rank;
-        *(message ? &bytes.work : &bytes.taken) += problem->edges[arc->edge].bytes;
-    }
-    for (int32_t i = net->in.first[task]; i < net->in.first[task + 1]; i++) {
-        const weft_i_arc *arc = &net->in.arcs[i];
-        bool message = t->nodes[t->node[arc->task]].rank != t->nodes[node].rank;
-        *(message ? &bytes.work : &bytes.freed) += problem->edges[arc->edge].bytes;
-    }
-    t->bytes[node] = bytes;
-}
-
 /* A topological order first in, first out, in t->moved, and the starts; false when there is none.
  */
 static bool time_all(weft_i_timing *t)
@@ -256,7 +230,7 @@ weft_status weft_i_timing_load(const weft_i_net *net, const weft_order *order, w
         n_more = link_inputs(&t, x, n_more);
         n_outputs = link_outputs(&t, x, n_outputs);
         n_mates = link_mates(&t, x, n_mates);
-        weigh(&t, x);
+        t.bytes[x] = weft_i_net_bytes(net, t.task[x]);
     }
     for (int32_t r = 0; r < t.n_ranks; r++)
         t.room[r] = INT64_MAX;

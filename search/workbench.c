@@ -25,6 +25,8 @@ static weft_status open_parts(weft_i_workbench *w, const bool *split, weft_error
         status = weft_i_course_build(&w->net, &w->flow, &slots, &w->arena, error, &w->course);
     if (status == WEFT_STATUS_OK)
         status = weft_i_dispatcher_create(&w->net, &w->flow, &w->arena, error, &w->dispatcher);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_strict_create(&w->net, &w->course, &w->arena, error, &w->strict);
     return status;
 }
 
@@ -53,19 +55,23 @@ weft_status weft_i_workbench_open(const weft_i_graph *graph, const int32_t *choi
         w->turn[m] = m;
     w->turns = (weft_i_turns){w->turn, weft_i_dispatcher_fw_turns(w->dispatcher),
                               weft_i_dispatcher_bw_turns(w->dispatcher)};
+    weft_i_strict_set_turns(w->strict, &w->turns);
     return WEFT_STATUS_OK;
 }
 
 void weft_i_workbench_close(weft_i_workbench *workbench)
 {
     weft_i_dispatcher_free(workbench->dispatcher);
+    weft_i_strict_free(workbench->strict);
     workbench->dispatcher = NULL;
+    workbench->strict = NULL;
     weft_i_arena_free(&workbench->arena);
 }
 
 void weft_i_workbench_set_turns(weft_i_workbench *workbench)
 {
     weft_i_dispatcher_set_turns(workbench->dispatcher, workbench->turn);
+    weft_i_strict_set_turns(workbench->strict, &workbench->turns);
 }
 
 void weft_i_workbench_set_limits(weft_i_workbench *workbench)
@@ -86,30 +92,56 @@ bool weft_i_workbench_fits(const weft_i_workbench *workbench)
     return true;
 }
 
+/* Offer an order; where it is over a limit, margins grow by what it is over. */
+static weft_status offer(weft_i_workbench *w, const weft_order *order, const char *method,
+                         weft_i_incumbent *incumbent, weft_error *error, bool *out_over)
+{
+    weft_i_offer fate;
+    weft_status status = weft_i_incumbent_offer(incumbent, order, w->choices, method, error, &fate);
+    if (status != WEFT_STATUS_OK) return status;
+    *out_over = fate == WEFT_I_OFFER_OVER_LIMIT;
+    for (int32_t r = 0; *out_over && r < w->net.n_ranks; r++) {
+        int64_t excess = incumbent->peaks[r] - w->variant.problem.limit_bytes[r];
+        w->margin[r] += excess > 0 ? excess : 0;
+    }
+    return WEFT_STATUS_OK;
+}
+
 weft_status weft_i_workbench_try(weft_i_workbench *workbench, const weft_i_rule *rule,
                                  const int64_t *soft_bytes, const char *method,
                                  weft_i_incumbent *incumbent, weft_error *error, int64_t *out_ns)
 {
     weft_i_workbench *w = workbench;
     weft_i_dispatched result;
+    bool over = true;
     *out_ns = WEFT_INT_MAX;
-    for (int round = 0; round < MARGIN_ROUNDS; round++) {
-        weft_i_offer offer;
+    for (int round = 0; over && round < MARGIN_ROUNDS; round++) {
         weft_i_workbench_set_limits(w);
-        if (!weft_i_dispatch(w->dispatcher, rule, w->key, w->limit, soft_bytes, &result))
-            return WEFT_STATUS_OK;
-        weft_status status =
-            weft_i_incumbent_offer(incumbent, result.order, w->choices, method, error, &offer);
+        if (!weft_i_dispatch(w->dispatcher, rule, w->key, w->limit, soft_bytes, &result)) break;
+        weft_status status = offer(w, result.order, method, incumbent, error, &over);
         if (status != WEFT_STATUS_OK) return status;
-        if (offer != WEFT_I_OFFER_OVER_LIMIT) {
-            *out_ns =
-                incumbent->objective == WEFT_OBJECTIVE_SPAN ? result.span_ns : result.pipeline_ns;
-            return WEFT_STATUS_OK;
-        }
-        for (int32_t r = 0; r < w->net.n_ranks; r++) {
-            int64_t excess = incumbent->peaks[r] - w->variant.problem.limit_bytes[r];
-            w->margin[r] += excess > 0 ? excess : 0;
-        }
+        bool span = incumbent->objective == WEFT_OBJECTIVE_SPAN;
+        if (!over) *out_ns = span ? result.span_ns : result.pipeline_ns;
+    }
+    return WEFT_STATUS_OK;
+}
+
+weft_status weft_i_workbench_try_strict(weft_i_workbench *workbench, const weft_i_pattern *pattern,
+                                        const weft_i_strict_rule *rule, const char *method,
+                                        weft_i_incumbent *incumbent, weft_error *error,
+                                        int64_t *out_ns)
+{
+    weft_i_workbench *w = workbench;
+    weft_i_strict_result result;
+    bool over = true;
+    *out_ns = WEFT_INT_MAX;
+    for (int round = 0; over && round < MARGIN_ROUNDS; round++) {
+        weft_i_workbench_set_limits(w);
+        if (!weft_i_strict_run(w->strict, pattern, rule, w->limit, &result)) break;
+        weft_status status = offer(w, result.order, method, incumbent, error, &over);
+        if (status != WEFT_STATUS_OK) return status;
+        bool span = incumbent->objective == WEFT_OBJECTIVE_SPAN;
+        if (!over) *out_ns = span ? result.span_ns : result.pipeline_ns;
     }
     return WEFT_STATUS_OK;
 }

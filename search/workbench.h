@@ -6,6 +6,7 @@
 #include "search/dispatch.h"
 #include "search/incumbent.h"
 #include "search/keys.h"
+#include "search/strict.h"
 #include "search/variant.h"
 
 typedef struct weft_i_workbench {
@@ -15,6 +16,7 @@ typedef struct weft_i_workbench {
     weft_i_flow flow;
     weft_i_course course;
     weft_i_dispatcher *dispatcher;
+    weft_i_strict *strict;
     weft_i_turns turns;
     int32_t *turn;   /* by microbatch: the order in which they come */
     int64_t *key;    /* by task */
@@ -46,5 +48,11 @@ bool weft_i_workbench_fits(const weft_i_workbench *workbench);
 weft_status weft_i_workbench_try(weft_i_workbench *workbench, const weft_i_rule *rule,
                                  const int64_t *soft_bytes, const char *method,
                                  weft_i_incumbent *incumbent, weft_error *error, int64_t *out_ns);
+
+/* The same for a pattern run strictly. */
+weft_status weft_i_workbench_try_strict(weft_i_workbench *workbench, const weft_i_pattern *pattern,
+                                        const weft_i_strict_rule *rule, const char *method,
+                                        weft_i_incumbent *incumbent, weft_error *error,
+                                        int64_t *out_ns);
 
 #endif

@@ -54,21 +54,10 @@ static void close_fixture(fixture *f)
 
 static void make_keys(fixture *f, weft_i_rng *rng)
 {
-    if (random_chance(rng, 50)) {
-        weft_i_keys_by_turn(&f->net, &f->flow, &f->course, &f->turns, (int32_t)random_in(rng, 1, 5),
-                            f->key);
-        return;
-    }
-    int32_t n_legs = f->course.n_legs;
-    weft_i_pattern pattern = {weft_i_new(&f->arena, int64_t, n_legs),
-                              weft_i_new(&f->arena, int64_t, n_legs),
-                              weft_i_new(&f->arena, int64_t, n_legs)};
-    for (int32_t i = 0; i < n_legs; i++) {
-        pattern.fw_ns[i] = random_in(rng, 0, 100);
-        pattern.bw_ns[i] = random_in(rng, 0, 200);
-        pattern.bww_ns[i] = random_in(rng, 0, 300);
-    }
-    weft_i_keys_by_pattern(&f->net, &f->course, &f->turns, &pattern, f->key);
+    weft_i_keys_by_turn(&f->net, &f->flow, &f->course, &f->turns, (int32_t)random_in(rng, 1, 5),
+                        f->key);
+    for (int32_t t = 0; t < 4 * f->problem->n_stages && random_chance(rng, 99); t++)
+        if (random_chance(rng, 10)) f->key[t] = random_in(rng, 0, 1000);
 }
 
 static const random_options shapes = {.max_ranks = 5,
