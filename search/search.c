@@ -11,6 +11,7 @@
 #include "search/levels.h"
 #include "search/memory.h"
 #include "search/modulo.h"
+#include "search/zb_v.h"
 
 /* Temperatures of the annealing, in mean passes. */
 static const double HOT = 0.3, WARM = 0.1, COLD = 0.003;
@@ -85,6 +86,23 @@ static weft_status try_fixed(searcher *s, weft_error *error)
         if (status == WEFT_STATUS_NO_MEMORY) return weft_i_no_memory(error);
         if (status != WEFT_STATUS_OK) continue;
         status = offer_with_memory(s, order, weft_i_fixed_name((weft_i_fixed_kind)kind), error);
+        weft_order_free(order);
+        if (status != WEFT_STATUS_OK) return status;
+        s->budget.iterations++;
+    }
+    return WEFT_STATUS_OK;
+}
+
+/* The V-shaped zero bubble schedule, where the problem has that shape. */
+static weft_status try_zb_v(searcher *s, weft_error *error)
+{
+    for (int i = 0; i < 4; i++) {
+        weft_i_zb_v_options options = {i % 2 == 1, i >= 2};
+        weft_order *order = NULL;
+        weft_status status = weft_i_order_zb_v(&s->graph, &options, NULL, &order);
+        if (status == WEFT_STATUS_FAILED) return WEFT_STATUS_OK;
+        if (status != WEFT_STATUS_OK) return weft_i_no_memory(error);
+        status = offer_with_memory(s, order, "zb-v", error);
         weft_order_free(order);
         if (status != WEFT_STATUS_OK) return status;
         s->budget.iterations++;
@@ -248,6 +266,7 @@ static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts
 {
     weft_status status = try_starts(s, starts, n_starts, error);
     if (status == WEFT_STATUS_OK) status = try_fixed(s, error);
+    if (status == WEFT_STATUS_OK) status = try_zb_v(s, error);
     if (status == WEFT_STATUS_OK && s->n_strategies == 1) status = find_bound(s, error);
     if (status == WEFT_STATUS_OK) status = try_strategies(s, LISTS_UNTIL, error);
     if (status == WEFT_STATUS_OK && !s->best.order) status = try_serial(s, error);
