@@ -179,8 +179,10 @@ static weft_status open_annealer(annealer *a, weft_i_incumbent *incumbent, weft_
     if (status == WEFT_STATUS_OK)
         status = weft_i_timing_load(&a->net, incumbent->order, &a->arena, error, &a->timing);
     if (status == WEFT_STATUS_OK) status = find_room(a, incumbent, error);
-    a->timing.by_span = a->objective == WEFT_OBJECTIVE_SPAN;
-    if (status == WEFT_STATUS_OK) begin(a);
+    if (status == WEFT_STATUS_OK) {
+        weft_i_timing_set_objective(&a->timing, a->objective == WEFT_OBJECTIVE_SPAN);
+        begin(a);
+    }
     return status;
 }
 

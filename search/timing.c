@@ -186,7 +186,7 @@ static bool mark_followers(weft_i_timing *t, const weft_i_pass_node *node, int64
 {
     int64_t end = end_of(node);
     int32_t after = window_end(t), next = node->position + 1;
-    bool check = node->place <= after && !t->by_span;
+    bool check = node->place <= after;
     if (next < t->n_order[node->rank]) {
         const weft_i_pass_node *to = &t->nodes[t->order[node->rank][next]];
         if (check && to->place > after && end + to->ns + to->tail_ns > most_ns) return false;
@@ -204,10 +204,8 @@ static bool mark_followers(weft_i_timing *t, const weft_i_pass_node *node, int64
 /* Whether a node's new start makes it impossible to stay within most_ns. */
 static bool is_late(const weft_i_timing *t, const weft_i_pass_node *node, int64_t most_ns)
 {
-    int64_t end = end_of(node), left = t->left[node->rank][node->position];
-    if (t->by_span) return end + left - t->nodes[t->order[node->rank][0]].start_ns > most_ns;
-    if (node->place > window_end(t)) return end + node->tail_ns > most_ns;
-    return end + left > most_ns;
+    int64_t left = t->left[node->rank][node->position] + t->sink_ns[node->rank];
+    return end_of(node) + (node->place > window_end(t) ? node->tail_ns : left) > most_ns;
 }
 
 /* Time everything that is marked, in topological order; false, with marks cleared, as soon as a
@@ -235,7 +233,7 @@ static bool retime(weft_i_timing *t, int32_t first_word, int64_t most_ns)
 
 int64_t weft_i_timing_tail(const weft_i_timing *timing, const weft_i_pass_node *node)
 {
-    int64_t tail = 0;
+    int64_t tail = timing->sink_ns[node->rank];
     if (node->position + 1 < timing->n_order[node->rank]) {
         int32_t next = timing->order[node->rank][node->position + 1];
         tail = timing->nodes[next].ns + timing->nodes[next].tail_ns;
@@ -277,13 +275,44 @@ static void retail(weft_i_timing *t, int32_t last_word)
         }
 }
 
+/* Set the sinks; false where they were so already. */
+static bool set_sinks(weft_i_timing *t)
+{
+    bool changed = false;
+    for (int32_t r = 0; r < t->n_ranks; r++) {
+        int64_t sink = 0;
+        if (t->by_span && t->n_order[r] > 0) sink = -t->nodes[t->order[r][0]].start_ns;
+        changed = changed || sink != t->sink_ns[r];
+        t->sink_ns[r] = sink;
+    }
+    return changed;
+}
+
+static void find_tails(weft_i_timing *t)
+{
+    for (int32_t i = t->n_nodes - 1; i >= 0; i--) {
+        weft_i_pass_node *node = &t->nodes[t->topology[i]];
+        node->tail_ns = weft_i_timing_tail(t, node);
+    }
+}
+
+void weft_i_timing_set_objective(weft_i_timing *timing, bool by_span)
+{
+    timing->by_span = by_span;
+    set_sinks(timing);
+    find_tails(timing);
+}
+
 void weft_i_timing_keep(weft_i_timing *timing)
 {
     weft_i_timing *t = timing;
     const weft_i_pass_node *node = &t->nodes[t->last.node];
     int32_t from = t->last.position, to = node->position, last_word = 0;
     int32_t low = from < to ? from : to, high = from < to ? to : from;
-    if (t->by_span) return;
+    if (set_sinks(t)) {
+        find_tails(t);
+        return;
+    }
     const int32_t changed[4] = {low - 1, low, high - 1, high}; /* what follows them there is new */
     for (int i = 0; i < 4; i++) {
         if (changed[i] < 0) continue;

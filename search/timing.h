@@ -43,13 +43,14 @@ typedef struct weft_i_timing {
     weft_i_task_bytes *bytes; /* by node */
     int32_t **order;          /* by rank: nodes in order */
     int32_t *n_order;
-    int64_t **held;              /* by rank and position: bytes before the pass */
-    int64_t **left;              /* by rank and position: work after the pass */
-    int64_t *room;               /* by rank: bytes that passes may hold */
-    int32_t *topology;           /* nodes by place */
-    int64_t finish_ns;           /* makespan of the order as it is */
-    bool by_span;                /* most_ns of a move is for the span; tails are not kept up */
-    struct {                     /* the last move, for undo */
+    int64_t **held;    /* by rank and position: bytes before the pass */
+    int64_t **left;    /* by rank and position: work after the pass */
+    int64_t *room;     /* by rank: bytes that passes may hold */
+    int32_t *topology; /* nodes by place */
+    int64_t finish_ns; /* makespan of the order as it is */
+    bool by_span;      /* most_ns of a move is for the span */
+    int64_t *sink_ns;  /* by rank: tail of its last node; for the span less its first start */
+    struct {           /* the last move, for undo */
         int32_t node, position;  /* where it came from */
         int32_t begin, n_window; /* places rewritten */
         int32_t n_changed;
@@ -69,6 +70,9 @@ typedef struct weft_i_timing {
  * split what the order splits. FAILED when the order deadlocks. */
 weft_status weft_i_timing_load(const weft_i_net *net, const weft_order *order, weft_i_arena *arena,
                                weft_error *error, weft_i_timing *out_timing);
+
+/* Look at the span from now on, or at the makespan. */
+void weft_i_timing_set_objective(weft_i_timing *timing, bool by_span);
 
 /* Set what each rank's passes may hold. An order over it stays, but no move may touch what is over
  * without mending it. */
@@ -92,8 +96,9 @@ void weft_i_timing_range(const weft_i_timing *timing, int32_t node, int32_t *out
                          int32_t *out_last);
 
 /* Move a node to a position in its range. False, with nothing changed, when that would deadlock,
- * take more than the room, or take longer than most_ns: exactly so for the makespan, if most_ns is
- * not below what it is now; else some moves that do are made all the same. */
+ * take more than the room, or make the makespan (by_span: the span) more than most_ns. Exactly so
+ * if most_ns is not below what it is now and no rank's first start changes for the span; else some
+ * moves that take longer are made all the same, and some that do not are not. */
 bool weft_i_timing_move(weft_i_timing *timing, int32_t node, int32_t position, int64_t most_ns);
 
 /* After a move that was made: take it back, or keep it. One of them, once a move. */

@@ -32,6 +32,7 @@ static bool allocate(const weft_i_net *net, const weft_order *order, weft_i_aren
     t->held = weft_i_new(arena, int64_t *, n_ranks);
     t->left = weft_i_new(arena, int64_t *, n_ranks);
     t->room = weft_i_new(arena, int64_t, n_ranks);
+    t->sink_ns = weft_i_new(arena, int64_t, n_ranks);
     t->topology = weft_i_new(arena, int32_t, n);
     t->window = weft_i_new(arena, int32_t, n);
     t->changed = weft_i_new(arena, int32_t, n);
@@ -43,8 +44,8 @@ static bool allocate(const weft_i_net *net, const weft_order *order, weft_i_aren
     t->sorted = weft_i_new(arena, struct weft_i_timed_node, n);
     if (!t->task || !t->node || !t->nodes || !t->more_inputs || !t->outputs || !t->neighbours ||
         !t->mates || !t->bytes || !t->order || !t->n_order || !t->held || !t->left || !t->room ||
-        !t->topology || !t->window || !t->changed || !t->old_start_ns || !t->dirty || !t->stamp ||
-        !t->moved || !t->path || !t->sorted)
+        !t->sink_ns || !t->topology || !t->window || !t->changed || !t->old_start_ns || !t->dirty ||
+        !t->stamp || !t->moved || !t->path || !t->sorted)
         return false;
     for (size_t r = 0; r < n_ranks; r++) {
         t->n_order[r] = order->n_tasks[r];
@@ -211,10 +212,7 @@ static bool start_over(weft_i_timing *t)
     sort_topology(t);
     memset(t->stamp, 0, (size_t)t->n_nodes * sizeof *t->stamp);
     t->now = 0;
-    for (int32_t i = t->n_nodes - 1; i >= 0; i--) {
-        weft_i_pass_node *node = &t->nodes[t->topology[i]];
-        node->tail_ns = weft_i_timing_tail(t, node);
-    }
+    weft_i_timing_set_objective(t, t->by_span);
     weft_i_timing_sum(t);
     return true;
 }
