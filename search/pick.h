@@ -63,10 +63,10 @@ bool weft_i_pick_is_near(const weft_i_pick *pick, const weft_i_pick_answer *answ
 int64_t weft_i_pick_proof(const weft_i_pick *pick, int64_t ns, double gap);
 
 /* Find a good choice and a bound: Lagrangian relaxation of the rows by subgradients (Held, Wolfe,
- * Crowder 1974), its choices repaired and improved. Each group's minimum lies on the convex hull of
- * its options, so the bound is that of the linear relaxation, and no better. With `multipliers`
- * (n_rows, may be NULL) come those of the bound. False when out of memory.
- * O(iterations * (options + rows)). */
+ * Crowder 1974; deflected: Camerini, Fratta, Maffioli 1975), its choices repaired and improved.
+ * Each group's minimum lies on the convex hull of its options, so the bound is that of the linear
+ * relaxation, and no better. With `multipliers` (n_rows, may be NULL) come those of the bound.
+ * False when out of memory. O(iterations * (options + rows)). */
 bool weft_i_pick_relax(const weft_i_pick *pick, weft_i_arena *arena, double *multipliers,
                        weft_i_pick_answer *answer);
 

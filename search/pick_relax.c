@@ -6,13 +6,14 @@
 #include "search/pick.h"
 
 /* Iterations, and how often one in a row may bring no better bound before the step is halved. */
-enum { MOST_ITERATIONS = 60, PATIENCE = 4, REPAIR_EVERY = 10 };
+enum { MOST_ITERATIONS = 60, PATIENCE = 4, REPAIR_EVERY = 15 };
 
 /* Part of all passes' time below which nobody gains from going on. */
 static const double CLOSE_ENOUGH = 0.002;
 
 typedef struct relaxer {
     const weft_i_pick *pick;
+    double *way;                /* of the last step */
     double *multipliers, *sums; /* of the rows; sums before each row */
     double *best_multipliers;
     int64_t *rows;    /* bytes of the choice at hand */
@@ -20,6 +21,7 @@ typedef struct relaxer {
     int32_t *tried;   /* a choice in repair, its rows, and the order to improve groups in */
     int64_t *tried_rows;
     struct gain *gains; /* as many as there are options */
+    int64_t *bytes;     /* of a group's options in a row */
     double bound, step;
     weft_i_pick_answer *answer;
 } relaxer;
@@ -98,16 +100,13 @@ static bool is_live(const weft_i_group *g, int32_t row)
     return (row >= g->saved_from && row < g->held_to) || row == g->row[0];
 }
 
-/* The cheapest change from an option to one of less bytes in a row, by time for a byte; -1 = none.
- */
-static int32_t leaner_option(const weft_i_pick *pick, const weft_i_group *group, int32_t from,
-                             int32_t row, double *out_worth)
+/* The cheapest change from an option to one of less bytes, by time for a byte; -1 = none. */
+static int32_t leaner_option(const weft_i_option *options, const int64_t *bytes, int32_t n,
+                             int32_t from, double *out_worth)
 {
-    const weft_i_option *options = &pick->options[group->first];
-    int64_t bytes = bytes_at(group, &options[from], row);
     int32_t best = -1;
-    for (int32_t i = 0; i < group->n; i++) {
-        int64_t less = bytes - bytes_at(group, &options[i], row);
+    for (int32_t i = 0; i < n; i++) {
+        int64_t less = bytes[from] - bytes[i];
         if (less <= 0) continue;
         double worth = (double)(options[i].ns - options[from].ns) / (double)less;
         if (best >= 0 && worth >= *out_worth) continue;
@@ -123,10 +122,14 @@ static int32_t list_steps(relaxer *x, int32_t row)
     const weft_i_pick *pick = x->pick;
     int32_t n = 0;
     for (int32_t g = 0; g < pick->n_groups; g++) {
-        if (!is_live(&pick->groups[g], row)) continue;
+        const weft_i_group *group = &pick->groups[g];
+        const weft_i_option *options = &pick->options[group->first];
+        if (!is_live(group, row)) continue;
+        for (int32_t i = 0; i < group->n; i++)
+            x->bytes[i] = bytes_at(group, &options[i], row);
         double worth = 0;
         int32_t option = x->tried[g];
-        while ((option = leaner_option(pick, &pick->groups[g], option, row, &worth)) >= 0)
+        while ((option = leaner_option(options, x->bytes, group->n, option, &worth)) >= 0)
             x->gains[n++] = (gain){g, option, -worth};
     }
     qsort(x->gains, (size_t)n, sizeof *x->gains, compare_gains);
@@ -242,20 +245,21 @@ static void set_leanest(relaxer *x, int32_t *options)
     }
 }
 
-/* Go along the subgradient, by Polyak's step towards the best value known. */
+/* Go along the subgradient and half of the way before, by Polyak's step towards the best value. */
 static void move(relaxer *x, double bound)
 {
     double norm = 0;
     sum_rows(x->pick, x->options, x->rows);
     for (int32_t r = 0; r < x->pick->n_rows; r++) {
-        double over = (double)(x->rows[r] - x->pick->room);
-        if (over > 0 || x->multipliers[r] > 0) norm += over * over;
+        double over = (double)(x->rows[r] - x->pick->room) + 0.5 * x->way[r];
+        if (over < 0 && x->multipliers[r] <= 0) over = 0;
+        x->way[r] = over;
+        norm += over * over;
     }
     if (norm <= 0) return;
     double length = x->step * fmax((double)x->answer->ns - bound, 1) / norm;
     for (int32_t r = 0; r < x->pick->n_rows; r++) {
-        double over = (double)(x->rows[r] - x->pick->room);
-        x->multipliers[r] = fmax(0, x->multipliers[r] + length * over);
+        x->multipliers[r] = fmax(0, x->multipliers[r] + length * x->way[r]);
     }
 }
 
@@ -306,16 +310,18 @@ bool weft_i_pick_relax(const weft_i_pick *pick, weft_i_arena *arena, double *mul
     relaxer x = {.pick = pick,
                  .multipliers = weft_i_new(arena, double, n_rows),
                  .best_multipliers = weft_i_new(arena, double, n_rows),
+                 .way = weft_i_new(arena, double, n_rows),
                  .sums = weft_i_new(arena, double, n_rows + 1),
                  .rows = weft_i_new(arena, int64_t, n_rows),
                  .tried_rows = weft_i_new(arena, int64_t, n_rows),
                  .options = weft_i_new(arena, int32_t, n_groups),
                  .tried = weft_i_new(arena, int32_t, n_groups),
                  .gains = weft_i_new(arena, gain, pick->n_options),
+                 .bytes = weft_i_new(arena, int64_t, pick->n_options),
                  .step = 1,
                  .answer = answer};
-    if (!x.multipliers || !x.best_multipliers || !x.sums || !x.rows || !x.tried_rows ||
-        !x.options || !x.tried || !x.gains)
+    if (!x.multipliers || !x.best_multipliers || !x.sums || !x.way || !x.rows || !x.tried_rows ||
+        !x.options || !x.tried || !x.gains || !x.bytes)
         return false;
     answer->fits = false;
     answer->ns = answer->bound_ns = 0;
