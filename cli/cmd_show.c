@@ -1,4 +1,4 @@
-/* cli/cmd_show.c - weft show: a plan as a picture, in the terminal or as SVG. */
+/* cli/cmd_show.c - weft show: a plan as a picture, in the terminal or as SVG, and a run of it. */
 #include "cli/cli.h"
 
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 typedef struct show_flags {
-    const char *output;
+    const char *output, *measured;
     int64_t replica, width;
     int color; /* place in the choices */
 } show_flags;
@@ -17,6 +17,8 @@ enum { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 static const weft_option show_table[] = {
     {"output", WEFT_OPTION_STRING, offsetof(show_flags, output), 0, 0, NULL, "FILE.svg",
      "write an SVG picture there; - is stdout (default: draw in the terminal)"},
+    {"measured", WEFT_OPTION_STRING, offsetof(show_flags, measured), 0, 0, NULL, "FILE",
+     "a run of the plan to draw below it: what weft-run --timeline wrote"},
     {"replica", WEFT_OPTION_INT, offsetof(show_flags, replica), 0, 65535, NULL, "R",
      "the replica to draw (default: the slowest)"},
     {"width", WEFT_OPTION_INT, offsetof(show_flags, width), 40, 100000, NULL, "N",
@@ -39,6 +41,27 @@ static bool wants_color(int when)
     return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 }
 
+static weft_status show(const weft_plan *plan, const show_flags *flags, weft_error *error)
+{
+    weft_show_options options;
+    weft_timeline *measured = NULL;
+    weft_show_options_init(&options);
+    options.replica = (int32_t)flags->replica;
+    options.width = (int32_t)flags->width;
+    options.color = wants_color(flags->color);
+    weft_status status = WEFT_STATUS_OK;
+    if (flags->measured) status = weft_timeline_read(flags->measured, error, &measured);
+    options.measured = measured;
+    if (status == WEFT_STATUS_OK && flags->output) {
+        status = weft_show_svg(plan, &options, flags->output, error);
+    } else if (status == WEFT_STATUS_OK) {
+        if (options.width == 0) options.width = terminal_width();
+        status = weft_show_text(plan, &options, error, stdout);
+    }
+    weft_timeline_free(measured);
+    return status;
+}
+
 int cmd_show(const cli_command *command, int argc, char **argv)
 {
     show_flags flags = {.replica = -1};
@@ -50,18 +73,7 @@ int cmd_show(const cli_command *command, int argc, char **argv)
     weft_error error = {0};
     weft_plan *plan = NULL;
     if (weft_plan_read(file, &error, &plan)) return cli_fail(&error);
-    weft_show_options options;
-    weft_show_options_init(&options);
-    options.replica = (int32_t)flags.replica;
-    options.width = (int32_t)flags.width;
-    options.color = wants_color(flags.color);
-    weft_status status;
-    if (flags.output) {
-        status = weft_show_svg(plan, &options, flags.output, &error);
-    } else {
-        if (options.width == 0) options.width = terminal_width();
-        status = weft_show_text(plan, &options, &error, stdout);
-    }
+    weft_status status = show(plan, &flags, &error);
     weft_plan_free(plan);
     return status ? cli_fail(&error) : 0;
 }

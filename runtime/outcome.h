@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "runtime/measure.h"
+#include "plan/measure.h"
 
 /* What there is to print. steps_ns: each step's longest pipeline. */
 typedef struct weft_i_outcome {

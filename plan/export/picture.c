@@ -58,23 +58,79 @@ static bool name_modules(weft_i_picture *picture)
 
 static bool find_use(weft_i_picture *picture)
 {
-    int32_t n_ranks = picture->pipeline->problem.n_ranks;
     picture->is_used = weft_i_new(&picture->arena, bool, 4 * (size_t)picture->n_modules);
-    picture->busy_ns = weft_i_new(&picture->arena, int64_t, n_ranks);
-    if (!picture->is_used || !picture->busy_ns) return false;
-    for (int32_t r = 0; r < n_ranks; r++) {
+    if (!picture->is_used) return false;
+    for (int32_t r = 0; r < picture->pipeline->problem.n_ranks; r++) {
         const weft_rank_actions *rank = &picture->pipeline->ranks[r];
         for (int32_t a = 0; a < rank->n_actions; a++) {
-            const weft_action *action = &rank->actions[a];
-            if (!weft_i_action_is_pass(action)) continue;
-            picture->is_used[weft_i_picture_tint(picture, action)] = true;
-            picture->busy_ns[r] += action->end_ns - action->start_ns;
+            if (!weft_i_action_is_pass(&rank->actions[a])) continue;
+            picture->is_used[weft_i_picture_tint(picture, &rank->actions[a])] = true;
         }
     }
     return true;
 }
 
-weft_status weft_i_picture_open(const weft_plan *plan, int32_t replica, weft_error *error,
+static bool set_course(const weft_rank_actions *ranks, int32_t n_ranks, weft_i_arena *arena,
+                       weft_i_course *out)
+{
+    out->ranks = ranks;
+    out->busy_ns = weft_i_new(arena, int64_t, n_ranks);
+    if (!out->busy_ns) return false;
+    for (int32_t r = 0; r < n_ranks; r++) {
+        for (int32_t a = 0; a < ranks[r].n_actions; a++) {
+            const weft_action *action = &ranks[r].actions[a];
+            if (!weft_i_action_is_pass(action)) continue;
+            out->busy_ns[r] += action->end_ns - action->start_ns;
+            if (action->end_ns > out->pipeline_ns) out->pipeline_ns = action->end_ns;
+        }
+    }
+    return true;
+}
+
+static int64_t unscaled(int64_t ns, double scale)
+{
+    double out = (double)ns / scale;
+    return out < (double)WEFT_INT_MAX ? (int64_t)(out + 0.5) : WEFT_INT_MAX;
+}
+
+/* The measured actions of the replica, in the plan's times. */
+static bool copy_measured(weft_i_picture *picture, const weft_timeline *timeline)
+{
+    int32_t p = (int32_t)(picture->pipeline - picture->plan->pipelines);
+    weft_rank_actions *ranks = weft_i_new(&picture->arena, weft_rank_actions, timeline->n_ranks);
+    if (!ranks) return false;
+    for (int32_t r = 0; r < timeline->n_ranks; r++) {
+        const weft_rank_actions *from = &timeline->pipelines[p].ranks[r].actions;
+        weft_action *actions = weft_i_new(&picture->arena, weft_action, from->n_actions);
+        if (!actions) return false;
+        for (int32_t a = 0; a < from->n_actions; a++) {
+            actions[a] = from->actions[a];
+            actions[a].start_ns = unscaled(actions[a].start_ns, timeline->scale);
+            actions[a].end_ns = unscaled(actions[a].end_ns, timeline->scale);
+        }
+        ranks[r] = (weft_rank_actions){.actions = actions, .n_actions = from->n_actions};
+    }
+    return set_course(ranks, timeline->n_ranks, &picture->arena, &picture->measured);
+}
+
+static weft_status set_courses(weft_i_picture *picture, const weft_timeline *timeline,
+                               weft_error *error)
+{
+    const weft_pipeline *p = picture->pipeline;
+    if (!set_course(p->ranks, p->problem.n_ranks, &picture->arena, &picture->planned))
+        return weft_i_no_memory(error);
+    picture->planned.pipeline_ns = p->pipeline_ns;
+    picture->planned.optimizer_ns = picture->plan->predicted.optimizer_ns;
+    if (!timeline) return WEFT_STATUS_OK;
+    weft_status status = weft_timeline_match(timeline, picture->plan, error);
+    if (status != WEFT_STATUS_OK) return status;
+    picture->timeline = timeline;
+    if (!copy_measured(picture, timeline)) return weft_i_no_memory(error);
+    return weft_i_measure_make(picture->plan, timeline, &picture->arena, error, &picture->measure);
+}
+
+weft_status weft_i_picture_open(const weft_plan *plan, int32_t replica,
+                                const weft_timeline *timeline, weft_error *error,
                                 weft_i_picture *out)
 {
     weft_status status = weft_plan_check(plan, error, NULL);
@@ -82,9 +138,11 @@ weft_status weft_i_picture_open(const weft_plan *plan, int32_t replica, weft_err
     weft_i_picture picture = {.plan = plan, .pipeline = choose(plan, replica)};
     if (!picture.pipeline)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "the plan has no replica %d", replica);
-    if (!name_modules(&picture) || !find_use(&picture)) {
+    if (!name_modules(&picture) || !find_use(&picture)) status = weft_i_no_memory(error);
+    if (status == WEFT_STATUS_OK) status = set_courses(&picture, timeline, error);
+    if (status != WEFT_STATUS_OK) {
         weft_i_picture_close(&picture);
-        return weft_i_no_memory(error);
+        return status;
     }
     *out = picture;
     return WEFT_STATUS_OK;
@@ -127,10 +185,10 @@ static weft_i_slice winner(const cover *covers, int32_t n, double idle_ns)
     return best;
 }
 
-weft_status weft_i_picture_slices(const weft_i_picture *picture, int32_t rank, int64_t length_ns,
-                                  int32_t n, weft_error *error, weft_i_slice *out_slices)
+weft_status weft_i_picture_slices(const weft_i_picture *picture, const weft_rank_actions *actions,
+                                  int64_t length_ns, int32_t n, weft_error *error,
+                                  weft_i_slice *out_slices)
 {
-    const weft_rank_actions *actions = &picture->pipeline->ranks[rank];
     int32_t n_tints = 4 * picture->n_modules, next = 0;
     cover *covers = weft_i_alloc((size_t)n_tints, sizeof *covers);
     if (!covers) return weft_i_no_memory(error);
@@ -157,6 +215,19 @@ weft_status weft_i_picture_slices(const weft_i_picture *picture, int32_t rank, i
     }
     free(covers);
     return WEFT_STATUS_OK;
+}
+
+int64_t weft_i_picture_pipeline_ns(const weft_i_picture *picture)
+{
+    int64_t planned_ns = picture->planned.pipeline_ns;
+    int64_t measured_ns = picture->measured.pipeline_ns;
+    return measured_ns > planned_ns ? measured_ns : planned_ns;
+}
+
+double weft_i_course_busy(const weft_i_course *course, int32_t rank)
+{
+    if (course->pipeline_ns <= 0) return 0;
+    return (double)course->busy_ns[rank] / (double)course->pipeline_ns;
 }
 
 const char *weft_i_pass_text(weft_pass pass)

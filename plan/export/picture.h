@@ -1,9 +1,10 @@
-/* plan/export/picture.h - one replica of a plan as pictures see it: its modules, and what runs in
- * each slice of time. Not: drawing. */
+/* plan/export/picture.h - one replica of a plan as pictures see it, and of a run of that plan where
+ * there is one: its modules, and what runs in each slice of time. Not: drawing. */
 #ifndef WEFT_PLAN_EXPORT_PICTURE_H
 #define WEFT_PLAN_EXPORT_PICTURE_H
 
 #include "base/arena.h"
+#include "plan/measure.h"
 #include "weft/plan.h"
 #include "weft/show.h"
 
@@ -12,6 +13,14 @@ typedef int32_t weft_i_tint;
 
 enum { WEFT_I_TINT_IDLE = -1 };
 
+/* How the ranks' actions went, as planned or as measured, in the plan's times. */
+typedef struct weft_i_course {
+    const weft_rank_actions *ranks;
+    int64_t *busy_ns;     /* per rank, in passes */
+    int64_t pipeline_ns;  /* end of the last pass */
+    int64_t optimizer_ns; /* that an optimizer goes on after the end of its action */
+} weft_i_course;
+
 typedef struct weft_i_picture {
     const weft_plan *plan;
     const weft_pipeline *pipeline;
@@ -19,13 +28,17 @@ typedef struct weft_i_picture {
     const char **modules;   /* in the order of the plan's chunks */
     int32_t *chunk_modules; /* of each chunk, its module's place */
     bool *is_used;          /* of each tint, whether a pass of it runs */
-    int64_t *busy_ns;       /* per rank, in passes */
+    weft_i_course planned, measured;
+    const weft_timeline *timeline; /* of the run; NULL = none, and nothing measured */
+    weft_i_measure measure;
     weft_i_arena arena;
 } weft_i_picture;
 
-/* Check the plan and choose the replica: USAGE where it is not there, VIOLATION, NO_MEMORY. Free
- * with weft_i_picture_close, which also takes a zeroed one. */
-weft_status weft_i_picture_open(const weft_plan *plan, int32_t replica, weft_error *error,
+/* Check the plan and choose the replica: USAGE where it is not there, VIOLATION, NO_MEMORY, and
+ * BAD_INPUT where `timeline` (NULL = none) is not of the plan. Free with weft_i_picture_close,
+ * which also takes a zeroed one. */
+weft_status weft_i_picture_open(const weft_plan *plan, int32_t replica,
+                                const weft_timeline *timeline, weft_error *error,
                                 weft_i_picture *out);
 void weft_i_picture_close(weft_i_picture *picture);
 
@@ -54,9 +67,16 @@ typedef struct weft_i_slice {
     int32_t action;   /* the longest of that tint; -1 = idle */
 } weft_i_slice;
 
-/* Cut 0..length_ns into n equal slices and find what a rank runs in each. NO_MEMORY. */
-weft_status weft_i_picture_slices(const weft_i_picture *picture, int32_t rank, int64_t length_ns,
-                                  int32_t n, weft_error *error, weft_i_slice *out_slices);
+/* Cut 0..length_ns into n equal slices and find what a rank's actions run in each. NO_MEMORY. */
+weft_status weft_i_picture_slices(const weft_i_picture *picture, const weft_rank_actions *actions,
+                                  int64_t length_ns, int32_t n, weft_error *error,
+                                  weft_i_slice *out_slices);
+
+/* The later end of the last pass, planned or measured. */
+int64_t weft_i_picture_pipeline_ns(const weft_i_picture *picture);
+
+/* The share of a course's pipeline that a rank is in passes. */
+double weft_i_course_busy(const weft_i_course *course, int32_t rank);
 
 /* "forward", "backward", "input gradient", "weight gradient" */
 const char *weft_i_pass_text(weft_pass pass);

@@ -57,6 +57,16 @@ weft_i_text weft_i_readable_share(double ratio)
     return out;
 }
 
+weft_i_text weft_i_readable_change(double ratio)
+{
+    weft_i_text out = {"? %"};
+    if (!(fabs(ratio) < 1e9)) return out;
+    int64_t parts = (int64_t)floor(ratio * 10000 + 0.5);
+    weft_i_text number = weft_i_readable_decimal(parts, 100, 2);
+    snprintf(out.s, sizeof out.s, "%s%.24s %%", parts < 0 ? "" : "+", number.s);
+    return out;
+}
+
 weft_i_size_unit weft_i_readable_size_unit(int64_t largest_bytes)
 {
     if (largest_bytes >= INT64_C(1) << 30) return (weft_i_size_unit){INT64_C(1) << 30, 1, "GiB"};

@@ -19,6 +19,9 @@ weft_i_text weft_i_readable_time(int64_t ns);
 /* "12.3 %". Not finite: "? %". */
 weft_i_text weft_i_readable_share(double ratio);
 
+/* "+1.23 %", "-0.04 %", "+0.00 %". Not finite: "? %". */
+weft_i_text weft_i_readable_change(double ratio);
+
 /* What a size is best counted in: "GiB", "MiB", "KiB" or "B". */
 typedef struct weft_i_size_unit {
     int64_t bytes;

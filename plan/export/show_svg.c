@@ -19,7 +19,7 @@ enum {
     RIGHT = 1360, /* of the numbers behind each rank */
     AXIS = 300,   /* height of tick labels with some air */
     IDLE = 560,   /* height of the curve of idle ranks */
-    BAR_GAP = 40, /* between a rank's passes and its memory */
+    BAR_GAP = 40, /* below a bar of passes, before another one or the memory */
     TICK = 1000   /* at least this far apart */
 };
 
@@ -51,6 +51,7 @@ static const char style[] =
     ".fix{fill:#94a3b8}\n"
     ".lim{stroke:#c2410c;stroke-width:1.2;stroke-dasharray:5 3;fill:none}\n"
     ".idle{fill:#9ca3af}\n"
+    ".run{fill:none;stroke:#111827;stroke-width:1.2}\n"
     ".re{fill:url(#again);pointer-events:none}\n"
     ".red{fill:#e5e7eb}\n"
     ".opt{fill:#6b7280}\n"
@@ -114,24 +115,50 @@ static void write_low(const weft_i_svg_page *page, int64_t top, int64_t bottom)
             weft_i_readable_time(bound_ns).s);
 }
 
-/* What stands behind a rank: how busy it is, and its peak against its limit. */
-static void write_numbers(const weft_i_svg_page *page, int32_t rank)
+/* Of a rank: planned, and measured where there is a run. */
+static int64_t n_bars(const weft_i_picture *picture)
+{
+    return picture->timeline ? 2 : 1;
+}
+
+/* A bar of a rank's passes, and behind it how busy the rank is and what else there is to say. */
+static void write_bars(const weft_i_svg_page *page, const weft_i_course *course, int32_t rank,
+                       const char *class, const char *label, const char *behind)
+{
+    char text[80];
+    weft_i_svg_text(page->stream, class, -100, page->bar / 2 + 40, label);
+    weft_i_svg_bars(page, course, rank);
+    snprintf(text, sizeof text, "%s%s", weft_i_readable_share(weft_i_course_busy(course, rank)).s,
+             behind);
+    weft_i_svg_text(page->stream, "name", page->plot + 100, page->bar / 2 + 40, text);
+}
+
+/* The peak against the limit, behind the memory. */
+static void write_peak(const weft_i_svg_page *page, int32_t rank)
 {
     const weft_pipeline *p = page->picture->pipeline;
-    int64_t limit = p->problem.limit_bytes[rank], x = page->plot + 100;
-    double busy =
-        p->pipeline_ns > 0 ? (double)page->picture->busy_ns[rank] / (double)p->pipeline_ns : 0;
+    int64_t limit = p->problem.limit_bytes[rank];
     weft_i_size_unit unit = weft_i_readable_size_unit(page->memory_top);
     char text[120];
-    snprintf(text, sizeof text, "%s busy", weft_i_readable_share(busy).s);
-    weft_i_svg_text(page->stream, "name", x, page->bar / 2 + 40, text);
     weft_i_text peak = weft_i_readable_size(p->peak_bytes[rank], unit);
     if (limit < WEFT_INT_MAX)
         snprintf(text, sizeof text, "%s of %s %s", peak.s, weft_i_readable_size(limit, unit).s,
                  unit.name);
     else
         snprintf(text, sizeof text, "%s %s", peak.s, unit.name);
-    weft_i_svg_text(page->stream, "num0", x, page->bar + BAR_GAP + page->memory / 2 + 40, text);
+    weft_i_svg_text(page->stream, "num0", page->plot + 100, page->memory / 2 + 40, text);
+}
+
+static void write_measured(const weft_i_svg_page *page, int32_t rank, int64_t y)
+{
+    const weft_i_picture *picture = page->picture;
+    int32_t p = (int32_t)(picture->pipeline - picture->plan->pipelines);
+    double error = picture->measure.ranks[p * picture->timeline->n_ranks + rank].error;
+    char behind[48];
+    snprintf(behind, sizeof behind, ", %s", weft_i_readable_change(error).s);
+    open_group(page, y);
+    write_bars(page, &picture->measured, rank, "key end", "measured", behind);
+    fputs("</g>\n", page->stream);
 }
 
 static weft_status write_rank(const weft_i_svg_page *page, const weft_i_graph *graph, int32_t rank,
@@ -140,31 +167,43 @@ static weft_status write_rank(const weft_i_svg_page *page, const weft_i_graph *g
     char label[32];
     snprintf(label, sizeof label, "rank %d", rank);
     open_group(page, y);
-    weft_i_svg_text(page->stream, "name end", -100, page->bar / 2 + 40, label);
-    weft_i_svg_bars(page, rank);
-    write_numbers(page, rank);
+    write_bars(page, &page->picture->planned, rank, "name end", label, " busy");
     fputs("</g>\n", page->stream);
-    open_group(page, y + page->bar + BAR_GAP);
+    if (page->picture->timeline) write_measured(page, rank, y + page->bar + BAR_GAP);
+    open_group(page, y + n_bars(page->picture) * (page->bar + BAR_GAP));
     weft_status status = weft_i_svg_memory(page, graph, rank, error);
+    write_peak(page, rank);
     fputs("</g>\n", page->stream);
     return status;
+}
+
+/* Of a course's pipeline. */
+static double idle_share(const weft_i_course *course, int32_t n_ranks)
+{
+    double busy = 0;
+    for (int32_t r = 0; r < n_ranks; r++)
+        busy += weft_i_course_busy(course, r);
+    return course->pipeline_ns > 0 ? 1 - busy / n_ranks : 0;
 }
 
 static weft_status write_idle(const weft_i_svg_page *page, int64_t y, weft_error *error)
 {
     const weft_i_picture *picture = page->picture;
     int32_t n_ranks = picture->pipeline->problem.n_ranks;
-    double busy = 0, total = (double)picture->pipeline->pipeline_ns * n_ranks;
-    for (int32_t r = 0; r < n_ranks; r++)
-        busy += (double)picture->busy_ns[r];
     char text[64];
     open_group(page, y);
-    weft_status status = weft_i_svg_idle(page, IDLE, error);
+    weft_status status = weft_i_svg_idle(page, &picture->planned, "idle", IDLE, error);
+    if (status == WEFT_STATUS_OK && picture->timeline) {
+        status = weft_i_svg_idle(page, &picture->measured, "run", IDLE, error);
+        snprintf(text, sizeof text, "%s measured",
+                 weft_i_readable_share(idle_share(&picture->measured, n_ranks)).s);
+        weft_i_svg_text(page->stream, "name", page->plot + 100, IDLE / 2 + 200, text);
+    }
     weft_i_svg_text(page->stream, "key end", -100, 80, "100 %");
     weft_i_svg_text(page->stream, "name end", -100, IDLE / 2 + 40, "idle");
     weft_i_svg_text(page->stream, "key end", -100, IDLE, "0 %");
     snprintf(text, sizeof text, "%s idle",
-             weft_i_readable_share(total > 0 ? 1 - busy / total : 0).s);
+             weft_i_readable_share(idle_share(&picture->planned, n_ranks)).s);
     weft_i_svg_text(page->stream, "name", page->plot + 100, IDLE / 2 + 40, text);
     fputs("</g>\n", page->stream);
     return status;
@@ -175,16 +214,16 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* The end of what is drawn: the optimizer's where there is one. */
-static int64_t end_of(const weft_i_picture *picture)
+/* The end of what is drawn of a course: the optimizer's where there is one. */
+static int64_t end_of(const weft_i_course *course, int32_t n_ranks)
 {
-    int64_t end_ns = picture->pipeline->pipeline_ns;
-    for (int32_t r = 0; r < picture->pipeline->problem.n_ranks; r++) {
-        const weft_rank_actions *rank = &picture->pipeline->ranks[r];
+    int64_t end_ns = course->pipeline_ns;
+    for (int32_t r = 0; r < n_ranks; r++) {
+        const weft_rank_actions *rank = &course->ranks[r];
         if (rank->n_actions == 0) continue;
         const weft_action *last = &rank->actions[rank->n_actions - 1];
         int64_t ns = last->end_ns;
-        if (last->kind == WEFT_ACTION_OPTIMIZER) ns += picture->plan->predicted.optimizer_ns;
+        if (last->kind == WEFT_ACTION_OPTIMIZER) ns += course->optimizer_ns;
         if (ns > end_ns) end_ns = ns;
     }
     return end_ns > 0 ? end_ns : 1;
@@ -211,21 +250,33 @@ static weft_i_svg_page lay_out(const weft_i_picture *picture, int32_t width, FIL
     int32_t n_ranks = p->problem.n_ranks;
     weft_i_svg_page page = {.picture = picture,
                             .stream = stream,
-                            .length_ns = end_of(picture),
+                            .length_ns = end_of(&picture->planned, n_ranks),
                             .width = 10 * (int64_t)width,
                             .left = WEFT_I_SVG_MARGIN + LEFT,
                             .memory_top = 1};
+    if (picture->timeline) {
+        int64_t end_ns = end_of(&picture->measured, n_ranks);
+        if (end_ns > page.length_ns) page.length_ns = end_ns;
+    }
     page.number = number_width(&p->problem);
     page.plot = page.width - page.left - RIGHT - WEFT_I_SVG_MARGIN;
     page.bar = clamp(4000 / n_ranks, 120, 280);
     page.memory = clamp(3600 / n_ranks, 100, 260);
-    page.row = page.bar + BAR_GAP + page.memory + clamp(1600 / n_ranks, 50, 120);
+    page.row =
+        n_bars(picture) * (page.bar + BAR_GAP) + page.memory + clamp(1600 / n_ranks, 50, 120);
     for (int32_t r = 0; r < n_ranks; r++) {
         int64_t limit = p->problem.limit_bytes[r];
         int64_t top = limit < WEFT_INT_MAX ? limit : p->peak_bytes[r];
         if (top > page.memory_top) page.memory_top = top;
     }
     return page;
+}
+
+/* What lies below the i-th bar. */
+static void write_track(const weft_i_svg_page *page, int64_t top, int64_t i)
+{
+    int64_t n = n_bars(page->picture), y = top + i / n * page->row + i % n * (page->bar + BAR_GAP);
+    weft_i_svg_box(page->stream, "track", page->left, y, page->plot, page->bar);
 }
 
 static weft_status write_picture(const weft_i_svg_page *page, const weft_i_graph *graph,
@@ -245,9 +296,8 @@ static weft_status write_picture(const weft_i_svg_page *page, const weft_i_graph
     write_style(page);
     fputs("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n", page->stream);
     weft_i_svg_heading(page);
-    for (int32_t r = 0; r < n_ranks; r++)
-        weft_i_svg_box(page->stream, "track", page->left, top + r * page->row, page->plot,
-                       page->bar);
+    for (int64_t i = 0; i < n_ranks * n_bars(page->picture); i++)
+        write_track(page, top, i);
     write_axis(page, top, bottom);
     for (int32_t r = 0; r < n_ranks; r++) {
         weft_status status = write_rank(page, graph, r, top + r * page->row, error);
@@ -288,7 +338,7 @@ weft_status weft_show_svg(const weft_plan *plan, const weft_show_options *option
     if (width < WIDTH_MIN || width > WIDTH_MAX)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "a width of %d pixels, expected %d to %d",
                            width, WIDTH_MIN, WIDTH_MAX);
-    status = weft_i_picture_open(plan, o.replica, error, &picture);
+    status = weft_i_picture_open(plan, o.replica, o.measured, error, &picture);
     if (status == WEFT_STATUS_OK) status = write_file(&picture, width, file, error);
     weft_i_picture_close(&picture);
     return status;

@@ -14,7 +14,9 @@ enum {
     WIDTH_MIN = 40,
     WIDTH_MAX = 100000,
     COLUMNS_MIN = 8,
-    BUSY_WIDTH = 7, /* " 100 % " */
+    BUSY_WIDTH = 7,    /* " 100 % " */
+    COURSE_WIDTH = 10, /* " predicted" */
+    ERROR_WIDTH = 14   /* "error +12.34 %" */
 };
 
 /* What a column shows, by pass, for one module. */
@@ -27,8 +29,8 @@ typedef struct canvas {
     const weft_i_picture *picture;
     FILE *stream;
     bool color;
-    bool has_limit; /* of memory, on some rank */
-    int32_t label_width, columns, memory_width;
+    bool has_limit;                                         /* of memory, on some rank */
+    int32_t rank_width, label_width, columns, memory_width; /* the label has the rank in it */
     weft_i_size_unit unit;
     brush *brushes; /* of each module */
     weft_i_slice *slices;
@@ -103,7 +105,11 @@ static void lay_out(canvas *c, int32_t width)
     c->unit = weft_i_readable_size_unit(largest);
     int32_t number = (int32_t)strlen(weft_i_readable_size(largest, c->unit).s);
     c->memory_width = (c->has_limit ? 2 * number + 3 : number) + 1 + (int32_t)strlen(c->unit.name);
-    c->label_width = digits(n_ranks - 1) < 4 ? 4 : digits(n_ranks - 1);
+    c->rank_width = c->label_width = digits(n_ranks - 1) < 4 ? 4 : digits(n_ranks - 1);
+    if (c->picture->timeline) {
+        c->label_width += COURSE_WIDTH;
+        if (c->memory_width < ERROR_WIDTH) c->memory_width = ERROR_WIDTH;
+    }
     int32_t columns = width - c->label_width - 3 - BUSY_WIDTH - c->memory_width - 1;
     c->columns = columns > COLUMNS_MIN ? columns : COLUMNS_MIN;
 }
@@ -113,6 +119,41 @@ static void print_name(FILE *stream, const char *name)
 {
     for (; *name; name++)
         fputc((unsigned char)*name < ' ' || *name == 127 ? '?' : *name, stream);
+}
+
+static void print_pair(const canvas *c, const char *name, int64_t planned_ns, int64_t measured_ns,
+                       double error)
+{
+    fprintf(c->stream, "%-8s  predicted %s, measured %s, %s\n", name,
+            weft_i_readable_time(planned_ns).s, weft_i_readable_time(measured_ns).s,
+            weft_i_readable_change(error).s);
+}
+
+static void print_measured(const canvas *c)
+{
+    const weft_timeline *timeline = c->picture->timeline;
+    const weft_i_measure *m = &c->picture->measure;
+    const weft_i_rank_measure *worst = &m->ranks[m->worst];
+    char name[64];
+    print_pair(c, "step", m->planned_step_ns, m->measured_step_ns, m->step_error);
+    print_pair(c, "pipeline", m->planned_ns, m->measured_ns, m->error);
+    fprintf(c->stream, "bubble    predicted %s, measured %s\n",
+            weft_i_readable_share(m->planned_bubble).s,
+            weft_i_readable_share(m->measured_bubble).s);
+    int n = snprintf(name, sizeof name, "worst     rank %d", m->worst % timeline->n_ranks);
+    if (timeline->n_pipelines > 1)
+        snprintf(name + n, sizeof name - (size_t)n, " of replica %d",
+                 timeline->pipelines[m->worst / timeline->n_ranks].replica);
+    print_pair(c, name, worst->planned_ns, worst->measured_ns, worst->error);
+    fputs("device    ", c->stream);
+    print_name(c->stream, timeline->device);
+    if (timeline->n_steps > 1)
+        fprintf(c->stream, ", step %d of %d", timeline->step, timeline->n_steps);
+    if (timeline->scale != 1)
+        fprintf(c->stream, ", scale %g: drawn in the plan's times", timeline->scale);
+    if (timeline->n_pipelines > 1)
+        fprintf(c->stream, ", replica %d", c->picture->pipeline->replica);
+    fputs("\n\n", c->stream);
 }
 
 static void print_heading(const canvas *c)
@@ -180,12 +221,18 @@ static void print_row(const canvas *c, const weft_rank_actions *rank)
     }
 }
 
-static void print_numbers(const canvas *c, int32_t rank)
+/* Behind a row: a rank's busy share, and what else there is to say. */
+static void print_numbers(const canvas *c, const weft_i_course *course, int32_t rank,
+                          const char *text)
+{
+    fprintf(c->stream, "%4.0f %% %*s\n", 100 * weft_i_course_busy(course, rank),
+            c->memory_width + 1, text);
+}
+
+static void print_planned_numbers(const canvas *c, int32_t rank)
 {
     const weft_pipeline *p = c->picture->pipeline;
     int64_t limit = p->problem.limit_bytes[rank];
-    double busy =
-        p->pipeline_ns > 0 ? (double)c->picture->busy_ns[rank] / (double)p->pipeline_ns : 0;
     weft_i_text peak = weft_i_readable_size(p->peak_bytes[rank], c->unit);
     char memory[80];
     if (limit < WEFT_INT_MAX)
@@ -193,22 +240,51 @@ static void print_numbers(const canvas *c, int32_t rank)
                  weft_i_readable_size(limit, c->unit).s, c->unit.name);
     else
         snprintf(memory, sizeof memory, "%s %s", peak.s, c->unit.name);
-    fprintf(c->stream, "%4.0f %% %*s\n", 100 * busy, c->memory_width + 1, memory);
+    print_numbers(c, &c->picture->planned, rank, memory);
+}
+
+static void print_measured_numbers(const canvas *c, int32_t rank)
+{
+    const weft_i_picture *picture = c->picture;
+    int32_t p = (int32_t)(picture->pipeline - picture->plan->pipelines);
+    double error = picture->measure.ranks[p * picture->timeline->n_ranks + rank].error;
+    char text[48];
+    snprintf(text, sizeof text, "error %s", weft_i_readable_change(error).s);
+    print_numbers(c, &picture->measured, rank, text);
+}
+
+static weft_status draw_row(const canvas *c, const weft_rank_actions *rank, weft_error *error)
+{
+    weft_status status = weft_i_picture_slices(
+        c->picture, rank, weft_i_picture_pipeline_ns(c->picture), c->columns, error, c->slices);
+    if (status != WEFT_STATUS_OK) return status;
+    fputs(" |", c->stream);
+    print_row(c, rank);
+    fputc('|', c->stream);
+    return WEFT_STATUS_OK;
+}
+
+static weft_status print_rank(const canvas *c, int32_t rank, weft_error *error)
+{
+    const weft_i_picture *picture = c->picture;
+    fprintf(c->stream, "%*d%s", c->rank_width, rank, picture->timeline ? " predicted" : "");
+    weft_status status = draw_row(c, &picture->planned.ranks[rank], error);
+    if (status != WEFT_STATUS_OK) return status;
+    print_planned_numbers(c, rank);
+    if (!picture->timeline) return WEFT_STATUS_OK;
+    fprintf(c->stream, "%*s", c->label_width, "measured ");
+    status = draw_row(c, &picture->measured.ranks[rank], error);
+    if (status != WEFT_STATUS_OK) return status;
+    print_measured_numbers(c, rank);
+    return WEFT_STATUS_OK;
 }
 
 static weft_status print_ranks(const canvas *c, weft_error *error)
 {
-    const weft_pipeline *p = c->picture->pipeline;
-    for (int32_t r = 0; r < p->problem.n_ranks; r++) {
-        weft_status status =
-            weft_i_picture_slices(c->picture, r, p->pipeline_ns, c->columns, error, c->slices);
-        if (status != WEFT_STATUS_OK) return status;
-        fprintf(c->stream, "%*d |", c->label_width, r);
-        print_row(c, &p->ranks[r]);
-        fputc('|', c->stream);
-        print_numbers(c, r);
-    }
-    return WEFT_STATUS_OK;
+    weft_status status = WEFT_STATUS_OK;
+    for (int32_t r = 0; r < c->picture->pipeline->problem.n_ranks && status == WEFT_STATUS_OK; r++)
+        status = print_rank(c, r, error);
+    return status;
 }
 
 /* Writes `text` over a line of blanks, where it fits. */
@@ -221,7 +297,7 @@ static void place(char *line, int32_t n, int32_t column, const char *text)
 static weft_status print_axis(const canvas *c, weft_error *error)
 {
     enum { TICK_COLUMNS = 10 };
-    int64_t length_ns = c->picture->pipeline->pipeline_ns;
+    int64_t length_ns = weft_i_picture_pipeline_ns(c->picture);
     int32_t n = c->columns;
     weft_i_ticks ticks = weft_i_readable_ticks(length_ns, 1 + n / TICK_COLUMNS);
     char *line = weft_i_alloc(2, (size_t)n + 1);
@@ -278,7 +354,10 @@ static weft_status draw(canvas *c, int32_t width, weft_error *error)
     if (!c->slices) return weft_i_no_memory(error);
     weft_status status = choose_brushes(c, error);
     if (status != WEFT_STATUS_OK) return status;
-    print_heading(c);
+    if (c->picture->timeline)
+        print_measured(c);
+    else
+        print_heading(c);
     print_columns_heading(c);
     status = print_ranks(c, error);
     if (status == WEFT_STATUS_OK) status = print_axis(c, error);
@@ -300,7 +379,7 @@ weft_status weft_show_text(const weft_plan *plan, const weft_show_options *optio
     if (width < WIDTH_MIN || width > WIDTH_MAX)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "a width of %d columns, expected %d to %d",
                            width, WIDTH_MIN, WIDTH_MAX);
-    status = weft_i_picture_open(plan, o.replica, error, &picture);
+    status = weft_i_picture_open(plan, o.replica, o.measured, error, &picture);
     if (status == WEFT_STATUS_OK) {
         canvas c = {.picture = &picture, .stream = stream, .color = o.color};
         status = draw(&c, width, error);

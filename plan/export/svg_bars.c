@@ -26,8 +26,10 @@ typedef struct group {
 
 typedef struct row {
     const weft_i_svg_page *page;
+    const weft_i_course *course;
     const weft_rank_actions *actions;
-    int64_t group_width; /* smallest */
+    const weft_action *planned; /* of each measured action, NULL where the row is the plan's */
+    int64_t group_width;        /* smallest */
 } row;
 
 static int tint_class(weft_i_tint tint)
@@ -75,8 +77,17 @@ static int64_t recompute_ns(const weft_i_svg_page *page, const weft_action *acti
     return page->picture->pipeline->problem.stages[action->operand].now.cost.recompute_ns;
 }
 
-static void write_pass_title(const weft_i_svg_page *page, const weft_action *action)
+/* What the plan had said. */
+static void write_planned(FILE *stream, const weft_action *planned)
 {
+    fprintf(stream, "\npredicted %s from %s",
+            weft_i_readable_time(planned->end_ns - planned->start_ns).s,
+            weft_i_readable_time(planned->start_ns).s);
+}
+
+static void write_pass_title(const row *r, const weft_action *action)
+{
+    const weft_i_svg_page *page = r->page;
     const weft_problem *problem = &page->picture->pipeline->problem;
     const weft_stage *stage = &problem->stages[action->operand];
     FILE *stream = page->stream;
@@ -85,6 +96,7 @@ static void write_pass_title(const weft_i_svg_page *page, const weft_action *act
     fprintf(stream, "\n%s: %s from %s", weft_i_pass_text((weft_pass)action->kind),
             weft_i_readable_time(action->end_ns - action->start_ns).s,
             weft_i_readable_time(action->start_ns).s);
+    if (r->planned) write_planned(stream, &r->planned[action - r->actions->actions]);
     if (recompute_ns(page, action) > 0)
         fprintf(stream, "\nrecomputes for %s", weft_i_readable_time(recompute_ns(page, action)).s);
     write_strategies(stream, &stage->now);
@@ -112,7 +124,7 @@ static void draw_pass(const row *r, const weft_action *action)
     if (width > GAP_FROM) width -= GAP;
     if (width < WIDTH_MIN) width = WIDTH_MIN;
     open_bar(r, "c", tint_class(weft_i_picture_tint(page->picture, action)), x, width);
-    write_pass_title(page, action);
+    write_pass_title(r, action);
     fputs("</path>\n", page->stream);
     int64_t again = weft_i_svg_x(page, action->start_ns + recompute_ns(page, action)) - x;
     if (again > GAP) {
@@ -199,7 +211,7 @@ static void draw_other(const row *r, const weft_action *action)
     const weft_i_svg_page *page = r->page;
     int64_t end_ns = action->end_ns;
     if (action->kind == WEFT_ACTION_OPTIMIZER)
-        end_ns += page->picture->plan->predicted.optimizer_ns;
+        end_ns += r->course->optimizer_ns;
     else if (action->kind != WEFT_ACTION_WAIT_REDUCE)
         return;
     int64_t x = weft_i_svg_x(page, action->start_ns), width = weft_i_svg_x(page, end_ns) - x;
@@ -212,10 +224,12 @@ static void draw_other(const row *r, const weft_action *action)
             weft_i_readable_time(action->start_ns).s);
 }
 
-void weft_i_svg_bars(const weft_i_svg_page *page, int32_t rank)
+void weft_i_svg_bars(const weft_i_svg_page *page, const weft_i_course *course, int32_t rank)
 {
-    const weft_problem *problem = &page->picture->pipeline->problem;
-    row r = {.page = page, .actions = &page->picture->pipeline->ranks[rank], .group_width = 20};
+    const weft_i_picture *picture = page->picture;
+    const weft_problem *problem = &picture->pipeline->problem;
+    row r = {.page = page, .course = course, .actions = &course->ranks[rank], .group_width = 20};
+    if (course != &picture->planned) r.planned = picture->planned.ranks[rank].actions;
     if (problem->n_stages > STAGES_ALL && problem->n_ranks > r.group_width)
         r.group_width = problem->n_ranks;
     group g = {.first = -1};

@@ -104,25 +104,25 @@ static void add_busy(const weft_i_svg_page *page, const columns *c, const weft_a
         busy[i] += fmin(to, i + 1) - fmax(from, i);
 }
 
-weft_status weft_i_svg_idle(const weft_i_svg_page *page, int64_t height, weft_error *error)
+weft_status weft_i_svg_idle(const weft_i_svg_page *page, const weft_i_course *course,
+                            const char *class, int64_t height, weft_error *error)
 {
-    const weft_pipeline *pipeline = page->picture->pipeline;
-    int32_t n_ranks = pipeline->problem.n_ranks;
+    int32_t n_ranks = page->picture->pipeline->problem.n_ranks;
     columns c = cut(page);
     double *busy = weft_i_alloc((size_t)c.n, sizeof *busy);
     int64_t *heights = weft_i_alloc((size_t)c.n, sizeof *heights);
     weft_status status = busy && heights ? WEFT_STATUS_OK : weft_i_no_memory(error);
     for (int32_t r = 0; r < n_ranks && status == WEFT_STATUS_OK; r++) {
-        for (int32_t a = 0; a < pipeline->ranks[r].n_actions; a++) {
-            const weft_action *action = &pipeline->ranks[r].actions[a];
+        for (int32_t a = 0; a < course->ranks[r].n_actions; a++) {
+            const weft_action *action = &course->ranks[r].actions[a];
             if (weft_i_action_is_pass(action)) add_busy(page, &c, action, busy);
         }
     }
     if (status == WEFT_STATUS_OK) {
-        int32_t n = column_of(page, &c, pipeline->pipeline_ns) + 1;
+        int32_t n = column_of(page, &c, course->pipeline_ns) + 1;
         for (int32_t i = 0; i < n; i++)
             heights[i] = (int64_t)floor((1 - busy[i] / n_ranks) * (double)height + 0.5);
-        fputs("<path class=\"idle\" d=\"", page->stream);
+        fprintf(page->stream, "<path class=\"%s\" d=\"", class);
         weft_i_svg_stairs(page->stream, heights, n, c.step, height);
         fputs("z\"/>\n", page->stream);
     }

@@ -8,6 +8,8 @@
 
 enum {
     HEADING = 1240,    /* height, to the first line of the legend */
+    MEASURED = 240,    /* height of what was measured, in the heading */
+    FACT = 1500,       /* width */
     LEGEND_LINE = 220, /* height */
     LEGEND_NAME = 1200,
     LEGEND_NAME_MAX = 2400, /* width, least and most */
@@ -24,6 +26,18 @@ const char *weft_i_svg_title(const weft_plan *plan, char *out, size_t size)
     return out;
 }
 
+/* What was measured. */
+static void write_run(const weft_timeline *timeline, char *out, size_t size)
+{
+    int n = snprintf(out, size, " \xC2\xB7 run on %.64s", timeline->device);
+    if (timeline->n_steps > 1)
+        n += snprintf(out + n, size - (size_t)n, ", step %d of %d", timeline->step,
+                      timeline->n_steps);
+    if (timeline->scale != 1)
+        snprintf(out + n, size - (size_t)n, ", scale %g: drawn in the plan's times",
+                 timeline->scale);
+}
+
 static void write_title(const weft_i_svg_page *page)
 {
     const weft_plan *plan = page->picture->plan;
@@ -38,8 +52,10 @@ static void write_title(const weft_i_svg_page *page)
     if (plan->method[0])
         length += snprintf(text + length, 100, " \xC2\xB7 method %.64s", plan->method);
     if (plan->n_pipelines > 1)
-        snprintf(text + length, 64, " \xC2\xB7 replica %d of %d", page->picture->pipeline->replica,
-                 plan->n_pipelines);
+        length += snprintf(text + length, 64, " \xC2\xB7 replica %d of %d",
+                           page->picture->pipeline->replica, plan->n_pipelines);
+    if (page->picture->timeline)
+        write_run(page->picture->timeline, text + length, sizeof text - (size_t)length);
     weft_i_svg_text(page->stream, "h2", WEFT_I_SVG_MARGIN, 610, text);
 }
 
@@ -47,10 +63,44 @@ static void write_title(const weft_i_svg_page *page)
 static int64_t write_fact(const weft_i_svg_page *page, int64_t x, const char *key,
                           weft_i_text value)
 {
-    enum { FACT = 1500 };
     weft_i_svg_text(page->stream, "key", x, 840, key);
     weft_i_svg_text(page->stream, "val", x, 1050, value.s);
     return x + FACT;
+}
+
+/* A number as predicted, below it as measured, and how much that is more; "" = not said. */
+static int64_t write_pair(const weft_i_svg_page *page, int64_t x, const char *key,
+                          weft_i_text planned, weft_i_text measured, weft_i_text change)
+{
+    char text[80];
+    snprintf(text, sizeof text, "%s %s", measured.s, change.s);
+    weft_i_svg_text(page->stream, "val", x, 1050 + MEASURED, text);
+    return write_fact(page, x, key, planned) + FACT / 2;
+}
+
+static void write_pairs(const weft_i_svg_page *page)
+{
+    const weft_timeline *timeline = page->picture->timeline;
+    const weft_i_measure *m = &page->picture->measure;
+    const weft_i_rank_measure *worst = &m->ranks[m->worst];
+    int64_t x = WEFT_I_SVG_MARGIN;
+    char key[64];
+    int n = snprintf(key, sizeof key, "worst: rank %d", m->worst % timeline->n_ranks);
+    if (timeline->n_pipelines > 1)
+        snprintf(key + n, sizeof key - (size_t)n, " of replica %d",
+                 timeline->pipelines[m->worst / timeline->n_ranks].replica);
+    weft_i_svg_text(page->stream, "key", x, 1050, "predicted");
+    weft_i_svg_text(page->stream, "key", x, 1050 + MEASURED, "measured");
+    x += FACT / 2;
+    x = write_pair(page, x, "step", weft_i_readable_time(m->planned_step_ns),
+                   weft_i_readable_time(m->measured_step_ns),
+                   weft_i_readable_change(m->step_error));
+    x = write_pair(page, x, "pipeline", weft_i_readable_time(m->planned_ns),
+                   weft_i_readable_time(m->measured_ns), weft_i_readable_change(m->error));
+    x = write_pair(page, x, key, weft_i_readable_time(worst->planned_ns),
+                   weft_i_readable_time(worst->measured_ns), weft_i_readable_change(worst->error));
+    write_pair(page, x, "bubble", weft_i_readable_share(m->planned_bubble),
+               weft_i_readable_share(m->measured_bubble), (weft_i_text){""});
 }
 
 static void write_facts(const weft_i_svg_page *page)
@@ -58,6 +108,10 @@ static void write_facts(const weft_i_svg_page *page)
     const weft_prediction *predicted = &page->picture->plan->predicted;
     const weft_pipeline *p = page->picture->pipeline;
     int64_t x = WEFT_I_SVG_MARGIN;
+    if (page->picture->timeline) {
+        write_pairs(page);
+        return;
+    }
     x = write_fact(page, x, "step", weft_i_readable_time(predicted->step_ns));
     x = write_fact(page, x, "pipeline", weft_i_readable_time(p->pipeline_ns));
     x = write_fact(page, x, "bubble", weft_i_readable_share(predicted->bubble));
@@ -98,7 +152,7 @@ typedef struct key {
     bool is_line;
 } key;
 
-enum { KEYS_MAX = 8 };
+enum { KEYS_MAX = 9 };
 
 /* What a picture shows besides passes; returns how many. */
 static int32_t list_keys(const weft_i_svg_page *page, key keys[KEYS_MAX])
@@ -107,7 +161,8 @@ static int32_t list_keys(const weft_i_svg_page *page, key keys[KEYS_MAX])
     int32_t n = 0;
     keys[n++] = (key){"track", "idle", false};
     if (has_recompute(&p->problem)) keys[n++] = (key){"re", "recomputation", false};
-    if (page->length_ns > p->pipeline_ns) {
+    if (weft_i_svg_x(page, page->length_ns) >
+        weft_i_svg_x(page, weft_i_picture_pipeline_ns(page->picture)) + 1) {
         keys[n++] = (key){"red", "reduction", false};
         keys[n++] = (key){"opt", "optimizer", false};
     }
@@ -115,6 +170,7 @@ static int32_t list_keys(const weft_i_svg_page *page, key keys[KEYS_MAX])
     keys[n++] = (key){"mem", "activations", false};
     if (has_limit(&p->problem)) keys[n++] = (key){"lim", "memory limit", true};
     if (p->lower_bound_ns > 0) keys[n++] = (key){"low", "lower bound", true};
+    if (page->picture->timeline) keys[n++] = (key){"run", "idle, measured", true};
     return n;
 }
 
@@ -132,6 +188,11 @@ static void write_key(const weft_i_svg_page *page, const key *k, int64_t x, int6
         weft_i_svg_box(page->stream, k->class, x, y - 100, 140, 120);
     }
     weft_i_svg_text(page->stream, "leg", x + 200, y, k->text);
+}
+
+static int64_t legend_top(const weft_i_svg_page *page)
+{
+    return HEADING + (page->picture->timeline ? MEASURED : 0);
 }
 
 /* Where the entries of the legend begin, behind the longest name of a module. */
@@ -154,7 +215,8 @@ int64_t weft_i_svg_heading_height(const weft_i_svg_page *page)
 {
     key keys[KEYS_MAX];
     int32_t n = list_keys(page, keys), per_line = keys_per_line(page);
-    return HEADING + LEGEND_LINE * (page->picture->n_modules + (n + per_line - 1) / per_line);
+    return legend_top(page) +
+           LEGEND_LINE * (page->picture->n_modules + (n + per_line - 1) / per_line);
 }
 
 static void write_module_keys(const weft_i_svg_page *page, int32_t module, int64_t y)
@@ -173,7 +235,7 @@ static void write_module_keys(const weft_i_svg_page *page, int32_t module, int64
 
 static void write_legend(const weft_i_svg_page *page)
 {
-    int64_t y = HEADING + 140;
+    int64_t y = legend_top(page) + 140;
     for (int32_t m = 0; m < page->picture->n_modules; m++, y += LEGEND_LINE)
         write_module_keys(page, m, y);
     key keys[KEYS_MAX];

@@ -35,6 +35,28 @@ static inline weft_plan *show_plan(const char *text, weft_i_fixed_kind kind)
     return plan;
 }
 
+/* A run of it that is `late_ns` late from the first action of `rank` on, and as planned elsewhere.
+ * Free with weft_timeline_free. */
+static inline weft_timeline *show_run(const weft_plan *plan, int32_t rank, int64_t late_ns)
+{
+    weft_error error = {0};
+    weft_timeline *timeline = NULL;
+    cr_assert_eq(weft_timeline_of_plan(plan, "virtual", &error, &timeline), WEFT_STATUS_OK, "%s",
+                 error.text);
+    for (int32_t p = 0; p < timeline->n_pipelines; p++) {
+        for (int32_t r = 0; r < timeline->n_ranks; r++) {
+            const weft_rank_actions *planned = &plan->pipelines[p].ranks[r];
+            weft_action *actions = timeline->pipelines[p].ranks[r].actions.actions;
+            for (int32_t a = 0; a < planned->n_actions; a++) {
+                int64_t late = r == rank ? late_ns : 0;
+                actions[a].start_ns = planned->actions[a].start_ns + late;
+                actions[a].end_ns = planned->actions[a].end_ns + late;
+            }
+        }
+    }
+    return timeline;
+}
+
 /* What weft_show_text prints; free it. */
 static inline char *show_text(const weft_plan *plan, const weft_show_options *options)
 {

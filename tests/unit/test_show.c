@@ -33,6 +33,80 @@ Test(show, small_plan_as_letters)
     weft_plan_free(plan);
 }
 
+Test(show, run_below_the_plan)
+{
+    weft_plan *plan = show_plan("pp=2 microbatches=2 fw=10 bw=20 limit=4", WEFT_I_FIXED_1F1B);
+    weft_timeline *run = show_run(plan, 1, 9000);
+    weft_show_options options;
+    weft_show_options_init(&options);
+    options.width = 70;
+    options.measured = run;
+    char *text = show_text(plan, &options);
+    cr_expect_str_eq(text,
+                     "step      predicted 90.000 us, measured 90.000 us, +0.00 %\n"
+                     "pipeline  predicted 90.000 us, measured 90.000 us, +0.00 %\n"
+                     "bubble    predicted 33.3 %, measured 33.3 %\n"
+                     "worst     rank 1  predicted 70.000 us, measured 79.000 us, +12.86 %\n"
+                     "device    virtual\n"
+                     "\n"
+                     "rank                                             busy    peak / limit\n"
+                     "   0 predicted |mmmmmmm.......MMMMMMM...MMMMMMM|  67 %   2.0 / 4.0 GiB\n"
+                     "     measured  |mmmmmmm.......MMMMMMM...MMMMMMM|  67 %   error +0.00 %\n"
+                     "   1 predicted |...mmmmMMMMMMMmmmMMMMMMM.......|  67 %   1.0 / 4.0 GiB\n"
+                     "     measured  |.......mmmMMMMMMMmmmMMMMMMM....|  67 %  error +12.86 %\n"
+                     "                +----------------+-------------\n"
+                     "                0 us             50\n"
+                     "\n"
+                     "model  m forward  M backward\n",
+                     "found:\n%s", text);
+    free(text);
+    weft_timeline_free(run);
+    weft_plan_free(plan);
+}
+
+/* At half the speed the drawing is the same: only the numbers are twice as large. */
+Test(show, run_at_another_scale)
+{
+    weft_plan *plan = show_plan("pp=2 microbatches=2 fw=10 bw=20", WEFT_I_FIXED_1F1B);
+    weft_timeline *run = show_run(plan, 1, 9000);
+    weft_show_options options;
+    weft_show_options_init(&options);
+    options.measured = run;
+    char *once = show_text(plan, &options);
+    for (int32_t r = 0; r < run->n_ranks; r++) {
+        const weft_rank_actions *rank = &run->pipelines[0].ranks[r].actions;
+        for (int32_t a = 0; a < rank->n_actions; a++) {
+            rank->actions[a].start_ns *= 2;
+            rank->actions[a].end_ns *= 2;
+        }
+    }
+    run->scale = 2;
+    char *twice = show_text(plan, &options);
+    cr_expect_str_eq(strstr(twice, "\nrank"), strstr(once, "\nrank"), "%s", twice);
+    cr_expect(strstr(twice, "step      predicted 180.000 us, measured 180.000 us, +0.00 %"));
+    cr_expect(strstr(twice, ", scale 2: drawn in the plan's times\n"));
+    free(once);
+    free(twice);
+    weft_timeline_free(run);
+    weft_plan_free(plan);
+}
+
+Test(show, run_of_another_plan)
+{
+    weft_plan *plan = show_plan("pp=2 microbatches=2 fw=10 bw=20", WEFT_I_FIXED_1F1B);
+    weft_plan *other = show_plan("pp=2 microbatches=3 fw=10 bw=20", WEFT_I_FIXED_1F1B);
+    weft_timeline *run = show_run(other, 1, 0);
+    weft_show_options options;
+    weft_error error = {0};
+    weft_show_options_init(&options);
+    options.measured = run;
+    cr_expect_eq(weft_show_text(plan, &options, &error, stdout), WEFT_STATUS_BAD_INPUT);
+    cr_expect(strstr(error.text, "the timeline has "), "%s", error.text);
+    weft_timeline_free(run);
+    weft_plan_free(other);
+    weft_plan_free(plan);
+}
+
 /* With colours the same cells are blanks on a background, and a pass begins with its microbatch. */
 Test(show, small_plan_in_colours)
 {
@@ -72,7 +146,9 @@ static void expect_slices(const weft_i_picture *picture, int32_t rank, int32_t n
 {
     int64_t length_ns = picture->pipeline->pipeline_ns;
     weft_i_slice slices[64];
-    cr_assert_eq(weft_i_picture_slices(picture, rank, length_ns, n, NULL, slices), WEFT_STATUS_OK);
+    cr_assert_eq(
+        weft_i_picture_slices(picture, &picture->pipeline->ranks[rank], length_ns, n, NULL, slices),
+        WEFT_STATUS_OK);
     for (int32_t i = 0; i < n; i++) {
         double start = (double)length_ns * i / n, end = (double)length_ns * (i + 1) / n;
         double found = obvious_cover(picture, rank, slices[i].tint, start, end);
@@ -97,7 +173,7 @@ Test(show, slices_show_what_covers_most)
         weft_plan *plan = random_plan(&rng, 1, random_to(&rng, 3));
         weft_i_picture picture;
         weft_error error = {0};
-        cr_assert_eq(weft_i_picture_open(plan, -1, &error, &picture), WEFT_STATUS_OK,
+        cr_assert_eq(weft_i_picture_open(plan, -1, NULL, &error, &picture), WEFT_STATUS_OK,
                      "seed %" PRIu64 ", plan %d: %s", seed, k, error.text);
         for (int32_t r = 0; r < picture.pipeline->problem.n_ranks; r++)
             expect_slices(&picture, r, 1 + random_to(&rng, 63));
@@ -138,14 +214,16 @@ Test(show, the_slowest_replica_or_the_one_asked_for)
     weft_plan *plan = random_plan(&rng, 3, 0);
     weft_i_picture picture;
     weft_error error = {0};
-    cr_assert_eq(weft_i_picture_open(plan, -1, &error, &picture), WEFT_STATUS_OK, "%s", error.text);
+    cr_assert_eq(weft_i_picture_open(plan, -1, NULL, &error, &picture), WEFT_STATUS_OK, "%s",
+                 error.text);
     for (int32_t i = 0; i < 3; i++)
         cr_expect_geq(picture.pipeline->pipeline_ns, plan->pipelines[i].pipeline_ns);
     weft_i_picture_close(&picture);
-    cr_assert_eq(weft_i_picture_open(plan, 1, &error, &picture), WEFT_STATUS_OK, "%s", error.text);
+    cr_assert_eq(weft_i_picture_open(plan, 1, NULL, &error, &picture), WEFT_STATUS_OK, "%s",
+                 error.text);
     cr_expect_eq(picture.pipeline, &plan->pipelines[1]);
     weft_i_picture_close(&picture);
-    cr_expect_eq(weft_i_picture_open(plan, 3, &error, &picture), WEFT_STATUS_USAGE);
+    cr_expect_eq(weft_i_picture_open(plan, 3, NULL, &error, &picture), WEFT_STATUS_USAGE);
     cr_expect_str_eq(error.text, "the plan has no replica 3");
     weft_plan_free(plan);
 }

@@ -129,6 +129,27 @@ Test(show_svg, hover_text_of_a_pass)
     weft_plan_free(plan);
 }
 
+Test(show_svg, run_below_the_plan)
+{
+    weft_plan *plan = show_plan("pp=2 microbatches=2 fw=10 bw=20", WEFT_I_FIXED_1F1B);
+    weft_timeline *run = show_run(plan, 1, 9000);
+    weft_show_options options;
+    size_t n;
+    weft_show_options_init(&options);
+    options.measured = run;
+    char *text = svg_of(plan, &options, &n);
+    expect_well_formed(text);
+    cr_expect(strstr(text, "\nforward: 10.000 us from 19.000 us\n"
+                           "predicted 10.000 us from 10.000 us"),
+              "%s", text);
+    cr_expect(strstr(text, ">worst: rank 1<"));
+    cr_expect(strstr(text, ">79.000 us +12.86 %<"));
+    cr_expect(strstr(text, ">66.7 %, +12.86 %<"));
+    free(text);
+    weft_timeline_free(run);
+    weft_plan_free(plan);
+}
+
 /* --- what is drawn, read back --- */
 
 /* Tenths of a pixel of a rectangle, out of "M12.3 4h5v6h-5z". */

@@ -1,6 +1,7 @@
-/* runtime/measure.h - what was measured against what was planned. Not: printing it (outcome.c). */
-#ifndef WEFT_RUNTIME_MEASURE_H
-#define WEFT_RUNTIME_MEASURE_H
+/* plan/measure.h - what was measured against what was planned. Not: printing it
+ * (runtime/outcome.c) or drawing it (export/). */
+#ifndef WEFT_PLAN_MEASURE_H
+#define WEFT_PLAN_MEASURE_H
 
 #include "base/arena.h"
 #include "weft/timeline.h"

@@ -1,6 +1,6 @@
 /* What was measured against what was planned: nothing is late where all is as planned; what is late
  * is found where it was. */
-#include "runtime/measure.h"
+#include "plan/measure.h"
 #include "tests/unit/random_plan.h"
 
 /* A run that is as planned, at a multiple of the times; the optimizer takes its time. */

@@ -1,5 +1,5 @@
-/* runtime/measure.c - see measure.h. */
-#include "runtime/measure.h"
+/* plan/measure.c - see measure.h. */
+#include "plan/measure.h"
 
 #include <math.h>
 #include <stdlib.h>
