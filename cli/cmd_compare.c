@@ -106,7 +106,7 @@ int cmd_compare(const cli_command *command, int argc, char **argv)
     const cli_group own = {"comparison", compare_table,
                            sizeof compare_table / sizeof compare_table[0], &flags};
     cli_job job;
-    int code = cli_job_parse(command, argc, argv, &own, false, &job);
+    int code = cli_job_parse(command, argc, argv, &own, 1, false, &job);
     if (code < 0 && flags.hand && (job.flags.problem || job.flags.synthetic))
         code = cli_usage(command, "--hand goes with --model");
     if (code < 0) code = cli_job_load(command, &job);

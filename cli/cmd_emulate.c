@@ -1,5 +1,7 @@
-/* cli/cmd_emulate.c - weft emulate: what a step is made of, of a plan or of a schedule by name. */
+/* cli/cmd_emulate.c - weft emulate: what a step is made of, of a plan, of a schedule by name, or of
+ * a uniform model (cli/emulate_uniform.h). */
 #include "cli/cli.h"
+#include "cli/emulate_uniform.h"
 #include "cli/inputs.h"
 #include "cli/summary.h"
 
@@ -8,13 +10,19 @@
 #include <string.h>
 
 typedef struct emulate_flags {
-    const char *schedule;
-    bool json;
+    const char *schedule, *stack;
+    bool json, memory;
 } emulate_flags;
 
 static const weft_option emulate_table[] = {
     {"schedule", WEFT_OPTION_STRING, offsetof(emulate_flags, schedule), 0, 0, NULL, "NAME",
-     "a baseline (1f1b, vpp, vpp-time, nnscaler, ...) instead of the plan"},
+     "a baseline (1f1b, vpp, vpp-time, nnscaler, ...) instead of the plan; of a uniform model "
+     "1f1b, "
+     "vpp, gpipe or zb-h1"},
+    {"stack", WEFT_OPTION_STRING, offsetof(emulate_flags, stack), 0, 0, NULL, "NAME",
+     "the cluster's software stack of that name"},
+    {"memory", WEFT_OPTION_BOOL, offsetof(emulate_flags, memory), 0, 0, NULL, NULL,
+     "say what each rank's peak is made of"},
     {"json", WEFT_OPTION_BOOL, offsetof(emulate_flags, json), 0, 0, NULL, NULL,
      "print one JSON object"},
 };
@@ -147,26 +155,49 @@ static int emulate_inputs(const cli_command *command, cli_job *job, const emulat
     if (code >= 0) return code;
     weft_error error = {0};
     weft_plan *plan = NULL;
-    weft_status status = make(job, flags, &error, &plan);
+    weft_status status = WEFT_STATUS_OK;
+    if (flags->stack) status = weft_cluster_set_stack(job->inputs.cluster, flags->stack, &error);
+    if (!status) status = make(job, flags, &error, &plan);
     cli_progress_end();
     code = status ? cli_fail(&error) : report_plan(plan, flags);
     weft_plan_free(plan);
     return code;
 }
 
+/* Which flags go together; -1 = these do. */
+static int check_flags(const cli_command *command, const cli_job *job, const emulate_flags *flags,
+                       const cli_uniform_flags *uniform)
+{
+    const cli_input_flags *in = &job->flags;
+    if (job->file && (cli_job_has_inputs(job) || flags->schedule))
+        return cli_usage(command, "a plan file and other inputs exclude each other");
+    if (flags->schedule && (in->problem || in->synthetic))
+        return cli_usage(command, "--schedule goes with --model");
+    if (flags->stack && !in->model) return cli_usage(command, "--stack goes with --model");
+    const char *given = cli_uniform_given(uniform);
+    if (given && (in->batch || !in->model))
+        return cli_usage(command, "--%s goes with a uniform --model, without --batch", given);
+    return -1;
+}
+
 int cmd_emulate(const cli_command *command, int argc, char **argv)
 {
     emulate_flags flags = {0};
-    const cli_group own = {"emulation", emulate_table,
-                           sizeof emulate_table / sizeof emulate_table[0], &flags};
+    cli_uniform_flags uniform = cli_uniform_flags_init();
+    const cli_group own[] = {
+        {"emulation", emulate_table, sizeof emulate_table / sizeof emulate_table[0], &flags},
+        {"of a uniform model, without a batch", cli_uniform_table, cli_n_uniform_options,
+         &uniform}};
     cli_job job;
-    int code = cli_job_parse(command, argc, argv, &own, true, &job);
-    if (code < 0 && job.file && (cli_job_has_inputs(&job) || flags.schedule))
-        code = cli_usage(command, "a plan file and other inputs exclude each other");
-    if (code < 0 && flags.schedule && (job.flags.problem || job.flags.synthetic))
-        code = cli_usage(command, "--schedule goes with --model");
-    if (code < 0)
-        code = job.file ? emulate_file(job.file, &flags) : emulate_inputs(command, &job, &flags);
+    int code = cli_job_parse(command, argc, argv, own, 2, true, &job);
+    if (code < 0) code = check_flags(command, &job, &flags, &uniform);
+    if (code < 0 && job.file) code = emulate_file(job.file, &flags);
+    if (code < 0 && job.flags.model && !job.flags.batch && !job.flags.layout &&
+        !job.flags.problem && !job.flags.synthetic) {
+        const cli_uniform_output output = {flags.schedule, flags.stack, flags.json, flags.memory};
+        code = cli_emulate_uniform(command, &job, &uniform, &output);
+    }
+    if (code < 0) code = emulate_inputs(command, &job, &flags);
     cli_job_close(&job);
     return code;
 }

@@ -73,7 +73,7 @@ int cmd_partition(const cli_command *command, int argc, char **argv)
     const cli_group own = {"where to", partition_table,
                            sizeof partition_table / sizeof partition_table[0], &flags};
     cli_job job;
-    int code = cli_job_parse(command, argc, argv, &own, false, &job);
+    int code = cli_job_parse(command, argc, argv, &own, 1, false, &job);
     if (code < 0 && (job.flags.problem || job.flags.synthetic || job.flags.layout))
         code = cli_usage(command, "a layout is made from --model, --cluster and --batch");
     if (code < 0) code = cli_job_load(command, &job);

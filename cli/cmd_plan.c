@@ -57,7 +57,7 @@ int cmd_plan(const cli_command *command, int argc, char **argv)
     const cli_group own = {"where to", plan_table, sizeof plan_table / sizeof plan_table[0],
                            &flags};
     cli_job job;
-    int code = cli_job_parse(command, argc, argv, &own, false, &job);
+    int code = cli_job_parse(command, argc, argv, &own, 1, false, &job);
     if (code < 0) code = cli_job_load(command, &job);
     if (code < 0) {
         weft_error error = {0};

@@ -25,7 +25,7 @@ static const weft_option input_table[] = {
 #define N_INPUTS (sizeof input_table / sizeof input_table[0])
 
 int cli_job_parse(const cli_command *command, int argc, char **argv, const cli_group *own,
-                  bool takes_file, cli_job *job)
+                  size_t n_own, bool takes_file, cli_job *job)
 {
     *job = (cli_job){0};
     weft_planner_options_init(&job->options);
@@ -33,11 +33,13 @@ int cli_job_parse(const cli_command *command, int argc, char **argv, const cli_g
     job->options.note = cli_note;
     size_t n_options = 0;
     const weft_option *table = weft_planner_option_table(&n_options);
-    const cli_group groups[] = {{"inputs", input_table, N_INPUTS, &job->flags},
-                                *own,
-                                {"planning", table, n_options, &job->options}};
+    cli_group groups[4] = {{"inputs", input_table, N_INPUTS, &job->flags}};
+    for (size_t i = 0; i < n_own; i++)
+        groups[1 + i] = own[i];
+    groups[1 + n_own] = (cli_group){"planning", table, n_options, &job->options};
     int n_words = 0;
-    return cli_parse(command, argc, argv, groups, 3, &job->file, takes_file ? 1 : 0, &n_words);
+    return cli_parse(command, argc, argv, groups, 2 + n_own, &job->file, takes_file ? 1 : 0,
+                     &n_words);
 }
 
 bool cli_job_has_inputs(const cli_job *job)

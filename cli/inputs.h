@@ -31,10 +31,10 @@ typedef struct cli_job {
     const char *file; /* the one word, for a command that takes one; NULL = not given */
 } cli_job;
 
-/* Parse the flags: those of the inputs, the command's own, the planner's. -1 to go on, else the
- * exit code. Close the job either way. */
+/* Parse the flags: those of the inputs, the command's own (n_own <= 2 groups), the planner's. -1 to
+ * go on, else the exit code. Close the job either way. */
 int cli_job_parse(const cli_command *command, int argc, char **argv, const cli_group *own,
-                  bool takes_file, cli_job *job);
+                  size_t n_own, bool takes_file, cli_job *job);
 
 /* Whether any flag of the inputs was given. */
 bool cli_job_has_inputs(const cli_job *job);

@@ -9,7 +9,7 @@ const cli_command cli_commands[] = {
     {"compare", "--model M --cluster C --batch B | --problem FILE | --synthetic TEXT  [flags]",
      "print the plan beside every baseline", cmd_compare},
     {"emulate",
-     "PLAN | --model M --cluster C --batch B | --problem FILE | --synthetic TEXT  [flags]",
+     "PLAN | --model M --cluster C [--batch B] | --problem FILE | --synthetic TEXT  [flags]",
      "say what a step's time and memory are made of", cmd_emulate},
     {"partition", "--model M --cluster C --batch B  [flags]", "make a layout for a whole run",
      cmd_partition},

@@ -70,8 +70,14 @@ weft_status weft_i_emu_stage_mixed(weft_i_emu *emu, int32_t module, int32_t firs
 bool weft_i_emu_layers_equal(const weft_i_emu *emu, int32_t module, int32_t a, int32_t b,
                              int32_t n);
 
-/* Bytes per device of parameters, gradients and optimizer state, and of the gradients to reduce. A
- * tied head counts as a copy where pp > 1: on the embedding's own rank it costs nothing. */
+/* What layers hold all the time, in bytes per device. A tied head counts as a copy where pp > 1: on
+ * the embedding's own rank it costs nothing. */
+typedef struct weft_i_state {
+    int64_t parameter_bytes, gradient_bytes, optimizer_bytes;
+} weft_i_state;
+weft_i_state weft_i_emu_state(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n);
+
+/* The sum of the three, and the bytes of the gradients to reduce. */
 int64_t weft_i_emu_state_bytes(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n);
 int64_t weft_i_emu_reduce_bytes(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n);
 

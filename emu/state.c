@@ -68,11 +68,18 @@ static double optimizer_bytes(const weft_i_emu *emu, const share *mine)
             mine->trained_experts / (cut ? expert_replicas(emu) : 1));
 }
 
-int64_t weft_i_emu_state_bytes(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n)
+weft_i_state weft_i_emu_state(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n)
 {
     share sum = share_of_layers(emu, module, first, n);
-    return (int64_t)ceil(sum.all * emu->recipe->parameter_bytes +
-                         sum.trained * emu->recipe->gradient_bytes + optimizer_bytes(emu, &sum));
+    return (weft_i_state){(int64_t)ceil(sum.all * emu->recipe->parameter_bytes),
+                          (int64_t)ceil(sum.trained * emu->recipe->gradient_bytes),
+                          (int64_t)ceil(optimizer_bytes(emu, &sum))};
+}
+
+int64_t weft_i_emu_state_bytes(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n)
+{
+    weft_i_state state = weft_i_emu_state(emu, module, first, n);
+    return state.parameter_bytes + state.gradient_bytes + state.optimizer_bytes;
 }
 
 static bool is_spread(const weft_i_emu *emu, int32_t module)

@@ -16,11 +16,12 @@ typedef struct asker {
     weft_error *error;
     int32_t n_layers, n_chunks, n_ranks;
     int64_t sequence;
+    weft_i_work work; /* of a microbatch */
     bool counts_ends; /* embedding and head count as a layer each in the cut */
     weft_i_stage_cost layer, embedding, head;
     weft_i_unit *units;         /* segment * n_ranks + rank */
     int64_t *transfer_ns;       /* n_ranks */
-    int64_t *state_bytes;       /* n_ranks */
+    weft_i_state *states;       /* n_ranks */
     int64_t *reduce_ns;         /* n_ranks */
     int64_t tie_ns;             /* gradients of a tied embedding between first and last rank */
     weft_i_uniform_rank *ranks; /* n_ranks */
@@ -38,6 +39,12 @@ static weft_status check_sizes(asker *a)
     if (q->recompute < WEFT_RECOMPUTE_NONE || q->recompute > WEFT_RECOMPUTE_FULL)
         return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
                            "recompute is %d, expected none, selective or full", q->recompute);
+    if (q->schedule < WEFT_SCHEDULE_1F1B || q->schedule > WEFT_SCHEDULE_ZB_H1)
+        return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
+                           "schedule is %d, expected 1f1b, gpipe or zb-h1", q->schedule);
+    if (q->schedule == WEFT_SCHEDULE_ZB_H1 && q->segments != 1)
+        return weft_i_fail(a->error, WEFT_STATUS_INFEASIBLE, "zb-h1 has 1 segment, found %d",
+                           q->segments);
     int64_t together = (int64_t)q->parallel.dp * q->microbatch;
     if (q->global_batch % together != 0)
         return weft_i_fail(a->error, WEFT_STATUS_INFEASIBLE,
@@ -80,13 +87,14 @@ static weft_status price(asker *a)
     if (!spans) return weft_i_no_memory(a->error);
     for (int32_t i = 0; i < n; i++)
         spans[i] = (weft_i_span){.tokens = a->sequence};
-    weft_i_work work = {.tokens = a->sequence * n, .spans = spans, .n_spans = n};
+    a->work = (weft_i_work){.tokens = a->sequence * n, .spans = spans, .n_spans = n};
+    const weft_i_work *work = &a->work;
     weft_i_strategy s = (weft_i_strategy)a->question->recompute;
-    weft_status status = weft_i_emu_stage(a->emu, 0, 0, 1, &work, s, a->error, &a->embedding);
-    if (!status) status = weft_i_emu_stage(a->emu, 0, 1, 1, &work, s, a->error, &a->layer);
+    weft_status status = weft_i_emu_stage(a->emu, 0, 0, 1, work, s, a->error, &a->embedding);
+    if (!status) status = weft_i_emu_stage(a->emu, 0, 1, 1, work, s, a->error, &a->layer);
     if (!status)
-        status = weft_i_emu_stage(a->emu, 0, a->n_layers + 1, 1, &work, s, a->error, &a->head);
-    int64_t bytes = weft_i_emu_output_bytes(a->emu, 0, 1, &work);
+        status = weft_i_emu_stage(a->emu, 0, a->n_layers + 1, 1, work, s, a->error, &a->head);
+    int64_t bytes = weft_i_emu_output_bytes(a->emu, 0, 1, work);
     for (int32_t r = 0; r < a->n_ranks && !status; r++)
         a->transfer_ns[r] = weft_i_emu_transfer_ns(a->emu, bytes, r, (r + 1) % a->n_ranks);
     return status;
@@ -105,10 +113,23 @@ static void add_cost(weft_i_unit *unit, const weft_cost *cost, int32_t n)
     unit->fw_ns += n * cost->fw_ns;
     unit->bw_ns += n * cost->bw_ns;
     unit->saved_bytes += n * cost->saved_bytes;
-    if (cost->work_bytes[WEFT_PASS_FW] > unit->fw_work)
-        unit->fw_work = cost->work_bytes[WEFT_PASS_FW];
-    if (cost->work_bytes[WEFT_PASS_BW] > unit->bw_work)
-        unit->bw_work = cost->work_bytes[WEFT_PASS_BW];
+    for (int p = WEFT_PASS_FW; p <= WEFT_PASS_BW; p++)
+        if (cost->work_bytes[p] > unit->work_bytes[p]) unit->work_bytes[p] = cost->work_bytes[p];
+}
+
+/* Halves of a backward are not sums over single layers: what piles up between them counts. */
+static weft_status split(asker *a, int32_t first, int32_t n, weft_i_unit *unit)
+{
+    weft_i_stage_cost stage;
+    weft_status status = weft_i_emu_stage(
+        a->emu, 0, first, n, &a->work, (weft_i_strategy)a->question->recompute, a->error, &stage);
+    if (status) return status;
+    unit->bwi_ns = stage.cost.bwi_ns;
+    unit->bww_ns = stage.cost.bww_ns;
+    unit->held_bytes = stage.cost.held_bytes;
+    unit->work_bytes[WEFT_PASS_BWI] = stage.cost.work_bytes[WEFT_PASS_BWI];
+    unit->work_bytes[WEFT_PASS_BWW] = stage.cost.work_bytes[WEFT_PASS_BWW];
+    return WEFT_STATUS_OK;
 }
 
 static int64_t longer(int64_t a, int64_t b)
@@ -125,23 +146,35 @@ static void wait_for_messages(asker *a)
         int64_t out_ns = c < a->n_chunks - 1 ? a->transfer_ns[rank] : 0;
         a->units[c].fw_ns += longer(in_ns, out_ns);
         a->units[c].bw_ns += longer(in_ns, out_ns);
+        if (a->units[c].bwi_ns > 0) a->units[c].bwi_ns += longer(in_ns, out_ns);
     }
     for (int32_t r = 0; r < a->n_ranks; r++)
         a->transfer_ns[r] = 0;
 }
 
-static void make_chunks(asker *a)
+static weft_status make_chunks(asker *a)
 {
-    for (int32_t c = 0; c < a->n_chunks; c++) {
+    weft_status status = WEFT_STATUS_OK;
+    for (int32_t c = 0; c < a->n_chunks && !status; c++) {
         int32_t rank = c % a->n_ranks, from = layers_before(a, c), to = layers_before(a, c + 1);
         int32_t first = c > 0 ? from + 1 : 0, end = c + 1 < a->n_chunks ? to + 1 : a->n_layers + 2;
-        if (c == 0) add_cost(&a->units[c], &a->embedding.cost, 1);
-        add_cost(&a->units[c], &a->layer.cost, to - from);
-        if (c == a->n_chunks - 1) add_cost(&a->units[c], &a->head.cost, 1);
-        a->state_bytes[rank] += weft_i_emu_state_bytes(a->emu, 0, first, end - first);
+        weft_i_unit *unit = &a->units[c];
+        if (c == 0) add_cost(unit, &a->embedding.cost, 1);
+        add_cost(unit, &a->layer.cost, to - from);
+        if (c == a->n_chunks - 1) {
+            add_cost(unit, &a->head.cost, 1);
+            unit->logit_bytes = a->head.cost.saved_bytes;
+        }
+        weft_i_state state = weft_i_emu_state(a->emu, 0, first, end - first);
+        a->states[rank].parameter_bytes += state.parameter_bytes;
+        a->states[rank].gradient_bytes += state.gradient_bytes;
+        a->states[rank].optimizer_bytes += state.optimizer_bytes;
         a->reduce_ns[rank] += weft_i_emu_reduce_ns(a->emu, 0, first, end - first, rank);
+        if (a->question->schedule == WEFT_SCHEDULE_ZB_H1)
+            status = split(a, first, end - first, unit);
     }
     if (a->question->cluster->stack.blocking_messages) wait_for_messages(a);
+    return status;
 }
 
 /* First and last rank add their gradients of a tied embedding (Narayanan et al. 2021). */
@@ -155,6 +188,12 @@ static void tie(asker *a)
         weft_i_network_message_ns(&a->emu->machine.network, bytes, 0, a->n_ranks - 1, false));
 }
 
+/* Of one microbatch, in one piece or two. */
+static int64_t backward_ns(const weft_i_unit *unit)
+{
+    return unit->bwi_ns > 0 ? unit->bwi_ns + unit->bww_ns : unit->bw_ns;
+}
+
 /* When the last rank has its gradients reduced, after the pipeline has ended. A part of the
  * reduction hides under the backward of the rank's last microbatch. */
 static int64_t reduction_tail(const asker *a, int64_t pipeline_ns)
@@ -162,15 +201,21 @@ static int64_t reduction_tail(const asker *a, int64_t pipeline_ns)
     double part = a->recipe.overlap_dp ? a->question->cluster->stack.dp_overlap : 0;
     int64_t end_ns = pipeline_ns;
     for (int32_t r = 0; r < a->n_ranks; r++) {
-        int64_t backward_ns = 0;
+        int64_t last_ns = 0;
         for (int32_t c = r; c < a->n_chunks; c += a->n_ranks)
-            backward_ns += a->units[c].bw_ns;
-        int64_t hides = backward_ns < a->reduce_ns[r] ? backward_ns : a->reduce_ns[r];
+            last_ns += backward_ns(&a->units[c]);
+        int64_t hides = last_ns < a->reduce_ns[r] ? last_ns : a->reduce_ns[r];
         int64_t tie_ns = r == 0 || r == a->n_ranks - 1 ? a->tie_ns : 0;
         int64_t exposed_ns = a->reduce_ns[r] - (int64_t)(part * (double)hides) + tie_ns;
         end_ns = longer(end_ns, a->ranks[r].last_ns + exposed_ns);
     }
     return end_ns - pipeline_ns;
+}
+
+static int64_t state_bytes(const asker *a, int32_t rank)
+{
+    const weft_i_state *state = &a->states[rank];
+    return state->parameter_bytes + state->gradient_bytes + state->optimizer_bytes;
 }
 
 static void fill_phases(const asker *a, weft_uniform_answer *out)
@@ -179,7 +224,7 @@ static void fill_phases(const asker *a, weft_uniform_answer *out)
     for (int32_t r = 0; r < a->n_ranks; r++) {
         first_ns = longer(first_ns, a->ranks[r].first_ns);
         if (a->ranks[r].last_ns < last_ns) last_ns = a->ranks[r].last_ns;
-        optimizer_ns = longer(optimizer_ns, weft_i_emu_optimizer_ns(a->emu, a->state_bytes[r]));
+        optimizer_ns = longer(optimizer_ns, weft_i_emu_optimizer_ns(a->emu, state_bytes(a, r)));
     }
     out->fill_ns = first_ns;
     out->drain_ns = out->pipeline_ns - last_ns;
@@ -195,7 +240,7 @@ static void fill_ratios(const asker *a, weft_uniform_answer *out)
     double busy_ns = 0, per_microbatch = a->embedding.model_flop + a->head.model_flop +
                                          a->n_layers * a->layer.model_flop;
     for (int32_t c = 0; c < a->n_chunks; c++)
-        busy_ns += (double)(a->units[c].fw_ns + a->units[c].bw_ns);
+        busy_ns += (double)(a->units[c].fw_ns + backward_ns(&a->units[c]));
     busy_ns -= (double)(a->n_layers * a->layer.cost.recompute_ns + a->head.cost.recompute_ns);
     double again = a->n_layers * a->layer.recompute_flop + a->head.recompute_flop;
     double m = out->microbatches, dp = a->question->parallel.dp;
@@ -205,18 +250,26 @@ static void fill_ratios(const asker *a, weft_uniform_answer *out)
     out->hfu = m * dp * (per_microbatch + again) / possible;
 }
 
-static void fill_memory(const asker *a, int64_t *out_rank_bytes, weft_uniform_answer *out)
+static void fill_memory(const asker *a, weft_uniform_rank *out_ranks, weft_uniform_answer *out)
 {
     for (int32_t r = 0; r < a->n_ranks; r++) {
-        int64_t peak = a->state_bytes[r] + a->ranks[r].peak_bytes;
-        if (out_rank_bytes) out_rank_bytes[r] = peak;
-        if (peak <= out->peak_bytes) continue;
-        out->peak_bytes = peak;
-        out->limit_bytes = weft_i_emu_limit_bytes(a->emu, r);
+        const weft_i_uniform_rank *rank = &a->ranks[r];
+        weft_uniform_rank memory = {.peak_bytes = state_bytes(a, r) + rank->peak_bytes,
+                                    .limit_bytes = weft_i_emu_limit_bytes(a->emu, r),
+                                    .parameter_bytes = a->states[r].parameter_bytes,
+                                    .gradient_bytes = a->states[r].gradient_bytes,
+                                    .optimizer_bytes = a->states[r].optimizer_bytes};
+        memory.activation_bytes = rank->peak_saved_bytes - rank->peak_logit_bytes;
+        memory.logit_bytes = rank->peak_logit_bytes;
+        memory.work_bytes = rank->peak_bytes - rank->peak_saved_bytes;
+        if (out_ranks) out_ranks[r] = memory;
+        if (memory.peak_bytes <= out->peak_bytes) continue;
+        out->peak_bytes = memory.peak_bytes;
+        out->limit_bytes = memory.limit_bytes;
     }
 }
 
-static weft_status answer(asker *a, int64_t *out_rank_bytes, weft_uniform_answer *out_answer)
+static weft_status answer(asker *a, weft_uniform_rank *out_ranks, weft_uniform_answer *out_answer)
 {
     const weft_uniform *q = a->question;
     weft_uniform_answer out = {.layer = a->layer.cost,
@@ -224,9 +277,11 @@ static weft_status answer(asker *a, int64_t *out_rank_bytes, weft_uniform_answer
                                .head = a->head.cost,
                                .transfer_ns = a->n_ranks > 1 ? a->transfer_ns[0] : 0};
     out.microbatches = q->global_batch / (q->parallel.dp * q->microbatch);
-    make_chunks(a);
+    weft_status status = make_chunks(a);
+    if (status) return status;
     tie(a);
-    weft_i_uniform_line line = {.n_ranks = a->n_ranks,
+    weft_i_uniform_line line = {.schedule = q->schedule,
+                                .n_ranks = a->n_ranks,
                                 .n_segments = q->segments,
                                 .n_microbatches = out.microbatches,
                                 .units = a->units,
@@ -235,7 +290,7 @@ static weft_status answer(asker *a, int64_t *out_rank_bytes, weft_uniform_answer
         return weft_i_no_memory(a->error);
     fill_phases(a, &out);
     fill_ratios(a, &out);
-    fill_memory(a, out_rank_bytes, &out);
+    fill_memory(a, out_ranks, &out);
     *out_answer = out;
     return WEFT_STATUS_OK;
 }
@@ -244,10 +299,10 @@ static weft_status make_arrays(asker *a)
 {
     a->units = weft_i_new(&a->arena, weft_i_unit, a->n_chunks);
     a->transfer_ns = weft_i_new(&a->arena, int64_t, a->n_ranks);
-    a->state_bytes = weft_i_new(&a->arena, int64_t, a->n_ranks);
+    a->states = weft_i_new(&a->arena, weft_i_state, a->n_ranks);
     a->reduce_ns = weft_i_new(&a->arena, int64_t, a->n_ranks);
     a->ranks = weft_i_new(&a->arena, weft_i_uniform_rank, a->n_ranks);
-    bool made = a->units && a->transfer_ns && a->state_bytes && a->reduce_ns && a->ranks;
+    bool made = a->units && a->transfer_ns && a->states && a->reduce_ns && a->ranks;
     return made ? WEFT_STATUS_OK : weft_i_no_memory(a->error);
 }
 
@@ -259,7 +314,7 @@ static int64_t sequence_of(const weft_uniform *question)
 }
 
 weft_status weft_emulate_uniform(const weft_uniform *question, weft_error *error,
-                                 int64_t *out_rank_bytes, weft_uniform_answer *out_answer)
+                                 weft_uniform_rank *out_ranks, weft_uniform_answer *out_answer)
 {
     const weft_stack *stack = &question->cluster->stack;
     asker a = {.question = question, .recipe = *question->recipe, .error = error};
@@ -279,7 +334,7 @@ weft_status weft_emulate_uniform(const weft_uniform *question, weft_error *error
         status = make_arrays(&a);
     }
     if (!status) status = price(&a);
-    if (!status) status = answer(&a, out_rank_bytes, out_answer);
+    if (!status) status = answer(&a, out_ranks, out_answer);
     weft_i_arena_free(&a.arena);
     weft_i_emu_free(a.emu);
     return status;

@@ -1,10 +1,10 @@
-/* emu/uniform_time.c - 1F1B and VPP of equal microbatches, pass by pass. */
+/* emu/uniform_time.c - GPipe, 1F1B, VPP and ZB-H1 of equal microbatches, pass by pass. */
 #include "emu/uniform_time.h"
 
 /* A rank as it goes through its passes. */
 typedef struct rank_state {
-    int32_t done; /* passes */
-    int64_t now_ns, bytes;
+    int32_t forwards, backwards, weights; /* done; weights: BWW, or with a fused backward */
+    int64_t now_ns, bytes, logit_bytes;
     bool started;
 } rank_state;
 
@@ -19,37 +19,63 @@ typedef struct walk {
 
 /* A pass of a rank. */
 typedef struct pass {
-    bool forward;
+    weft_pass kind;
     int32_t segment, microbatch; /* microbatch past the last: nothing to do */
 } pass;
 
-/* Number `i` of a rank's forwards: groups of n_ranks microbatches go through the segments one after
- * the other (Narayanan et al. 2021, section 2.2). */
+/* Number `i` of a rank's forwards: GPipe takes all microbatches through a segment, VPP groups of
+ * n_ranks of them through all segments (Narayanan et al. 2021, section 2.2). */
 static pass forward_at(const weft_i_uniform_line *line, int32_t i)
 {
+    if (line->n_segments == 1) return (pass){WEFT_PASS_FW, 0, i};
+    if (line->schedule == WEFT_SCHEDULE_GPIPE)
+        return (pass){WEFT_PASS_FW, i / line->n_microbatches, i % line->n_microbatches};
     int32_t group = i / (line->n_ranks * line->n_segments);
     int32_t within = i % (line->n_ranks * line->n_segments);
-    if (line->n_segments == 1) return (pass){true, 0, i};
-    return (pass){true, within / line->n_ranks, group * line->n_ranks + within % line->n_ranks};
+    return (pass){WEFT_PASS_FW, within / line->n_ranks,
+                  group * line->n_ranks + within % line->n_ranks};
 }
 
-static pass backward_at(const weft_i_uniform_line *line, int32_t i)
+static pass backward_at(const weft_i_uniform_line *line, int32_t i, weft_pass kind)
 {
     pass p = forward_at(line, i);
-    return (pass){false, line->n_segments - 1 - p.segment, p.microbatch};
+    return (pass){kind, line->n_segments - 1 - p.segment, p.microbatch};
 }
 
-/* Warm-up forwards, then one forward and one backward in turn, then backwards. */
-static pass pass_at(const walk *w, int32_t rank, int32_t i)
+/* Forwards before a rank's first backward, less one. */
+static int32_t warm_up_of(const walk *w, int32_t rank)
 {
     const weft_i_uniform_line *line = w->line;
-    int32_t n = w->virtual_passes, warm_up = line->n_ranks - rank - 1;
-    if (line->n_segments > 1) warm_up = 2 * warm_up + (line->n_segments - 1) * line->n_ranks;
-    if (warm_up > n) warm_up = n;
-    if (i < warm_up) return forward_at(line, i);
-    int32_t turn = i - warm_up, pairs = n - warm_up;
-    if (turn >= 2 * pairs) return backward_at(line, turn - pairs);
-    return turn % 2 == 0 ? forward_at(line, warm_up + turn / 2) : backward_at(line, turn / 2);
+    if (line->schedule == WEFT_SCHEDULE_GPIPE) return w->virtual_passes;
+    int32_t ahead = line->n_ranks - rank - 1;
+    return line->n_segments == 1 ? ahead : 2 * ahead + (line->n_segments - 1) * line->n_ranks;
+}
+
+static bool splits(const weft_i_uniform_line *line, int32_t rank)
+{
+    return line->schedule == WEFT_SCHEDULE_ZB_H1 && line->units[rank].bwi_ns > 0;
+}
+
+/* The next pass: warm-up forwards, then one forward and one backward in turn, then backwards. ZB-H1
+ * puts off as many weight gradients as a rank has room for (Qi et al. 2023, section 3). */
+static pass next_pass(const walk *w, int32_t rank)
+{
+    const rank_state *state = &w->states[rank];
+    bool split = splits(w->line, rank);
+    bool due = state->backwards == w->virtual_passes || state->weights < state->backwards - rank;
+    if (split && due) return backward_at(w->line, state->weights, WEFT_PASS_BWW);
+    if (state->forwards < w->virtual_passes &&
+        state->forwards - state->backwards <= warm_up_of(w, rank))
+        return forward_at(w->line, state->forwards);
+    return backward_at(w->line, state->backwards, split ? WEFT_PASS_BWI : WEFT_PASS_BW);
+}
+
+/* Count a pass as done. */
+static void count(rank_state *state, weft_pass kind)
+{
+    state->forwards += kind == WEFT_PASS_FW;
+    state->backwards += kind == WEFT_PASS_BW || kind == WEFT_PASS_BWI;
+    state->weights += kind == WEFT_PASS_BW || kind == WEFT_PASS_BWW;
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -64,7 +90,8 @@ static int64_t input_at(const walk *w, int32_t rank, const pass *p)
     int64_t m = line->n_microbatches, place = (int64_t)p->segment * line->n_ranks + rank;
     int64_t last = (int64_t)line->n_segments * line->n_ranks - 1;
     int64_t own = w->fw_end[place * m + p->microbatch];
-    if (p->forward) {
+    if (p->kind == WEFT_PASS_BWW) return 0;
+    if (p->kind == WEFT_PASS_FW) {
         if (place == 0) return 0;
         int64_t end = w->fw_end[(place - 1) * m + p->microbatch];
         int32_t from = rank > 0 ? rank - 1 : line->n_ranks - 1;
@@ -73,6 +100,20 @@ static int64_t input_at(const walk *w, int32_t rank, const pass *p)
     if (place == last) return own;
     int64_t end = w->bw_end[(place + 1) * m + p->microbatch];
     return end == 0 ? -1 : later(own, end + line->transfer_ns[rank]);
+}
+
+/* Bytes that go at the end of a pass. */
+static int64_t freed_bytes(const weft_i_unit *unit, weft_pass kind)
+{
+    const int64_t bytes[] = {0, unit->saved_bytes, unit->saved_bytes - unit->held_bytes,
+                             unit->held_bytes};
+    return bytes[kind];
+}
+
+static int64_t pass_ns(const weft_i_unit *unit, weft_pass kind)
+{
+    const int64_t ns[] = {unit->fw_ns, unit->bw_ns, unit->bwi_ns, unit->bww_ns};
+    return ns[kind];
 }
 
 static void run_pass(walk *w, int32_t rank, const pass *p, int64_t input_ns)
@@ -84,13 +125,22 @@ static void run_pass(walk *w, int32_t rank, const pass *p, int64_t input_ns)
     int64_t start_ns = later(state->now_ns, input_ns);
     if (!state->started) out->first_ns = start_ns;
     state->started = true;
-    state->now_ns = start_ns + (p->forward ? unit->fw_ns : unit->bw_ns);
-    int64_t *ends = p->forward ? w->fw_end : w->bw_end;
-    ends[(int64_t)place * w->line->n_microbatches + p->microbatch] = state->now_ns;
-    if (p->forward) state->bytes += unit->saved_bytes;
-    int64_t bytes = state->bytes + (p->forward ? unit->fw_work : unit->bw_work);
-    out->peak_bytes = later(out->peak_bytes, bytes);
-    if (!p->forward) state->bytes -= unit->saved_bytes;
+    state->now_ns = start_ns + pass_ns(unit, p->kind);
+    int64_t *ends = p->kind == WEFT_PASS_FW ? w->fw_end : w->bw_end;
+    if (p->kind != WEFT_PASS_BWW)
+        ends[(int64_t)place * w->line->n_microbatches + p->microbatch] = state->now_ns;
+    if (p->kind == WEFT_PASS_FW) {
+        state->bytes += unit->saved_bytes;
+        state->logit_bytes += unit->logit_bytes;
+    }
+    if (state->bytes + unit->work_bytes[p->kind] > out->peak_bytes) {
+        out->peak_bytes = state->bytes + unit->work_bytes[p->kind];
+        out->peak_saved_bytes = state->bytes;
+        out->peak_logit_bytes = state->logit_bytes;
+    }
+    state->bytes -= freed_bytes(unit, p->kind);
+    if (p->kind == WEFT_PASS_BW || p->kind == WEFT_PASS_BWI)
+        state->logit_bytes -= unit->logit_bytes;
     out->last_ns = state->now_ns;
 }
 
@@ -98,21 +148,25 @@ static void run_pass(walk *w, int32_t rank, const pass *p, int64_t input_ns)
 static bool advance(walk *w, int32_t rank)
 {
     rank_state *state = &w->states[rank];
-    int32_t before = state->done;
-    for (; state->done < 2 * w->virtual_passes; state->done++) {
-        pass p = pass_at(w, rank, state->done);
-        if (p.microbatch >= w->line->n_microbatches) continue;
-        int64_t input_ns = input_at(w, rank, &p);
-        if (input_ns < 0) break;
-        run_pass(w, rank, &p, input_ns);
+    bool moved = false;
+    while (state->weights < w->virtual_passes) {
+        pass p = next_pass(w, rank);
+        if (p.microbatch < w->line->n_microbatches) {
+            int64_t input_ns = input_at(w, rank, &p);
+            if (input_ns < 0) break;
+            run_pass(w, rank, &p, input_ns);
+        }
+        count(state, p.kind);
+        moved = true;
     }
-    return state->done > before;
+    return moved;
 }
 
 bool weft_i_uniform_time(const weft_i_uniform_line *line, weft_i_arena *arena,
                          weft_i_uniform_rank *out_ranks, int64_t *out_pipeline_ns)
 {
-    int32_t n_ranks = line->n_ranks, group = line->n_segments > 1 ? n_ranks : 1;
+    bool grouped = line->n_segments > 1 && line->schedule != WEFT_SCHEDULE_GPIPE;
+    int32_t n_ranks = line->n_ranks, group = grouped ? n_ranks : 1;
     size_t n = (size_t)line->n_segments * (size_t)n_ranks * (size_t)line->n_microbatches;
     walk w = {.line = line, .ranks = out_ranks};
     w.virtual_passes = (line->n_microbatches + group - 1) / group * group * line->n_segments;
@@ -121,7 +175,7 @@ bool weft_i_uniform_time(const weft_i_uniform_line *line, weft_i_arena *arena,
     w.states = weft_i_new(arena, rank_state, n_ranks);
     if (!w.fw_end || !w.bw_end || !w.states) return false;
     for (int32_t r = 0; r < n_ranks; r++)
-        out_ranks[r] = (weft_i_uniform_rank){0, 0, 0};
+        out_ranks[r] = (weft_i_uniform_rank){0};
     /* Forwards go up the ranks, backwards down. */
     for (bool moved = true; moved;) {
         moved = false;

@@ -1,4 +1,4 @@
-/* emu/uniform_time.h - 1F1B and VPP of equal microbatches: times and memory of the ranks.
+/* emu/uniform_time.h - published schedules of equal microbatches: times and memory of the ranks.
  *
  * The same order and time rule as a plan's (search/fixed.h, weft_order_time), without a problem, an
  * order or a graph: what a pass waits for follows from its number.
@@ -10,14 +10,19 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "weft/emulate.h"
 
-/* One microbatch on one chunk; fw_ns > 0. */
+/* One microbatch on one chunk; fw_ns > 0. Where the schedule splits the backward, and bwi_ns > 0,
+ * it takes bwi_ns and bww_ns instead of bw_ns. */
 typedef struct weft_i_unit {
-    int64_t fw_ns, bw_ns;
-    int64_t saved_bytes, fw_work, bw_work;
+    int64_t fw_ns, bw_ns, bwi_ns, bww_ns;
+    int64_t saved_bytes, held_bytes;
+    int64_t logit_bytes;   /* part of saved_bytes */
+    int64_t work_bytes[4]; /* by weft_pass */
 } weft_i_unit;
 
 typedef struct weft_i_uniform_line {
+    weft_schedule schedule; /* ZB_H1 has one segment */
     int32_t n_ranks, n_segments, n_microbatches;
     const weft_i_unit *units;   /* segment * n_ranks + rank */
     const int64_t *transfer_ns; /* n_ranks: from each rank to the next, the last to the first */
@@ -26,6 +31,8 @@ typedef struct weft_i_uniform_line {
 typedef struct weft_i_uniform_rank {
     int64_t first_ns, last_ns; /* start of the first pass, end of the last */
     int64_t peak_bytes;        /* saved and work */
+    int64_t peak_saved_bytes;  /* part of peak_bytes that is saved */
+    int64_t peak_logit_bytes;  /* part of peak_saved_bytes */
 } weft_i_uniform_rank;
 
 /* Fills out_ranks[n_ranks] and the makespan. Scratch comes from the arena. False when out of

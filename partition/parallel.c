@@ -1,5 +1,5 @@
 /* partition/parallel.c - tp, pp, dp, cp and ep, and that they make up the devices. */
-#include "partition/parallel.h"
+#include "weft/partition.h"
 
 #include "base/error.h"
 
@@ -8,8 +8,8 @@ static int32_t first_given(int32_t wanted, int32_t said)
     return wanted > 0 ? wanted : said > 0 ? said : 1;
 }
 
-weft_status weft_i_parallel_resolve(const weft_parallel *wanted, const weft_parallel *said,
-                                    int64_t gpus, weft_error *error, weft_parallel *out_parallel)
+weft_status weft_parallel_resolve(const weft_parallel *wanted, const weft_parallel *said,
+                                  int64_t gpus, weft_error *error, weft_parallel *out_parallel)
 {
     weft_parallel p = {.dp = first_given(wanted->dp, said->dp),
                        .pp = first_given(wanted->pp, said->pp),

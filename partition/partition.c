@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "partition/layouts.h"
-#include "partition/parallel.h"
 
 void weft_partition_options_init(weft_partition_options *options)
 {
@@ -63,7 +62,7 @@ static weft_status make(const weft_model *model, const weft_cluster *cluster,
     weft_i_packed packed;
     weft_i_layout_input input = {.model = model, .recipe = recipe, .packed = &packed};
     weft_status status =
-        weft_i_parallel_resolve(&wanted, &recipe->parallel, options->gpus, error, &input.parallel);
+        weft_parallel_resolve(&wanted, &recipe->parallel, options->gpus, error, &input.parallel);
     if (status == WEFT_STATUS_OK)
         status =
             weft_i_emu_create(model, cluster, recipe, &input.parallel, true, error, &input.emu);

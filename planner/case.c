@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
-#include "partition/parallel.h"
+#include "weft/partition.h"
 
 weft_status weft_i_options_resolve(const weft_planner_options *options, weft_error *error,
                                    weft_planner_options *out_options)
@@ -56,7 +56,7 @@ static weft_status resolve_parallel(weft_error *error, weft_i_case *c)
                                   (int32_t)o->ep};
     const weft_parallel *said = c->layout ? &c->layout->parallel : &c->recipe.parallel;
     weft_parallel p;
-    weft_status status = weft_i_parallel_resolve(&wanted, said, o->gpus, error, &p);
+    weft_status status = weft_parallel_resolve(&wanted, said, o->gpus, error, &p);
     if (status) return status;
     if (c->layout && (p.pp != said->pp || p.tp != said->tp || p.cp != said->cp || p.ep != said->ep))
         return weft_i_fail(error, WEFT_STATUS_USAGE,

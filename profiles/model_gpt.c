@@ -113,7 +113,7 @@ static bool build(const gpt *g, weft_i_arena *arena, weft_model *model)
 weft_status weft_i_model_read_gpt(const char *text, weft_i_arena *arena, weft_error *error,
                                   weft_model *model)
 {
-    gpt g = {.block = weft_i_layer_default(WEFT_LAYER_TRANSFORMER), .vocab = 51200};
+    gpt g = {.block = weft_i_layer_default(WEFT_LAYER_TRANSFORMER), .vocab = 51200, .tied = true};
     weft_i_model_fault fault;
     g.block.bias = WEFT_BIAS_ALL;
     weft_status status = read_words(text, error, &g);

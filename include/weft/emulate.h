@@ -21,10 +21,19 @@ typedef enum weft_recompute {
     WEFT_RECOMPUTE_FULL
 } weft_recompute;
 
+/* The order of passes. 1F1B (Narayanan et al. 2019): with more segments than one, Megatron's
+ * interleaved 1F1B, called VPP (Narayanan et al. 2021). GPIPE: all forwards, then all backwards
+ * (Huang et al. 2019). ZB_H1: 1F1B with split backwards and its memory; one segment (Qi et al.
+ * 2023). */
+typedef enum weft_schedule {
+    WEFT_SCHEDULE_1F1B,
+    WEFT_SCHEDULE_GPIPE,
+    WEFT_SCHEDULE_ZB_H1
+} weft_schedule;
+
 /* A question; all borrowed. The model is one module: an embedding, equal layers, a head (every
- * "gpt:..." is). The schedule is 1F1B where segments is 1, Megatron's interleaved 1F1B (VPP) where
- * it is more. Layers are cut evenly over pp * segments chunks; where only layers + 2 divides, the
- * embedding and the head count as a layer each. */
+ * "gpt:..." is). Layers are cut evenly over pp * segments chunks; where only layers + 2 divides,
+ * the embedding and the head count as a layer each. */
 typedef struct weft_uniform {
     const weft_model *model;
     const weft_cluster *cluster; /* its `stack` is the software */
@@ -35,6 +44,7 @@ typedef struct weft_uniform {
     int32_t global_batch; /* sequences of a step: a multiple of dp * microbatch */
     int32_t segments;
     weft_recompute recompute;
+    weft_schedule schedule;
 } weft_uniform;
 
 /* An answer. A step is fill + steady + drain + reduction + optimizer. */
@@ -56,13 +66,22 @@ typedef struct weft_uniform_answer {
     int64_t transfer_ns; /* a message between the first two ranks; 0 where there is one */
 } weft_uniform_answer;
 
-/* Answer a question. out_rank_bytes: pp entries, peak bytes per device of each rank; may be NULL.
- * Messages in flight are not counted. BAD_INPUT for a model that is not uniform or sizes under 1,
- * INFEASIBLE where sizes do not divide or exceed the cluster; memory over the limit is no error.
- * NO_MEMORY. Thread-safe. O(layers + passes). The times are those of weft_order_time for the same
- * stages. */
+/* A rank's memory per device, at the moment when it is highest: the parts add up to peak_bytes. */
+typedef struct weft_uniform_rank {
+    int64_t peak_bytes, limit_bytes;
+    int64_t parameter_bytes, gradient_bytes, optimizer_bytes;
+    int64_t activation_bytes; /* saved by forwards whose backward is to come */
+    int64_t logit_bytes;      /* the same, of the head */
+    int64_t work_bytes;       /* of the pass that runs */
+} weft_uniform_rank;
+
+/* Answer a question. out_ranks: pp entries; may be NULL. Messages in flight are not counted.
+ * BAD_INPUT for a model that is not uniform or sizes under 1, INFEASIBLE where sizes do not divide,
+ * do not suit the schedule or exceed the cluster; memory over the limit is no error. NO_MEMORY.
+ * Thread-safe. O(layers + passes). The times are those of weft_order_time for the same stages. */
 WEFT_API weft_status weft_emulate_uniform(const weft_uniform *question, weft_error *error,
-                                          int64_t *out_rank_bytes, weft_uniform_answer *out_answer);
+                                          weft_uniform_rank *out_ranks,
+                                          weft_uniform_answer *out_answer);
 
 #ifdef __cplusplus
 }

@@ -44,6 +44,13 @@ WEFT_API weft_status weft_partition_make(const weft_model *model, const weft_clu
                                          const weft_partition_options *options, weft_error *error,
                                          weft_layout **out_layout);
 
+/* Sizes of a run: each from `wanted`, else from `said` (0 = not said there either: 1); with gpus >
+ * 0 the replicas are gpus / (tp * cp * pp). USAGE where that does not come out even or `wanted` has
+ * another dp. */
+WEFT_API weft_status weft_parallel_resolve(const weft_parallel *wanted, const weft_parallel *said,
+                                           int64_t gpus, weft_error *error,
+                                           weft_parallel *out_parallel);
+
 #ifdef __cplusplus
 }
 #endif

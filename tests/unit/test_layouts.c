@@ -5,7 +5,6 @@
 
 #include "partition/cut.h"
 #include "partition/layer_costs.h"
-#include "partition/parallel.h"
 #include "partition/work.h"
 #include "tests/unit/setups.h"
 #include "weft/partition.h"
@@ -411,7 +410,7 @@ static void expect_parallel(weft_parallel wanted, weft_parallel said, int64_t gp
                             int32_t tp)
 {
     weft_parallel found;
-    cr_assert_eq(weft_i_parallel_resolve(&wanted, &said, gpus, NULL, &found), WEFT_STATUS_OK);
+    cr_assert_eq(weft_parallel_resolve(&wanted, &said, gpus, NULL, &found), WEFT_STATUS_OK);
     cr_assert(found.dp == dp && found.tp == tp && found.cp == 1, "dp %d, tp %d", found.dp,
               found.tp);
 }
@@ -425,11 +424,11 @@ Test(layouts, parallel_sizes)
     expect_parallel(dp2, said, 0, 2, 4);
     expect_parallel(dp2, said, 32, 2, 4);
     expect_parallel(tp8, said, 64, 2, 8);
-    cr_assert_eq(weft_i_parallel_resolve(&none, &said, 40, &error, &found), WEFT_STATUS_USAGE);
+    cr_assert_eq(weft_parallel_resolve(&none, &said, 40, &error, &found), WEFT_STATUS_USAGE);
     cr_assert_str_eq(error.text, "40 devices are not tp 4 x cp 1 x pp 4 x a number of replicas");
-    cr_assert_eq(weft_i_parallel_resolve(&dp2, &said, 64, NULL, &found), WEFT_STATUS_USAGE);
+    cr_assert_eq(weft_parallel_resolve(&dp2, &said, 64, NULL, &found), WEFT_STATUS_USAGE);
     said.tp = said.pp = 1 << 16;
-    cr_assert_eq(weft_i_parallel_resolve(&none, &said, 0, NULL, &found), WEFT_STATUS_USAGE);
+    cr_assert_eq(weft_parallel_resolve(&none, &said, 0, NULL, &found), WEFT_STATUS_USAGE);
 }
 
 /* The public way gives what the rules give; two batches count as one. */

@@ -57,19 +57,19 @@ Test(model, counts_parameters)
         double billions, slack;
     } KNOWN[] = {
         {"gpt:layers=32,hidden=4096,heads=32,kv_heads=8,ffn=14336,vocab=128256,mlp=swiglu,"
-         "norm=rmsnorm,bias=none",
+         "norm=rmsnorm,bias=none,tied=false",
          8.030261248, 0},
         {"gpt:layers=80,hidden=8192,heads=64,kv_heads=8,ffn=29568,vocab=152064,mlp=swiglu,"
-         "norm=rmsnorm,bias=qkv",
+         "norm=rmsnorm,bias=qkv,tied=false",
          72.706203648, 0},
         {"gpt:layers=64,hidden=5120,heads=40,kv_heads=8,ffn=27648,vocab=152064,mlp=swiglu,"
-         "norm=rmsnorm,bias=qkv",
+         "norm=rmsnorm,bias=qkv,tied=false",
          32.763876352, 0},
         {"gpt:layers=28,hidden=3584,heads=28,kv_heads=4,ffn=18944,vocab=152064,mlp=swiglu,"
-         "norm=rmsnorm,bias=qkv",
+         "norm=rmsnorm,bias=qkv,tied=false",
          7.615616512, 0},
         {"gpt:layers=32,hidden=4096,heads=32,kv_heads=8,ffn=14336,vocab=32000,mlp=swiglu,"
-         "norm=rmsnorm,bias=none,experts=8,experts_per_token=2",
+         "norm=rmsnorm,bias=none,experts=8,experts_per_token=2,tied=false",
          46.702792704, 0},
         {"gpt:layers=96,hidden=12288,heads=96,seq=2048,vocab=51200", 175, 0.5},
     };

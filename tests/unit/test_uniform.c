@@ -37,11 +37,11 @@ static void drop(fixture *f)
     weft_recipe_free(f->recipe);
 }
 
-static weft_uniform_answer ask(const fixture *f, int64_t *bytes)
+static weft_uniform_answer ask(const fixture *f, weft_uniform_rank *ranks)
 {
     weft_error error = {0};
     weft_uniform_answer answer;
-    weft_status status = weft_emulate_uniform(&f->question, &error, bytes, &answer);
+    weft_status status = weft_emulate_uniform(&f->question, &error, ranks, &answer);
     cr_assert_eq(status, WEFT_STATUS_OK, "%s", error.text);
     return answer;
 }
@@ -80,15 +80,15 @@ Test(uniform, one_rank_runs_its_passes_one_after_the_other)
 Test(uniform, ranks_hold_what_is_in_flight)
 {
     fixture f = make(small, "a100");
-    int64_t bytes[4];
+    weft_uniform_rank ranks[4];
     f.question.parallel.pp = 4;
-    weft_uniform_answer a = ask(&f, bytes);
+    weft_uniform_answer a = ask(&f, ranks);
     int64_t most = 0;
     for (int r = 0; r < 4; r++)
-        most = bytes[r] > most ? bytes[r] : most;
+        most = ranks[r].peak_bytes > most ? ranks[r].peak_bytes : most;
     cr_expect_eq(a.peak_bytes, most);
     /* The inner ranks differ by one microbatch on six layers. */
-    cr_expect_eq(bytes[1] - bytes[2], 6 * a.layer.saved_bytes);
+    cr_expect_eq(ranks[1].peak_bytes - ranks[2].peak_bytes, 6 * a.layer.saved_bytes);
     cr_expect(a.fill_ns > 0 && a.drain_ns > 0 && a.bubble > 0 && a.transfer_ns > 0);
     f.question.segments = 2;
     weft_uniform_answer vpp = ask(&f, NULL);
@@ -102,15 +102,15 @@ Test(uniform, ranks_hold_what_is_in_flight)
 Test(uniform, embedding_and_head_count_as_layers_where_that_divides)
 {
     fixture f = make("gpt:layers=22,hidden=1024,heads=16,seq=1024,vocab=1024", "a100");
-    int64_t bytes[8];
+    weft_uniform_rank ranks[8];
     f.question.parallel.pp = 8;
     f.question.global_batch = 1;
-    weft_uniform_answer a = ask(&f, bytes);
+    weft_uniform_answer a = ask(&f, ranks);
     int64_t rank_ns = both(&a.embedding) + 2 * both(&a.layer);
     cr_expect_eq(a.pipeline_ns, rank_ns + 18 * both(&a.layer) + 2 * both(&a.layer) + both(&a.head) +
                                     14 * a.transfer_ns);
     for (int r = 2; r < 7; r++)
-        cr_expect_eq(bytes[r], bytes[1], "rank %d", r);
+        cr_expect_eq(ranks[r].peak_bytes, ranks[1].peak_bytes, "rank %d", r);
     drop(&f);
 }
 

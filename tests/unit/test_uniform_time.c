@@ -2,6 +2,7 @@
  * passes as a problem, an order and a plan. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/rng.h"
 #include "emu/uniform_time.h"
@@ -25,7 +26,9 @@ static void make_line(random_line *made, weft_i_rng *rng)
 {
     weft_i_uniform_line *line = &made->line;
     line->n_ranks = 1 + (int32_t)below(rng, MAX_RANKS);
+    line->schedule = (weft_schedule)below(rng, 3);
     line->n_segments = 1 + (int32_t)below(rng, MAX_SEGMENTS);
+    if (line->schedule == WEFT_SCHEDULE_ZB_H1) line->n_segments = 1;
     line->n_microbatches = 1 + (int32_t)below(rng, 20);
     line->units = made->units;
     line->transfer_ns = made->transfer_ns;
@@ -33,8 +36,14 @@ static void make_line(random_line *made, weft_i_rng *rng)
     int64_t kind = below(rng, 3);
     int32_t n = line->n_ranks * line->n_segments;
     for (int32_t c = 0; c < n; c++) {
-        made->units[c] = (weft_i_unit){1 + below(rng, 100), 1 + below(rng, 200), below(rng, 50),
-                                       below(rng, 30), below(rng, 30)};
+        made->units[c] =
+            (weft_i_unit){.fw_ns = 1 + below(rng, 100),
+                          .bw_ns = 1 + below(rng, 200),
+                          .bwi_ns = 1 + below(rng, 100),
+                          .bww_ns = 1 + below(rng, 100),
+                          .saved_bytes = below(rng, 50),
+                          .held_bytes = below(rng, 60),
+                          .work_bytes = {below(rng, 30), below(rng, 30), below(rng, 30)}};
         bool apart = kind == 0 || (kind == 1 && (c == 1 || c == n - 1));
         if (c > 0 && !apart) made->units[c] = made->units[c - 1];
     }
@@ -58,8 +67,11 @@ static weft_problem *make_problem(const random_line *made)
         const weft_i_unit *unit = &made->units[chunk->segment * line->n_ranks + chunk->rank];
         problem->stages[s].now.cost = (weft_cost){.fw_ns = unit->fw_ns,
                                                   .bw_ns = unit->bw_ns,
+                                                  .bwi_ns = unit->bwi_ns,
+                                                  .bww_ns = unit->bww_ns,
                                                   .saved_bytes = unit->saved_bytes,
-                                                  .work_bytes = {unit->fw_work, unit->bw_work}};
+                                                  .held_bytes = unit->held_bytes};
+        memcpy(problem->stages[s].now.cost.work_bytes, unit->work_bytes, sizeof unit->work_bytes);
     }
     for (int32_t e = 0; e < problem->n_edges; e++) {
         weft_edge *edge = &problem->edges[e];
@@ -76,7 +88,20 @@ static weft_problem *make_problem(const random_line *made)
     return problem;
 }
 
-static weft_plan *make_plan(const weft_problem *problem)
+static weft_i_fixed_kind kind_of(const weft_i_uniform_line *line)
+{
+    switch (line->schedule) {
+    case WEFT_SCHEDULE_GPIPE:
+        return WEFT_I_FIXED_GPIPE;
+    case WEFT_SCHEDULE_ZB_H1:
+        return WEFT_I_FIXED_ZB_H1;
+    case WEFT_SCHEDULE_1F1B:
+        break;
+    }
+    return line->n_segments > 1 ? WEFT_I_FIXED_VPP : WEFT_I_FIXED_1F1B;
+}
+
+static weft_plan *make_plan(const weft_problem *problem, weft_i_fixed_kind kind)
 {
     weft_i_arena arena = {0};
     weft_i_graph graph;
@@ -86,7 +111,6 @@ static weft_plan *make_plan(const weft_problem *problem)
     weft_error error = {0};
     weft_status status = weft_i_graph_build(problem, &arena, &error, &graph);
     if (!status) status = weft_i_slots_derive(&graph, &arena, &error, &slots);
-    weft_i_fixed_kind kind = slots.n > 1 ? WEFT_I_FIXED_VPP : WEFT_I_FIXED_1F1B;
     if (!status) status = weft_i_order_fixed(&graph, kind, &slots, 0, &error, &order);
     weft_schedule_time time;
     if (!status) status = weft_order_time(problem, order, &error, NULL, NULL, &time);
@@ -126,11 +150,11 @@ Test(uniform_time, is_that_of_the_plan)
         int64_t pipeline_ns = 0;
         cr_assert(weft_i_uniform_time(&made.line, &arena, ranks, &pipeline_ns));
         weft_problem *problem = make_problem(&made);
-        weft_plan *plan = make_plan(problem);
+        weft_plan *plan = make_plan(problem, kind_of(&made.line));
         cr_expect_eq(pipeline_ns, plan->pipelines[0].pipeline_ns,
-                     "seed %llu, line %d: %d ranks, %d segments, %d microbatches",
-                     (unsigned long long)seed, i, made.line.n_ranks, made.line.n_segments,
-                     made.line.n_microbatches);
+                     "seed %llu, line %d: schedule %d, %d ranks, %d segments, %d microbatches",
+                     (unsigned long long)seed, i, (int)made.line.schedule, made.line.n_ranks,
+                     made.line.n_segments, made.line.n_microbatches);
         for (int32_t r = 0; r < made.line.n_ranks; r++) {
             weft_i_uniform_rank slow = rank_of(&plan->pipelines[0], r);
             cr_expect_eq(ranks[r].first_ns, slow.first_ns, "line %d rank %d", i, r);
