@@ -1,0 +1,76 @@
+/* runtime/tape.h - a layer's program at work on the tokens of a sub-microbatch: forward, backward,
+ * the two halves of a backward, and making again what was not kept. Not: layers one after another
+ * (cpu_stage.h). */
+#ifndef WEFT_RUNTIME_TAPE_H
+#define WEFT_RUNTIME_TAPE_H
+
+#include "runtime/pool.h"
+#include "runtime/program.h"
+
+/* Tokens that a layer works on, and what is known of them beside values. */
+typedef struct weft_i_sheet {
+    int32_t n_rows, n_out_rows; /* equal but where a projector merges */
+    int32_t n_media, n_context, n_spans;
+    const weft_i_stretch *spans;
+    const int32_t *tokens;     /* of an embedding, by row; -1 - k: row k of the media */
+    const int32_t *targets;    /* of a head over tokens, by row; -1 = none */
+    const float *velocities;   /* of a head over values, by row */
+    const int32_t *merge_from; /* of a projector, by row out and place in it: row in, -1 = none */
+    int32_t merge;
+    float loss_weight; /* of one target token: 1 / all those of the batch */
+} weft_i_sheet;
+
+/* What of a layer's backward is asked for. */
+typedef struct weft_i_wants {
+    bool input, media, context, weights;
+} weft_i_wants;
+
+typedef enum weft_i_keep {
+    WEFT_I_KEEP_ALL,       /* recompute nothing */
+    WEFT_I_KEEP_SELECTIVE, /* all but outputs of norms and activations */
+    WEFT_I_KEEP_INPUT      /* the layer's input alone */
+} weft_i_keep;
+
+/* What follows for each tensor of the program. */
+typedef struct weft_i_rules {
+    bool has_gradient[WEFT_I_MAX_TENSORS];
+    bool read_by_input[WEFT_I_MAX_TENSORS];   /* by the gradients of inputs */
+    bool read_by_weights[WEFT_I_MAX_TENSORS]; /* by those of the weights */
+    bool kept[WEFT_I_MAX_TENSORS];            /* after the forward; of given ones: by the caller */
+} weft_i_rules;
+
+void weft_i_rules_make(const weft_i_program *program, weft_i_wants wants, weft_i_keep keep,
+                       weft_i_rules *out);
+
+/* A layer on one sub-microbatch. The caller sets the given values before a pass, and the gradient
+ * of the output before a backward, which the tape frees; it takes the gradients of input and media
+ * after it. The gradient of the context is the caller's and is added to. */
+typedef struct weft_i_tape {
+    const weft_i_program *program;
+    const weft_i_rules *rules;
+    const weft_i_sheet *sheet;
+    const float *parameters;
+    float *gradients; /* of the parameters, added to; NULL = frozen */
+    weft_i_pool *pool;
+    float *values[WEFT_I_MAX_TENSORS];
+    float *d_values[WEFT_I_MAX_TENSORS];
+    double loss; /* of a head, its sum over targets */
+} weft_i_tape;
+
+/* Rows of a tensor. */
+int64_t weft_i_tape_rows(const weft_i_tape *tape, int tensor);
+/* Memory of a tensor's values or gradients, not cleared; NULL when out of memory. */
+float *weft_i_tape_take(const weft_i_tape *tape, int tensor);
+
+/* Which halves of the backward. */
+enum { WEFT_I_BACK_INPUT = 1, WEFT_I_BACK_WEIGHTS = 2, WEFT_I_BACK_BOTH = 3 };
+
+/* Each gives NO_MEMORY alone. Values and gradients that no later pass needs are freed, those of the
+ * program at the end. */
+weft_status weft_i_tape_forward(weft_i_tape *tape, weft_error *error);
+weft_status weft_i_tape_back(weft_i_tape *tape, int halves, weft_error *error);
+
+/* Free all that is the tape's. */
+void weft_i_tape_clear(weft_i_tape *tape);
+
+#endif
