@@ -5,6 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Memory in which a plan must be found, over the least that any order needs. Closer to it the
+ * search may miss one: its candidates and its order are not chosen for each other, and messages, as
+ * large as activations here, are posted ahead. */
+#define MISSED_BY 1.5
+
 const char *soak_kind_name(soak_kind kind)
 {
     static const char *const names[SOAK_N_KINDS] = {"text", "problem", "model", "shipped"};
@@ -152,7 +157,9 @@ static void run_problem(soak_inputs *inputs, soak_rng *rng, soak_case *out)
     if (is_short && status == WEFT_STATUS_OK)
         soak_fail(&out->fault, "planned in less memory than any order needs");
     if (is_short && out->outcome == SOAK_UNPROVEN) out->outcome = SOAK_PROVEN;
-    if (status == WEFT_STATUS_INFEASIBLE && soak_has_witness(problem, rng, 300))
+    if (out->outcome == SOAK_UNPROVEN && soak_has_witness(problem, rng, 300))
+        out->outcome = SOAK_MISSED;
+    if (out->outcome == SOAK_MISSED && out->slack > MISSED_BY)
         soak_fail(&out->fault, "%s, but a random order fits", out->error.text);
     soak_problem_free(problem);
 }

@@ -17,8 +17,15 @@ typedef enum soak_kind {
 
 const char *soak_kind_name(soak_kind kind);
 
-/* PROVEN, UNPROVEN: infeasible. REFUSED: bad input or wrong use, with a reason. */
-typedef enum soak_outcome { SOAK_PLANNED, SOAK_PROVEN, SOAK_UNPROVEN, SOAK_REFUSED } soak_outcome;
+/* PROVEN: infeasible, and no order can fit. UNPROVEN: said to be. MISSED: said to be, but a random
+ * order fits. REFUSED: bad input or wrong use, with a reason. */
+typedef enum soak_outcome {
+    SOAK_PLANNED,
+    SOAK_PROVEN,
+    SOAK_UNPROVEN,
+    SOAK_MISSED,
+    SOAK_REFUSED
+} soak_outcome;
 
 typedef struct soak_case {
     soak_kind kind;
