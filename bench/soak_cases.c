@@ -5,9 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Memory in which a plan must be found, over the least that any order needs. Closer to it the
- * search may miss one: its candidates and its order are not chosen for each other, and messages, as
- * large as activations here, are posted ahead. */
+/* Memory in which a plan must be found, over the least that any order needs. Closer to it the last
+ * resort of the search, a random walk, may end too early. */
 #define MISSED_BY 1.5
 
 const char *soak_kind_name(soak_kind kind)

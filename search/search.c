@@ -11,6 +11,7 @@
 #include "search/levels.h"
 #include "search/memory.h"
 #include "search/modulo.h"
+#include "search/squeeze.h"
 #include "search/zb_v.h"
 
 /* Temperatures of the annealing, in mean passes. */
@@ -194,7 +195,21 @@ static weft_status try_patterns(searcher *s, double until, weft_error *error)
     return status == WEFT_STATUS_OK && s->strategy > 0 ? use_memory(s, error) : status;
 }
 
-/* The order that takes the least memory: its answer or what it lacks. */
+/* The order of one microbatch at a time, else one squeezed out of it, else what it lacks. */
+static weft_status offer_serial(searcher *s, const weft_order *order, weft_error *error)
+{
+    weft_i_offer offer;
+    weft_error why = {0};
+    weft_status status = weft_i_memory_choose(&s->graph, order, &why, NULL, s->choices);
+    if (status == WEFT_STATUS_OK)
+        return weft_i_incumbent_offer(&s->best, order, s->choices, "serial", error, &offer);
+    if (status == WEFT_STATUS_INFEASIBLE) {
+        status = weft_i_squeeze(&s->graph, order, s->choices, &s->budget, &s->rng, &s->best, error);
+        if (status != WEFT_STATUS_OK || s->best.order) return status;
+    }
+    return weft_i_fail(error, why.status, "%s", why.text);
+}
+
 static weft_status try_serial(searcher *s, weft_error *error)
 {
     weft_i_workbench workbench;
@@ -202,11 +217,7 @@ static weft_status try_serial(searcher *s, weft_error *error)
     set_strategy(s, s->n_strategies - 1);
     weft_status status = weft_i_workbench_open(&s->graph, s->choices, NULL, error, &workbench);
     if (status == WEFT_STATUS_OK) status = weft_i_dual_queue_serial(&workbench, error, &order);
-    if (status == WEFT_STATUS_OK)
-        status = weft_i_memory_choose(&s->graph, order, error, NULL, s->choices);
-    weft_i_offer offer;
-    if (status == WEFT_STATUS_OK)
-        status = weft_i_incumbent_offer(&s->best, order, s->choices, "serial", error, &offer);
+    if (status == WEFT_STATUS_OK) status = offer_serial(s, order, error);
     weft_i_workbench_close(&workbench);
     return status;
 }
