@@ -20,14 +20,24 @@ value()
     sed 's/"worst":.*//; s/.*"'"$1"'"://; s/[,}].*//' "$work/result.json"
 }
 
-# measure NAME RANKS PROBLEM
+# measure NAME RANKS PROBLEM: plan it and run the plan.
 measure()
 {
-    "$build/cli/weft" plan --synthetic "$3" --iterations 500 --time-limit 2 -o "$work/plan.json" &&
-        mpirun -n "$2" "$build/runtime/weft-run" "$work/plan.json" --steps "$steps" --json \
-            >"$work/result.json" || exit 1
+    "$build/cli/weft" plan --synthetic "$3" --iterations 500 --time-limit 2 -o "$work/plan.json" ||
+        exit 1
+    run_plan "$1" "$2"
+}
+
+# run_plan NAME RANKS FLAG...: run $work/plan.json.
+run_plan()
+{
+    name=$1
+    ranks=$2
+    shift 2
+    mpirun -n "$ranks" "$build/runtime/weft-run" "$work/plan.json" --steps "$steps" --json "$@" \
+        >"$work/result.json" || exit 1
     worst=$(sed 's/.*"worst"://; s/.*"error":\([^,]*\),"actions.*"ranks.*/\1/' "$work/result.json")
-    awk -v name="$1" -v pass="$(value median_pass_ns)" -v predicted="$(value predicted_ns)" \
+    awk -v name="$name" -v pass="$(value median_pass_ns)" -v predicted="$(value predicted_ns)" \
         -v measured="$(value measured_ns)" -v error="$(value error)" -v worst="$worst" \
         -v actions="$(value actions)" -v all="$(value overhead_ns_per_action)" \
         -v a="$(value overhead_ns_per_pass)" -v b="$(value overhead_ns_per_post)" \
@@ -47,3 +57,10 @@ measure '16 ranks' 16 "pp=16 microbatches=32 limit=16 transfer=600 $long"
 measure '8 ranks, short' 8 "pp=8 microbatches=48 limit=8 transfer=60 $short"
 measure '16 ranks, short' 16 "pp=16 microbatches=64 limit=16 transfer=60 $short"
 measure '8 ranks, no transfer' 8 "pp=8 microbatches=16 limit=8 $long"
+
+# Messages of a model's sizes at a quarter of the speed, and the same plan without them.
+"$build/cli/weft" plan --model vlm-s --cluster h800 --gpus 64 --tp 8 --pp 8 --sequence 256 \
+    --batch "$(dirname "$0")/../examples/batches/vlm-mixed.jsonl" --microbatches 8 --iterations 300 \
+    --time-limit 2 -o "$work/plan.json" 2>"$work/notes" || exit 1
+run_plan '8 ranks, payload' 8 --scale 4 --payload
+run_plan '8 ranks, 64 bytes' 8 --scale 4

@@ -5,6 +5,7 @@
 #include <mpi.h>
 #include <stdatomic.h>
 
+#include "runtime/bell.h"
 #include "runtime/last_words.h"
 #include "runtime/mpi_world.h"
 
@@ -18,6 +19,7 @@ typedef struct weft_i_doing {
 /* What a process shows to the others of its machine. */
 typedef struct weft_i_slot {
     weft_i_doing doing;
+    weft_i_bell bell;   /* rung by who has sent it a message */
     atomic_bool speaks; /* `words` are there */
     weft_i_words words;
 } weft_i_slot;
@@ -45,6 +47,7 @@ struct weft_i_world {
     MPI_Win window; /* that the board is in */
     weft_i_board *board;
     weft_i_slot *own; /* this process's */
+    int seen_rings;   /* of its bell */
     int *slot_of;     /* per process; MPI_UNDEFINED on another machine */
     bool is_one_machine;
 

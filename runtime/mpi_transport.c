@@ -40,6 +40,7 @@ static weft_status post_reduction(weft_i_mpi_transport *transport, int32_t chunk
     if (transport->n_complete == transport->n_posted)
         transport->n_complete = transport->n_posted = 0;
     transport->posted[transport->n_posted++] = chunk;
+    weft_i_world_ring_replicas(transport->world);
     return weft_i_mpi_check(code, "cannot post", error);
 }
 
@@ -56,9 +57,12 @@ static weft_status post(void *context, const weft_run_action *action, const weft
     MPI_Comm comm = transport->world->pipeline;
     MPI_Request *request = &transport->messages[edge];
     transport->n_bytes[edge] = n_bytes;
-    int code = action->kind == WEFT_ACTION_ISEND
-                   ? MPI_Isend(buffer->data, n_bytes, MPI_BYTE, action->peer, tag, comm, request)
-                   : MPI_Irecv(buffer->data, n_bytes, MPI_BYTE, action->peer, tag, comm, request);
+    if (action->kind == WEFT_ACTION_IRECV) {
+        int code = MPI_Irecv(buffer->data, n_bytes, MPI_BYTE, action->peer, tag, comm, request);
+        return weft_i_mpi_check(code, "cannot post", error);
+    }
+    int code = MPI_Isend(buffer->data, n_bytes, MPI_BYTE, action->peer, tag, comm, request);
+    weft_i_world_ring_rank(transport->world, action->peer);
     return weft_i_mpi_check(code, "cannot post", error);
 }
 

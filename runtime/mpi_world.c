@@ -160,6 +160,35 @@ weft_status weft_i_world_split(weft_i_world *world, int32_t n_replicas, weft_err
     return weft_i_mpi_check(code, "cannot split the processes into replicas", error);
 }
 
+void weft_i_world_sleep(weft_i_world *world, int64_t ns)
+{
+    weft_i_bell_sleep(&world->own->bell, &world->seen_rings, ns);
+}
+
+static void ring(const weft_i_world *world, int32_t process)
+{
+    int slot = world->slot_of[process];
+    if (slot != MPI_UNDEFINED) weft_i_bell_ring(&world->board->slots[slot].bell);
+}
+
+void weft_i_world_ring_rank(const weft_i_world *world, int32_t rank)
+{
+    ring(world, rank * world->n_replicas + weft_i_world_replica(world));
+}
+
+void weft_i_world_ring_replicas(const weft_i_world *world)
+{
+    int32_t own = weft_i_world_replica(world), first = world->process - own;
+    for (int32_t r = 0; r < world->n_replicas; r++) {
+        if (r != own) ring(world, first + r);
+    }
+}
+
+bool weft_i_world_is_one_machine(const weft_i_world *world)
+{
+    return world->is_one_machine;
+}
+
 bool weft_i_world_watch(void *context, const weft_run_action *action, int64_t since_ns)
 {
     weft_i_world *world = context;

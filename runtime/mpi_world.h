@@ -49,6 +49,15 @@ weft_status weft_i_world_gather(weft_i_world *world, const void *data, int32_t n
 weft_status weft_i_world_clock(weft_i_world *world, weft_error *error, int64_t *out_offset_ns,
                                int64_t *out_error_ns);
 
+/* Sleep until another process of this machine rings, for at most ns. Ring for a rank of this
+ * replica, or for this rank of the other replicas, as far as they are on this machine. */
+void weft_i_world_sleep(weft_i_world *world, int64_t ns);
+void weft_i_world_ring_rank(const weft_i_world *world, int32_t rank);
+void weft_i_world_ring_replicas(const weft_i_world *world);
+
+/* Whether all processes are on one machine. */
+bool weft_i_world_is_one_machine(const weft_i_world *world);
+
 /* Name of this process's machine. */
 const char *weft_i_world_host(const weft_i_world *world);
 

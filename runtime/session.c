@@ -19,6 +19,10 @@
  * long before an action does. */
 enum { START_NS = 20000000, MARGIN_NS = 20000, HOST_SIZE = 256 };
 
+/* Longest sleeps of a rank while messages have to be moved on, and while they come by themselves.
+ */
+enum { BUSY_LOOK_NS = 100000, CALM_LOOK_NS = 1000000 };
+
 struct weft_i_session {
     weft_i_world *world;
     const weft_i_launch *launch;
@@ -52,6 +56,17 @@ static void sleep_ns(void *context, int64_t ns)
 {
     (void)context;
     nanosleep(&(struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000}, NULL);
+}
+
+static void sleep_until_rung(void *context, int64_t ns)
+{
+    weft_i_world_sleep(context, ns);
+}
+
+/* Large messages move only while MPI is called, and nobody rings for one of another machine. */
+static int64_t progress_ns(const weft_i_world *world, const weft_i_launch *launch)
+{
+    return launch->payload || !weft_i_world_is_one_machine(world) ? BUSY_LOOK_NS : CALM_LOOK_NS;
 }
 
 static weft_status make_device(weft_i_session *session, weft_error *error)
@@ -116,7 +131,9 @@ weft_status weft_i_session_create(weft_i_world *world, const weft_i_launch *laun
     made->options.watch = weft_i_world_watch;
     made->options.watch_context = world;
     made->options.now_ns = now_ns;
-    made->options.sleep_ns = sleep_ns;
+    made->options.sleep_ns = sleep_until_rung;
+    made->options.clock_context = world;
+    made->options.progress_ns = progress_ns(world, launch);
     prctl(PR_SET_TIMERSLACK, 1UL); /* sleep to the microsecond, not to 50 of them */
     weft_status status = set_up(made, error);
     if (status != WEFT_STATUS_OK) {
