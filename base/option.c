@@ -72,6 +72,30 @@ static weft_status set_enum(const weft_option *option, const char *text, weft_er
     return WEFT_STATUS_OK;
 }
 
+static weft_status set_set(const weft_option *option, const char *text, weft_error *error,
+                           void *field)
+{
+    int64_t bits;
+    char name[40];
+    memcpy(&bits, field, sizeof(bits));
+    for (const char *rest = text; rest;) {
+        size_t n = strcspn(rest, ",");
+        size_t kept = n < sizeof(name) ? n : sizeof(name) - 1;
+        memcpy(name, rest, kept);
+        name[kept] = '\0';
+        int place = weft_i_parse_choice(option->choices, name);
+        if (place < 0) {
+            char expected[160] = "one of ";
+            weft_i_words_choices(option->choices, expected + 7, sizeof(expected) - 7);
+            return fail(option, name, expected, error);
+        }
+        bits |= INT64_C(1) << place;
+        rest = rest[n] == ',' ? rest + n + 1 : NULL;
+    }
+    memcpy(field, &bits, sizeof(bits));
+    return WEFT_STATUS_OK;
+}
+
 weft_status weft_option_set(const weft_option *option, const char *text, weft_error *error,
                             void *options)
 {
@@ -88,6 +112,8 @@ weft_status weft_option_set(const weft_option *option, const char *text, weft_er
         return WEFT_STATUS_OK;
     case WEFT_OPTION_ENUM:
         return set_enum(option, text, error, field);
+    case WEFT_OPTION_SET:
+        return set_set(option, text, error, field);
     }
     return weft_i_fail(error, WEFT_STATUS_USAGE, "--%s: unknown kind of option", option->name);
 }

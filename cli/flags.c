@@ -63,7 +63,7 @@ static void help_group(const cli_group *group)
                  option->name, option->value ? " " : "", option->value ? option->value : "");
         printf("  %-24s %s%s", left, strlen(left) > 24 ? "\n                           " : "",
                option->text);
-        if (option->kind == WEFT_OPTION_ENUM) {
+        if (option->choices) {
             fputs(": ", stdout);
             for (const char *c = option->choices; *c; c++)
                 fputs(*c == '|' ? ", " : (char[2]){*c, 0}, stdout);

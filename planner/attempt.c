@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "search/memory.h"
+#include "search/one_strategy.h"
 #include "search/variant.h"
 
 static weft_status allocate(weft_i_attempt *a, weft_error *error)
@@ -77,15 +78,16 @@ static weft_status slots_of(const weft_i_attempt *a, const weft_i_graph *graph, 
 }
 
 /* Choose strategies for solution->order and time it with them. */
-static weft_status complete(const weft_i_graph *graph, weft_i_arena *arena, weft_error *error,
-                            weft_solution *solution)
+static weft_status complete(const weft_i_graph *graph, bool one_strategy, weft_i_arena *arena,
+                            weft_error *error, weft_solution *solution)
 {
     const weft_problem *problem = graph->problem;
     weft_i_variant variant;
     solution->choices = weft_i_alloc((size_t)problem->n_stages, sizeof *solution->choices);
     if (!solution->choices) return weft_i_no_memory(error);
     weft_status status =
-        weft_i_memory_choose(graph, solution->order, error, NULL, solution->choices);
+        one_strategy ? weft_i_one_strategy_choose(graph, solution->order, error, solution->choices)
+                     : weft_i_memory_choose(graph, solution->order, error, NULL, solution->choices);
     if (!status) status = weft_i_variant_init(graph, arena, error, &variant);
     if (status) return status;
     weft_i_variant_set_all(&variant, solution->choices);
@@ -103,7 +105,7 @@ static weft_status solve_order(const weft_i_attempt *a, int32_t r, weft_i_fixed_
     weft_status status = weft_i_graph_build(a->problems[r], &arena, error, &graph);
     if (!status) status = slots_of(a, &graph, &arena, error, &slots);
     if (!status) status = weft_i_order_fixed(&graph, kind, &slots, group, error, &solution.order);
-    if (!status) status = complete(&graph, &arena, error, &solution);
+    if (!status) status = complete(&graph, a->one_strategy, &arena, error, &solution);
     weft_i_arena_free(&arena);
     if (status)
         weft_solution_free(&solution);

@@ -16,6 +16,7 @@ typedef struct weft_i_attempt {
     weft_problem **problems; /* owned, unless there is no case */
     weft_i_problem_sums *sums;
     weft_solution *solutions; /* order NULL = none yet */
+    bool one_strategy;        /* published orders get one memory strategy for all stages */
     bool stopped;             /* by the caller's progress function */
 } weft_i_attempt;
 

@@ -115,7 +115,7 @@ static weft_status name_inputs(const weft_i_attempt *a, weft_error *error, weft_
     return status ? weft_i_no_memory(error) : status;
 }
 
-/* "search from dual-queue": what the slowest replica's order began as. */
+/* "search from dual-queue": what the slowest replica's order began as; "paper", "exact". */
 static const char *method_of(const weft_i_attempt *a, weft_i_arena *arena)
 {
     const weft_solution *slowest = &a->solutions[0];
@@ -123,7 +123,8 @@ static const char *method_of(const weft_i_attempt *a, weft_i_arena *arena)
         if (a->solutions[r].time.pipeline_ns > slowest->time.pipeline_ns)
             slowest = &a->solutions[r];
     }
-    return weft_i_arena_printf(arena, "search from %s", slowest->method);
+    bool is_default = a->options->search == WEFT_SEARCH_DEFAULT;
+    return weft_i_arena_printf(arena, "%s%s", is_default ? "search from " : "", slowest->method);
 }
 
 /* The layout's shared tensors, copied into the plan. */

@@ -54,6 +54,8 @@ static void search_replica(void *context, int job, int worker)
     options.threads = all->threads;
     options.progress = tell;
     options.progress_context = all;
+    options.method = (weft_search_method)all->attempt->options->search;
+    options.ablate = (uint32_t)all->attempt->options->ablate;
     weft_solution found = {0}, *kept = &all->attempt->solutions[r];
     const weft_i_start start = {kept->order, kept->choices, kept->method};
     all->status[r] = weft_i_search(all->attempt->problems[r], &options, &start, kept->order ? 1 : 0,
@@ -111,7 +113,9 @@ static weft_status run(side_by_side *all, int32_t workers, double seconds, weft_
  * in groups: it begins with that, so that no baseline is better than the plan. */
 static weft_status start_from_groups(weft_i_attempt *attempt, weft_error *error)
 {
-    if (attempt->plan_case || attempt->solutions[0].order) return WEFT_STATUS_OK;
+    if (attempt->plan_case || attempt->solutions[0].order ||
+        attempt->options->search != WEFT_SEARCH_DEFAULT)
+        return WEFT_STATUS_OK;
     weft_status status = weft_i_attempt_fixed(attempt, WEFT_I_FIXED_OPTIMUS, NULL);
     return status == WEFT_STATUS_NO_MEMORY ? weft_i_no_memory(error) : WEFT_STATUS_OK;
 }

@@ -25,7 +25,10 @@ weft_status weft_i_options_resolve(const weft_planner_options *options, weft_err
     if (resolved.threads <= 0)
         resolved.threads = weft_i_processors() > 1 ? weft_i_processors() / 2 : 1;
     if (resolved.seed <= 0) resolved.seed = 1;
-    if (resolved.time_limit_s <= 0 && resolved.iterations <= 0) resolved.time_limit_s = 1;
+    if (resolved.ablate && resolved.search != WEFT_SEARCH_PAPER)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "--ablate goes with --search paper");
+    bool limited = resolved.iterations > 0 || resolved.search == WEFT_SEARCH_EXACT;
+    if (resolved.time_limit_s <= 0 && !limited) resolved.time_limit_s = 1;
     *out_options = resolved;
     return WEFT_STATUS_OK;
 }

@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "plan/synthetic.h"
 #include "planner/baselines.h"
+#include "planner/reference.h"
 #include "planner/tries.h"
 
 /* Part of the time that goes into choosing a layout, where none is given. */
@@ -38,23 +39,33 @@ static double left_s(int64_t end_ns)
     return left > 0.001 ? left : 0.001;
 }
 
-/* Our own plan: the given layout, or the best of those tried, searched to the end of the time. */
+/* The given layout, or the best of those tried, searched to the end of the time. */
+static weft_status our_attempt(const weft_i_case *c, int64_t end_ns, weft_error *error,
+                               weft_i_attempt *attempt)
+{
+    bool timed = c->options.time_limit_s > 0;
+    weft_status status;
+    if (c->layout) {
+        status = weft_i_attempt_open(c, (weft_layout *)(uintptr_t)c->layout, error, attempt);
+    } else {
+        double share = timed ? left_s(end_ns) * EXPLORE_SHARE : 0;
+        status = weft_i_try_layouts(c, share, c->options.iterations, error, attempt);
+    }
+    if (!status && (c->layout || timed))
+        status = weft_i_attempt_search(attempt, timed ? left_s(end_ns) : 0, c->options.iterations,
+                                       error);
+    return status;
+}
+
 static weft_status our_plan(const weft_i_case *c, int64_t end_ns, weft_error *error,
                             weft_plan **out_plan)
 {
-    bool timed = c->options.time_limit_s > 0;
     weft_i_attempt attempt = {0};
-    weft_status status;
-    if (c->layout) {
-        status = weft_i_attempt_open(c, (weft_layout *)(uintptr_t)c->layout, error, &attempt);
-    } else {
-        double share = timed ? left_s(end_ns) * EXPLORE_SHARE : 0;
-        status = weft_i_try_layouts(c, share, c->options.iterations, error, &attempt);
-    }
-    if (status) return status;
-    if (c->layout || timed)
-        status = weft_i_attempt_search(&attempt, timed ? left_s(end_ns) : 0, c->options.iterations,
-                                       error);
+    double seconds = c->options.time_limit_s > 0 ? left_s(end_ns) : 0;
+    weft_status status =
+        c->options.search == WEFT_SEARCH_PAPER
+            ? weft_i_reference_attempt(c, seconds, c->options.iterations, error, &attempt)
+            : our_attempt(c, end_ns, error, &attempt);
     if (!status) status = weft_i_attempt_plan(&attempt, NULL, error, out_plan);
     weft_i_attempt_close(&attempt);
     return status;
@@ -96,7 +107,8 @@ weft_status weft_i_make_plan(const weft_i_case *plan_case, const weft_comparison
     weft_error why = {0};
     weft_status status = our_plan(plan_case, end_ns, &why, &plan);
     if (!status) keep_better(&best, plan);
-    if (!plan_case->layout && add_baselines(plan_case, baselines, hand, &best))
+    bool is_ours = plan_case->options.search == WEFT_SEARCH_DEFAULT;
+    if (is_ours && !plan_case->layout && add_baselines(plan_case, baselines, hand, &best))
         status = weft_i_no_memory(&why);
     if (!best) return weft_i_fail_at(error, status, why.file, why.line, why.path, "%s", why.text);
     *out_plan = best;

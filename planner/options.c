@@ -35,6 +35,10 @@ static const weft_option table[] = {
      "tokens of a packed sequence (default: the recipe's)"},
     {"microbatches", WEFT_OPTION_INT, FIELD(microbatches), 1, 65536, NULL, "N",
      "repeat or cut the batch so that each replica gets exactly N"},
+    {"search", WEFT_OPTION_ENUM, FIELD(search), 0, 0, "default|paper|exact", "NAME",
+     "how orders are searched (default: default)"},
+    {"ablate", WEFT_OPTION_SET, FIELD(ablate), 0, 0, "partitioner|interleaving|reordering|memory",
+     "PARTS", "leave out parts of --search paper, separated by commas or repeated"},
     {"strict", WEFT_OPTION_BOOL, FIELD(strict), 0, 0, NULL, NULL,
      "refuse a batch that would have to be cut"},
 };

@@ -33,6 +33,7 @@ typedef struct exact {
     const weft_i_graph *graph;
     const weft_problem *problem;
     weft_objective objective;
+    weft_i_budget *budget; /* may be NULL */
     int32_t n_ranks, n_stages;
     size_t n_times; /* of a state: free by rank, first start by rank (span only), ends of forwards
                        and of backwards by stage; 0 where they no longer matter */
@@ -190,7 +191,8 @@ static weft_status insert(exact *x, const pass_set *done, const int64_t *times, 
                           weft_task task, weft_error *error)
 {
     if (x->n_states >= x->max_states)
-        return weft_i_fail(error, WEFT_STATUS_LIMIT, "more than %zu states", x->max_states);
+        return weft_i_fail(error, WEFT_STATUS_LIMIT, "exact search takes at most %zu states",
+                           x->max_states);
     if (weft_i_grow(&x->states, &x->state_cap, x->n_states + 1, sizeof *x->states) != 0 ||
         weft_i_grow(&x->times, &x->time_cap, (x->n_states + 1) * x->n_times, sizeof *x->times) != 0)
         return weft_i_no_memory(error);
@@ -230,9 +232,18 @@ static weft_status step(exact *x, int32_t from, int32_t stage, weft_pass pass, w
     return insert(x, &done, times, from, weft_task_make(stage, pass), error);
 }
 
+static weft_status check_budget(exact *x, weft_error *error)
+{
+    if (!x->budget) return WEFT_STATUS_OK;
+    if (x->budget->iterations++ % 64 != 0 || weft_i_budget_used(x->budget) < 1)
+        return WEFT_STATUS_OK;
+    return weft_i_fail(error, WEFT_STATUS_LIMIT, "exact search stopped after %zu states",
+                       x->n_states);
+}
+
 static weft_status expand(exact *x, int32_t from, weft_error *error)
 {
-    weft_status status = WEFT_STATUS_OK;
+    weft_status status = check_budget(x, error);
     for (int32_t s = 0; s < x->n_stages && status == WEFT_STATUS_OK; s++) {
         pass_set done = x->states[from].done;
         if (!has(&done, s, FW)) {
@@ -332,6 +343,7 @@ weft_status weft_i_exact(const weft_i_graph *graph, const weft_i_exact_options *
         x->graph = graph;
         x->problem = problem;
         x->objective = options->objective;
+        x->budget = options->budget;
         x->n_ranks = problem->n_ranks;
         x->n_stages = problem->n_stages;
         x->n_times = n_times;

@@ -74,3 +74,21 @@ weft_status weft_i_incumbent_offer(weft_i_incumbent *incumbent, const weft_order
     *out_offer = WEFT_I_OFFER_TAKEN;
     return take(incumbent, order, choices, &time, method, error);
 }
+
+weft_status weft_i_incumbent_hand_over(weft_i_incumbent *incumbent, const weft_i_budget *budget,
+                                       weft_error *error, weft_solution *out_solution)
+{
+    size_t n = (size_t)incumbent->variant.problem.n_stages;
+    int32_t *choices = weft_i_alloc(n > 0 ? n : 1, sizeof *choices);
+    if (!choices) return weft_i_no_memory(error);
+    memcpy(choices, incumbent->choices, n * sizeof *choices);
+    *out_solution = (weft_solution){.order = incumbent->order,
+                                    .choices = choices,
+                                    .time = incumbent->time,
+                                    .method = incumbent->method,
+                                    .iterations = budget->iterations,
+                                    .stopped = budget->stopped,
+                                    .bound_ns = budget->bound_ns};
+    incumbent->order = NULL;
+    return WEFT_STATUS_OK;
+}

@@ -3,8 +3,8 @@
 #ifndef WEFT_SEARCH_INCUMBENT_H
 #define WEFT_SEARCH_INCUMBENT_H
 
+#include "search/budget.h"
 #include "search/variant.h"
-#include "weft/search.h"
 
 typedef struct weft_i_incumbent {
     weft_objective objective;
@@ -40,5 +40,10 @@ typedef enum weft_i_offer {
 weft_status weft_i_incumbent_offer(weft_i_incumbent *incumbent, const weft_order *order,
                                    const int32_t *choices, const char *method, weft_error *error,
                                    weft_i_offer *out_offer);
+
+/* Hand the best answer, which must be there, over to the caller, with what the budget says of the
+ * search. NO_MEMORY or OK. */
+weft_status weft_i_incumbent_hand_over(weft_i_incumbent *incumbent, const weft_i_budget *budget,
+                                       weft_error *error, weft_solution *out_solution);
 
 #endif

@@ -1,4 +1,4 @@
-/* search/search.c - weft_search: starts, list scheduling, improvement, one answer. */
+/* search/search.c - the default search: starts, list scheduling, improvement, one answer. */
 #include "search/starts.h"
 
 #include <stdlib.h>
@@ -33,19 +33,6 @@ typedef struct searcher {
     bool *split;          /* scratch, by stage */
     weft_i_arena arena;
 } searcher;
-
-void weft_search_options_init(weft_search_options *options)
-{
-    *options = (weft_search_options){.struct_size = sizeof *options, .seed = 1, .threads = 1};
-}
-
-void weft_solution_free(weft_solution *solution)
-{
-    if (!solution) return;
-    weft_order_free(solution->order);
-    free(solution->choices);
-    *solution = (weft_solution){.order = NULL};
-}
 
 /* Offer an order with the fastest strategies that fit; passed over where none does. */
 static weft_status offer_with_memory(searcher *s, const weft_order *order, const char *method,
@@ -286,40 +273,16 @@ static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts
     return status;
 }
 
-static weft_status hand_over(searcher *s, weft_error *error, weft_solution *out_solution)
+weft_status weft_i_search_default(const weft_problem *problem, const weft_search_options *options,
+                                  const weft_i_start *starts, int32_t n_starts, weft_error *error,
+                                  weft_solution *out_solution)
 {
-    size_t n = (size_t)s->problem->n_stages;
-    int32_t *choices = weft_i_alloc(n > 0 ? n : 1, sizeof *choices);
-    if (!choices) return weft_i_no_memory(error);
-    memcpy(choices, s->best.choices, n * sizeof *choices);
-    *out_solution = (weft_solution){.order = s->best.order,
-                                    .choices = choices,
-                                    .time = s->best.time,
-                                    .method = s->best.method,
-                                    .iterations = s->budget.iterations,
-                                    .stopped = s->budget.stopped};
-    s->best.order = NULL;
-    return WEFT_STATUS_OK;
-}
-
-weft_status weft_i_search(const weft_problem *problem, const weft_search_options *options,
-                          const weft_i_start *starts, int32_t n_starts, weft_error *error,
-                          weft_solution *out_solution)
-{
-    weft_search_options defaults;
-    weft_search_options_init(&defaults);
-    options = options ? options : &defaults;
     searcher s = {.problem = problem, .budget = weft_i_budget_begin(options)};
     weft_status status = prepare(&s, options, error);
     if (status == WEFT_STATUS_OK) status = run(&s, starts, n_starts, error);
-    if (status == WEFT_STATUS_OK) status = hand_over(&s, error, out_solution);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_incumbent_hand_over(&s.best, &s.budget, error, out_solution);
     weft_i_incumbent_free(&s.best);
     weft_i_arena_free(&s.arena);
     return status;
-}
-
-weft_status weft_search(const weft_problem *problem, const weft_search_options *options,
-                        weft_error *error, weft_solution *out_solution)
-{
-    return weft_i_search(problem, options, NULL, 0, error, out_solution);
 }

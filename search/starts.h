@@ -17,4 +17,9 @@ weft_status weft_i_search(const weft_problem *problem, const weft_search_options
                           const weft_i_start *starts, int32_t n_starts, weft_error *error,
                           weft_solution *out_solution);
 
+/* The same by the default method, whatever the options say; they are not NULL. */
+weft_status weft_i_search_default(const weft_problem *problem, const weft_search_options *options,
+                                  const weft_i_start *starts, int32_t n_starts, weft_error *error,
+                                  weft_solution *out_solution);
+
 #endif

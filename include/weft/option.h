@@ -23,7 +23,9 @@ typedef enum weft_option_kind {
     WEFT_OPTION_DOUBLE, /* double */
     WEFT_OPTION_BOOL,   /* bool; a flag takes no value, "--no-NAME" clears it */
     WEFT_OPTION_STRING, /* const char *, borrowed from the caller */
-    WEFT_OPTION_ENUM    /* int; one of `choices` by its place in the list */
+    WEFT_OPTION_ENUM,   /* int; one of `choices` by its place in the list */
+    WEFT_OPTION_SET     /* int64_t; the bit of each of `choices` that is named, by its place; names
+                           are separated by ',', and setting it again adds to it */
 } weft_option_kind;
 
 typedef struct weft_option {
@@ -31,7 +33,7 @@ typedef struct weft_option {
     weft_option_kind kind;
     size_t offset;       /* of the field in its struct */
     double min, max;     /* of a number, inclusive */
-    const char *choices; /* of an enum, separated by '|': "step|makespan|span" */
+    const char *choices; /* of an enum or a set, separated by '|': "step|makespan|span" */
     const char *value;   /* what help calls the value: "SECONDS"; NULL for a bool */
     const char *text;    /* half a line of help, lower case, no full stop */
 } weft_option;

@@ -41,7 +41,9 @@ typedef struct weft_planner_options {
     bool strict;                /* an input that must be cut is BAD_INPUT */
     weft_progress_fn progress;
     weft_note_fn note;
-    void *context; /* of progress and note */
+    void *context;  /* of progress and note */
+    int search;     /* weft_search_method */
+    int64_t ablate; /* weft_ablate bits; USAGE with another method than PAPER */
 } weft_planner_options;
 
 WEFT_API void weft_planner_options_init(weft_planner_options *options);
@@ -61,7 +63,9 @@ typedef struct weft_planner_input {
                          the layers of each module per rank; NULL = none */
 } weft_planner_input;
 
-/* Plan a batch. The answer has passed weft_plan_check and is no worse than the best baseline.
+/* Plan a batch. The answer has passed weft_plan_check and, by the default search, is no worse than
+ * the best baseline. By the paper's search the layout is that of the paper's rule, and baselines
+ * play no part.
  * INFEASIBLE with what is missing, LIMIT when stopped with nothing found, BAD_INPUT for a batch
  * that does not suit the model. Free *out_plan. */
 WEFT_API weft_status weft_planner_make(const weft_planner_input *input,
