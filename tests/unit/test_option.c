@@ -11,6 +11,7 @@ typedef struct settings {
     bool strict;
     const char *name;
     int objective;
+    int64_t parts;
 } settings;
 
 static const weft_option TABLE[] = {
@@ -23,6 +24,10 @@ static const weft_option TABLE[] = {
      .kind = WEFT_OPTION_ENUM,
      .offset = offsetof(settings, objective),
      .choices = "step|makespan|span"},
+    {.name = "parts",
+     .kind = WEFT_OPTION_SET,
+     .offset = offsetof(settings, parts),
+     .choices = "a|b|c"},
 };
 enum { N_OPTIONS = sizeof(TABLE) / sizeof(TABLE[0]) };
 
@@ -52,6 +57,21 @@ Test(option, sets_each_kind)
     cr_expect_eq(set("strict", "false", NULL, &s), WEFT_STATUS_OK);
     cr_expect_not(s.strict);
     cr_expect_null(weft_option_find(TABLE, N_OPTIONS, "thread"));
+}
+
+Test(option, a_set_adds_up)
+{
+    settings s = {0};
+    weft_error error = {0};
+    cr_expect_eq(set("parts", "c", &error, &s), WEFT_STATUS_OK);
+    cr_expect_eq(s.parts, 4);
+    cr_expect_eq(set("parts", "a,c", &error, &s), WEFT_STATUS_OK);
+    cr_expect_eq(s.parts, 5);
+    cr_expect_eq(set("parts", "b,d", &error, &s), WEFT_STATUS_USAGE);
+    cr_expect_eq(s.parts, 5);
+    cr_expect_str_eq(error.text, "--parts: 'd' is not one of a, b, c");
+    cr_expect_eq(set("parts", "a,", NULL, &s), WEFT_STATUS_USAGE);
+    cr_expect_eq(set("parts", "", NULL, &s), WEFT_STATUS_USAGE);
 }
 
 Test(option, says_what_was_expected)
