@@ -38,7 +38,7 @@ static const weft_option table[] = {
     {"search", WEFT_OPTION_ENUM, FIELD(search), 0, 0, "default|paper|exact", "NAME",
      "how orders are searched (default: default)"},
     {"ablate", WEFT_OPTION_SET, FIELD(ablate), 0, 0, "partitioner|interleaving|reordering|memory",
-     "PARTS", "leave out parts of --search paper, separated by commas or repeated"},
+     "PARTS", "parts of --search paper to leave out"},
     {"strict", WEFT_OPTION_BOOL, FIELD(strict), 0, 0, NULL, NULL,
      "refuse a batch that would have to be cut"},
 };
