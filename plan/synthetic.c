@@ -14,7 +14,7 @@ static const char module_name[] = "model";
 static int32_t rank_at(const weft_i_synthetic *in, int32_t position)
 {
     int32_t segment = position / in->ranks, step = position % in->ranks;
-    return in->is_v && segment == 1 ? in->ranks - 1 - step : step;
+    return in->is_v && segment % 2 == 1 ? in->ranks - 1 - step : step;
 }
 
 /* The part of `whole` that falls to a segment; the last has what is over. */

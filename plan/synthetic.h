@@ -31,7 +31,7 @@ typedef struct weft_i_synthetic {
     uint64_t seed;
     double *stage_scale; /* factor of each rank's times; NULL = 1 */
     int32_t segments;
-    bool is_v;         /* the second of two segments runs from the last rank to the first */
+    bool is_v;         /* every second segment runs from the last rank to the first */
     bool is_cut_given; /* segments= or v= was there: the planner has nothing to choose */
 } weft_i_synthetic;
 
@@ -40,8 +40,8 @@ typedef struct weft_i_synthetic {
 weft_status weft_i_synthetic_parse(const char *text, weft_i_arena *arena, weft_error *error,
                                    weft_i_synthetic *out);
 
-/* Build the problem for one cut; a caller may have changed `segments` and `is_v` (with two segments
- * only). BAD_INPUT when there are too many stages or their times add up to too much. Free
+/* Build the problem for one cut; a caller may have changed `segments` and `is_v` (with two or
+ * more). BAD_INPUT when there are too many stages or their times add up to too much. Free
  * *out_problem. */
 weft_status weft_i_synthetic_build(const weft_i_synthetic *synthetic, weft_error *error,
                                    weft_problem **out_problem);

@@ -133,8 +133,8 @@ static weft_status check_words(const words *in, weft_error *error)
     if (in->number[KEY_BWW] > in->number[KEY_BW]) {
         return fail_word(in->word[KEY_BWW], error, "no more than bw, which includes it");
     }
-    if (in->number[KEY_V] > 0 && in->word[KEY_SEGMENTS] && (int)in->number[KEY_SEGMENTS] != 2) {
-        return fail_word(in->word[KEY_SEGMENTS], error, "segments=2 with v=1, or none");
+    if (in->number[KEY_V] > 0 && in->word[KEY_SEGMENTS] && (int)in->number[KEY_SEGMENTS] < 2) {
+        return fail_word(in->word[KEY_SEGMENTS], error, "at least 2 segments with v=1, or none");
     }
     return WEFT_STATUS_OK;
 }
@@ -168,7 +168,7 @@ static int64_t ns_of_us(double us)
 static weft_i_synthetic from_words(const words *in)
 {
     const double *number = in->number;
-    bool is_v = number[KEY_V] > 0;
+    bool is_v = number[KEY_V] > 0, default_v = is_v && !in->word[KEY_SEGMENTS];
     return (weft_i_synthetic){
         .ranks = (int32_t)number[KEY_PP],
         .microbatches = (int32_t)number[KEY_MICROBATCHES],
@@ -183,7 +183,7 @@ static weft_i_synthetic from_words(const words *in)
         .held = number[KEY_HELD],
         .vary = number[KEY_VARY],
         .seed = (uint64_t)number[KEY_SEED],
-        .segments = is_v ? 2 : (int32_t)number[KEY_SEGMENTS],
+        .segments = default_v ? 2 : (int32_t)number[KEY_SEGMENTS],
         .is_v = is_v,
         .is_cut_given = in->word[KEY_SEGMENTS] || in->word[KEY_V],
     };

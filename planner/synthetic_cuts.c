@@ -9,7 +9,8 @@
 static const struct {
     int32_t segments;
     bool is_v;
-} cuts[WEFT_I_SYNTHETIC_CUTS_MAX] = {{1, false}, {2, false}, {2, true}, {3, false}, {4, false}};
+} cuts[WEFT_I_SYNTHETIC_CUTS_MAX] = {{1, false}, {2, true},  {2, false}, {3, true},
+                                     {4, true},  {3, false}, {4, false}};
 
 static weft_status build_all(weft_i_synthetic *synthetic, weft_error *error, int32_t *out_n,
                              weft_problem *problems[WEFT_I_SYNTHETIC_CUTS_MAX])
@@ -42,27 +43,61 @@ weft_status weft_i_synthetic_cuts(const char *text, weft_error *error, int32_t *
     return status;
 }
 
-/* Search every cut for a tenth of the time, then the best one for the rest. Cuts that fail keep no
- * order; the first one's reason is left in `first`. Returns the best cut, -1 = none. */
-static int32_t search_cuts(weft_i_attempt *attempts, int32_t n, const weft_planner_options *options,
-                           weft_error *first)
+/* Parts of the time: of each cut at first, of each of the best again; the best one has the rest. */
+static const double FIRST = 0.05, AGAIN = 0.08;
+enum { N_AGAIN = 3 };
+
+/* The cuts while they are searched. */
+typedef struct contest {
+    weft_i_attempt *attempts;
+    int32_t n;
+    const weft_planner_options *options;
+    weft_error first; /* why the first that failed did */
+    bool stopped;
+} contest;
+
+/* Search a cut on for a part of the time. */
+static void search_cut(contest *c, int32_t i, double part)
+{
+    weft_error why = {0};
+    if (c->stopped) return;
+    weft_status status = weft_i_attempt_search(&c->attempts[i], c->options->time_limit_s * part,
+                                               c->options->iterations, &why);
+    c->stopped = c->attempts[i].stopped;
+    if (status && !c->first.status) c->first = why;
+}
+
+/* The best cut of those that are not in `but`; -1 = none has an order. */
+static int32_t best_cut(const contest *c, const bool *but)
 {
     int32_t best = -1;
-    bool stopped = false;
-    double total = options->time_limit_s, share = n > 1 ? 0.1 : 1;
-    for (int32_t i = 0; i < n && !stopped; i++) {
-        weft_error why = {0};
-        weft_status status =
-            weft_i_attempt_search(&attempts[i], total * share, options->iterations, &why);
-        stopped = attempts[i].stopped;
-        if (status && !first->status) *first = why;
-        if (!status && (best < 0 ||
-                        weft_i_attempt_value(&attempts[i]) < weft_i_attempt_value(&attempts[best])))
-            best = i;
+    for (int32_t i = 0; i < c->n; i++) {
+        int64_t value = weft_i_attempt_value(&c->attempts[i]);
+        if (but[i] || value == WEFT_INT_MAX) continue;
+        if (best < 0 || value < weft_i_attempt_value(&c->attempts[best])) best = i;
     }
-    if (best >= 0 && n > 1 && total > 0 && !stopped)
-        weft_i_attempt_search(&attempts[best], total * (1 - share * n), options->iterations, NULL);
     return best;
+}
+
+/* Search every cut for a while, the best of them again, the best one for the rest of the time.
+ * Returns it, -1 = none. */
+static int32_t search_cuts(contest *c)
+{
+    bool again[WEFT_I_SYNTHETIC_CUTS_MAX] = {false}, none[WEFT_I_SYNTHETIC_CUTS_MAX] = {false};
+    bool is_timed = c->options->time_limit_s > 0;
+    for (int32_t i = 0; i < c->n; i++)
+        search_cut(c, i, c->n > 1 ? FIRST : 1);
+    if (c->n > 1 && is_timed) {
+        for (int k = 0; k < N_AGAIN; k++) {
+            int32_t i = best_cut(c, again);
+            if (i < 0) break;
+            again[i] = true;
+            search_cut(c, i, AGAIN);
+        }
+        int32_t best = best_cut(c, none);
+        if (best >= 0) search_cut(c, best, 1 - FIRST * c->n - AGAIN * N_AGAIN);
+    }
+    return best_cut(c, none);
 }
 
 static weft_status plan_cuts(weft_problem *const *problems, int32_t n,
@@ -70,13 +105,13 @@ static weft_status plan_cuts(weft_problem *const *problems, int32_t n,
                              weft_plan **out_plan)
 {
     weft_i_attempt attempts[WEFT_I_SYNTHETIC_CUTS_MAX] = {{0}};
-    weft_error first = {0};
+    contest c = {.attempts = attempts, .n = n, .options = options};
     weft_status status = WEFT_STATUS_OK;
     for (int32_t i = 0; i < n && !status; i++)
         status = weft_i_attempt_open_problem(problems[i], options, error, &attempts[i]);
     if (!status) {
-        int32_t best = search_cuts(attempts, n, options, &first);
-        status = best < 0 ? weft_i_fail(error, first.status, "%s", first.text)
+        int32_t best = search_cuts(&c);
+        status = best < 0 ? weft_i_fail(error, c.first.status, "%s", c.first.text)
                           : weft_i_attempt_plan(&attempts[best], NULL, error, out_plan);
     }
     for (int32_t i = 0; i < n; i++)

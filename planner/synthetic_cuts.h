@@ -5,7 +5,7 @@
 
 #include "weft/problem.h"
 
-#define WEFT_I_SYNTHETIC_CUTS_MAX 5
+#define WEFT_I_SYNTHETIC_CUTS_MAX 7
 
 /* Build the problem of each cut that the text allows: one where it fixes the cut. Free the
  * problems. */

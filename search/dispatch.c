@@ -407,7 +407,7 @@ bool weft_i_dispatch(weft_i_dispatcher *dispatcher, const weft_i_rule *rule, con
     weft_i_dispatcher *d = dispatcher;
     d->rule = rule;
     d->key = key;
-    weft_i_room_reset(&d->room, limit_bytes, soft_bytes);
+    weft_i_room_reset(&d->room, limit_bytes, soft_bytes, rule->reserve);
     reset(d);
     for (int32_t n_left = d->net->n_passes; n_left > 0;) {
         int32_t rank = 0;

@@ -29,6 +29,8 @@ typedef struct weft_i_rule {
     weft_i_weights weights;
     int32_t patience; /* percent: an idle rank starts no weight gradient when an input arrives
                          before that part of it is done; 0 = it always does */
+    int32_t reserve;  /* percent of a microbatch's need that counts as taken once it has begun
+                         (room.h); 0 = only what it holds */
     int64_t wait_ns;  /* how long a rank may idle for a pass with a lower key on its way to it */
 } weft_i_rule;
 

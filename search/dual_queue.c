@@ -7,19 +7,27 @@
 typedef enum soft_kind {
     SOFT_NONE,
     SOFT_DEPTH, /* as 1F1B: P - r microbatches on rank r */
-    SOFT_FLAT   /* P microbatches on every rank */
+    SOFT_FLAT,  /* P microbatches on every rank */
+    SOFT_WHOLE, /* as many microbatches as fit with all that they need there */
+    SOFT_MORE,  /* a few more */
+    N_SOFT
 } soft_kind;
 
 static const int64_t *set_soft(weft_i_workbench *w, soft_kind kind)
 {
     int32_t n_ranks = w->net.n_ranks;
-    if (kind == SOFT_NONE) return NULL;
+    if (kind != SOFT_DEPTH && kind != SOFT_FLAT) return NULL;
     for (int32_t r = 0; r < n_ranks; r++) {
         int64_t need = weft_i_dispatcher_need(w->dispatcher, r);
         int64_t depth = kind == SOFT_DEPTH ? n_ranks - r : n_ranks;
         w->soft[r] = need > WEFT_INT_MAX / depth ? WEFT_INT_MAX : need * depth;
     }
     return w->soft;
+}
+
+static int32_t reserve_of(soft_kind kind)
+{
+    return kind == SOFT_WHOLE ? 100 : kind == SOFT_MORE ? 90 : 0;
 }
 
 weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget, double until,
@@ -36,11 +44,12 @@ weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget
     for (int g = 0; g < 2; g++) {
         int32_t group = g == 0 ? 1 : w->net.n_ranks;
         weft_i_keys_by_turn(&w->net, &w->flow, &w->course, &w->turns, group, w->key);
-        for (int s = SOFT_NONE; s <= SOFT_FLAT; s++)
+        for (int s = SOFT_NONE; s < N_SOFT; s++)
             for (int i = 0; i < 9; i++) {
                 weft_i_rule rule = {.prefer = prefers[i % 3],
                                     .weights = weights[i / 3].weights,
-                                    .patience = weights[i / 3].patience};
+                                    .patience = weights[i / 3].patience,
+                                    .reserve = reserve_of((soft_kind)s)};
                 int64_t ns;
                 if (any && weft_i_budget_used(budget) >= until) return WEFT_STATUS_OK;
                 any = true;

@@ -5,14 +5,19 @@
  * Weight gradients are not placed; the dispatcher fills gaps with them. */
 #include "search/modulo.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 
-/* Parts of the budget for patterns at random before the best are changed, in percent; how many
- * microbatches are scheduled before a pattern is taken to be worth all, in ranks. */
-enum { RANDOM_PERCENT = 40, SAMPLE_RANKS = 2 };
+/* Part of the budget for patterns at random before one is changed, in percent; how many
+ * microbatches are scheduled before a pattern is taken to be worth all, in ranks; tries at a block
+ * without collisions. */
+enum { RANDOM_PERCENT = 20, SAMPLE_RANKS = 2, BLOCK_TRIES = 100 };
+
+/* How much worse a changed pattern may be at first, in periods. */
+static const double HEAT = 0.03;
 
 enum { FW, BW, BWW, N_WAYS = BWW };
 
@@ -41,8 +46,10 @@ typedef struct modulo {
     int32_t *n_busy;  /* by rank */
     int64_t *unit_ns; /* by rank: a pass where all are equally long */
     double *held;     /* by rank, scratch */
+    int32_t n_bumps;  /* passes of the last placing that had to make way */
     weft_i_pattern pattern;
-    individual best, trial;
+    individual now, trial;
+    int64_t best_ns; /* of all samples */
     int32_t n_turns;
     int32_t n_sample;   /* turns; 0 = all */
     bool varies;        /* microbatches differ, so that their order matters */
@@ -80,6 +87,7 @@ static int64_t reserve(modulo *m, int32_t rank, int64_t at, int64_t ns)
             break;
         }
     }
+    m->n_bumps += t != at;
     m->busy[rank][m->n_busy[rank]++] = (busy_part){t % period, ns < period ? ns : period};
     return t;
 }
@@ -125,6 +133,7 @@ static int64_t after_gradients(const modulo *m, int32_t leg, bool equal)
 static void place(modulo *m, const individual *of)
 {
     const weft_i_course *course = m->course;
+    m->n_bumps = 0;
     memset(m->n_busy, 0, (size_t)m->w->net.n_ranks * sizeof *m->n_busy);
     for (int32_t i = 0; i < course->n_legs; i++) {
         const weft_i_leg *leg = &course->legs[i];
@@ -191,19 +200,33 @@ static bool chance(const modulo *m, double percent)
     return weft_i_rng_double(m->rng) * 100 < percent;
 }
 
+static int64_t draw_slope(const modulo *m, uint64_t n_units)
+{
+    if (chance(m, 40)) return 0;
+    return (int64_t)weft_i_rng_below(m->rng, chance(m, 50) ? 4 : 2 * n_units);
+}
+
+/* Whether a slot's passes go from rank to higher rank. */
+static bool goes_up(const modulo *m, int32_t slot, int way)
+{
+    int32_t first = m->course->first_of_slot[slot], last = m->course->first_of_slot[slot + 1] - 1;
+    bool up = last < first || m->course->legs[first].rank <= m->course->legs[last].rank;
+    return up == (way == FW);
+}
+
 /* Delays of one slot, one way: before its first leg anything up to a period, between legs the same
  * number of units everywhere, and now and then a little more. */
-static void draw_slot(const modulo *m, individual *of, int32_t slot, int way, double noise)
+static void draw_slot(const modulo *m, individual *of, int32_t slot, int way, double noise,
+                      const int64_t *slopes)
 {
     int32_t first = m->course->first_of_slot[slot], end = m->course->first_of_slot[slot + 1];
     if (first == end) return;
     int32_t begin = way == FW ? first : end - 1;
     uint64_t n_units = (uint64_t)(m->period_ns / m->unit_ns[m->course->legs[begin].rank]) + 1;
-    uint64_t slope = 0;
-    if (chance(m, 60)) slope = weft_i_rng_below(m->rng, chance(m, 50) ? 4 : 2 * n_units);
+    int64_t slope = slopes ? slopes[goes_up(m, slot, way)] : draw_slope(m, n_units);
     for (int32_t i = first; i < end; i++) {
         int64_t unit = m->unit_ns[m->course->legs[i].rank];
-        of->delay[way][i] = (int64_t)slope * unit;
+        of->delay[way][i] = slope * unit;
         if (chance(m, noise)) of->delay[way][i] += unit + units(m, i, 2);
     }
     of->delay[way][begin] = chance(m, 70) ? units(m, begin, n_units) : 0;
@@ -241,18 +264,39 @@ static int32_t draw_burst(const modulo *m)
     return chance(m, 50) ? 25 * (int32_t)weft_i_rng_below(m->rng, 5) : 0;
 }
 
-static void draw(const modulo *m, individual *of)
+static void draw_delays(const modulo *m, individual *of, double noise)
 {
-    double noise = 10 * weft_i_rng_double(m->rng);
-    for (int32_t slot = 0; slot < m->course->slots.n; slot++) {
+    uint64_t n_units = (uint64_t)(m->period_ns / m->unit_ns[m->course->legs[0].rank]) + 1;
+    int64_t slopes[2] = {draw_slope(m, n_units), draw_slope(m, n_units)};
+    bool shared = chance(m, 60);
+    for (int32_t slot = 0; slot < m->course->slots.n; slot++)
         for (int way = FW; way <= BW; way++)
-            draw_slot(m, of, slot, way, noise);
-        of->burst[slot] = draw_burst(m);
+            draw_slot(m, of, slot, way, noise, shared ? slopes : NULL);
+}
+
+/* Delays in whole units by which no pass has to make way for another: the building blocks of the
+ * literature. False where none of some turns up. */
+static bool draw_block(modulo *m, individual *of)
+{
+    of->equal = true;
+    for (int i = 0; i < BLOCK_TRIES; i++) {
+        draw_delays(m, of, 0);
+        place(m, of);
+        if (m->n_bumps == 0 && fits(m, of)) return true;
     }
-    of->equal = chance(m, 50);
+    return false;
+}
+
+static void draw(modulo *m, individual *of)
+{
     of->weights = chance(m, 50);
     of->patience = 50 * (int32_t)weft_i_rng_below(m->rng, 3);
+    for (int32_t slot = 0; slot < m->course->slots.n; slot++)
+        of->burst[slot] = draw_burst(m);
     draw_turns(m, of->turn);
+    if (chance(m, 50) && draw_block(m, of)) return;
+    of->equal = chance(m, 50);
+    draw_delays(m, of, 10 * weft_i_rng_double(m->rng));
 }
 
 static void copy(const modulo *m, const individual *from, individual *to)
@@ -268,6 +312,29 @@ static void copy(const modulo *m, const individual *from, individual *to)
     to->sample_ns = from->sample_ns;
 }
 
+/* More or less of the delay before all legs of a slot, or before the first of them. */
+static void shift_slot(const modulo *m, individual *of, int32_t slot, int way)
+{
+    int32_t first = m->course->first_of_slot[slot], end = m->course->first_of_slot[slot + 1];
+    bool all = chance(m, 40);
+    if (first == end) return;
+    int32_t begin = way == FW ? first : end - 1;
+    int64_t by = m->unit_ns[m->course->legs[begin].rank];
+    if (!all) by *= 1 + (int64_t)weft_i_rng_below(m->rng, 4);
+    if (!of->equal && chance(m, 50)) by /= 4;
+    if (chance(m, 50)) by = -by;
+    for (int32_t i = first; i < end; i++)
+        if (all || i == begin) of->delay[way][i] = max64(of->delay[way][i] + by, 0);
+}
+
+static void shift_leg(const modulo *m, individual *of, int way)
+{
+    int32_t leg = (int32_t)weft_i_rng_below(m->rng, (uint64_t)m->course->n_legs);
+    int64_t by = m->unit_ns[m->course->legs[leg].rank] * (chance(m, 50) ? 1 : -1);
+    if (!of->equal && chance(m, 50)) by /= 4;
+    of->delay[way][leg] = max64(of->delay[way][leg] + by, 0);
+}
+
 /* Change one thing. */
 static void change(const modulo *m, individual *of)
 {
@@ -276,20 +343,20 @@ static void change(const modulo *m, individual *of)
         return;
     }
     int way = (int)weft_i_rng_below(m->rng, N_WAYS);
-    uint64_t what = weft_i_rng_below(m->rng, 10);
-    if (what < 3) {
-        int32_t slot = (int32_t)weft_i_rng_below(m->rng, (uint64_t)m->course->slots.n);
-        draw_slot(m, of, slot, way, 2);
-    } else if (what < 9) {
-        int32_t leg = (int32_t)weft_i_rng_below(m->rng, (uint64_t)m->course->n_legs);
-        int64_t by = m->unit_ns[m->course->legs[leg].rank] * (chance(m, 50) ? 1 : -1);
-        if (!of->equal && chance(m, 50)) by /= 4;
-        of->delay[way][leg] = max64(of->delay[way][leg] + by, 0);
-    } else if (chance(m, 50)) {
+    int32_t slot = (int32_t)weft_i_rng_below(m->rng, (uint64_t)m->course->slots.n);
+    uint64_t what = weft_i_rng_below(m->rng, 100);
+    if (what < 10)
+        draw_slot(m, of, slot, way, 2, NULL);
+    else if (what < 50)
+        shift_slot(m, of, slot, way);
+    else if (what < 90)
+        shift_leg(m, of, way);
+    else if (what < 94)
         of->patience = 50 * (int32_t)weft_i_rng_below(m->rng, 3);
-    } else {
-        of->burst[weft_i_rng_below(m->rng, (uint64_t)m->course->slots.n)] = draw_burst(m);
-    }
+    else if (what < 98)
+        of->burst[slot] = draw_burst(m);
+    else
+        of->weights = !of->weights;
 }
 
 /* Run the sample by the pattern of `of`; WEFT_INT_MAX where it does not fit or deadlocks. */
@@ -312,27 +379,38 @@ static int64_t try_sample(modulo *m, const individual *of, weft_i_strict_rule *r
     return objective == WEFT_OBJECTIVE_SPAN ? result.span_ns : result.pipeline_ns;
 }
 
+/* Whether to go on from the trial. */
+static bool accept(const modulo *m, double heat)
+{
+    if (m->trial.sample_ns <= m->now.sample_ns) return true;
+    double worse = (double)(m->trial.sample_ns - m->now.sample_ns) / (double)m->period_ns;
+    return heat > 0 && weft_i_rng_double(m->rng) < exp(-worse / heat);
+}
+
 static weft_status run(modulo *m, weft_i_budget *budget, double until, weft_i_incumbent *incumbent,
                        weft_error *error)
 {
     double begin = weft_i_budget_used(budget), used = begin;
     double random_until = begin + (until - begin) * RANDOM_PERCENT / 100;
     weft_i_workbench_set_limits(m->w);
+
     for (; used < until; used = weft_i_budget_used(budget)) {
         weft_i_strict_rule rule;
         int64_t full_ns;
+        double heat = 0;
         budget->iterations++;
-        if (used < random_until || m->best.sample_ns == WEFT_INT_MAX) {
+        if (used < random_until || m->now.sample_ns == WEFT_INT_MAX) {
             draw(m, &m->trial);
         } else {
-            copy(m, &m->best, &m->trial);
+            heat = HEAT * (until - used) / (until - random_until);
+            copy(m, &m->now, &m->trial);
             change(m, &m->trial);
         }
         m->trial.sample_ns = try_sample(m, &m->trial, &rule, incumbent->objective);
-        if (m->trial.sample_ns > m->best.sample_ns || m->trial.sample_ns == WEFT_INT_MAX) continue;
-        bool better = m->trial.sample_ns < m->best.sample_ns;
-        copy(m, &m->trial, &m->best);
-        if (!better) continue;
+        if (m->trial.sample_ns == WEFT_INT_MAX || !accept(m, heat)) continue;
+        copy(m, &m->trial, &m->now);
+        if (m->now.sample_ns >= m->best_ns) continue;
+        m->best_ns = m->now.sample_ns;
         rule.n_turns = 0;
         weft_status status = weft_i_workbench_try_strict(m->w, &m->pattern, &rule, "pattern",
                                                          incumbent, error, &full_ns);
@@ -395,7 +473,7 @@ static bool open_modulo(modulo *m, weft_i_arena *arena)
     m->pattern.burst = weft_i_new(arena, int32_t, n_legs);
     if (!m->busy || !m->n_busy || !m->unit_ns || !m->held || !m->pattern.fw_ns ||
         !m->pattern.bw_ns || !m->pattern.bww_ns || !m->pattern.burst ||
-        !open_individual(m, &m->best, arena) || !open_individual(m, &m->trial, arena) ||
+        !open_individual(m, &m->now, arena) || !open_individual(m, &m->trial, arena) ||
         !sort_turns(m, arena))
         return false;
     for (int32_t i = 0; i < n_legs; i++)
@@ -416,6 +494,7 @@ weft_status weft_i_modulo(weft_i_workbench *workbench, weft_i_budget *budget, do
                 .course = &workbench->course,
                 .rng = rng,
                 .n_turns = n_turns,
+                .best_ns = WEFT_INT_MAX,
                 .period_ns = max64(workbench->course.period_ns, 1),
                 .n_sample = SAMPLE_RANKS * workbench->net.n_ranks};
     if (m.n_sample >= n_turns || m.course->overlaps) m.n_sample = 0;

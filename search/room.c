@@ -76,13 +76,14 @@ weft_status weft_i_room_create(const weft_i_net *net, const weft_i_flow *flow, w
                         .largest_work = weft_i_new(arena, int64_t, n_ranks),
                         .n_passes = weft_i_new(arena, int32_t, n_cells),
                         .used = weft_i_new(arena, int64_t, n_ranks),
+                        .reserved = weft_i_new(arena, int64_t, n_ranks),
                         .slack = weft_i_new(arena, int64_t, n_cells),
                         .left = weft_i_new(arena, int32_t, n_cells),
                         .oldest = weft_i_new(arena, int32_t, n_ranks)};
     int32_t *turn = weft_i_new(arena, int32_t, flow->n_microbatches);
     if (!room.fw_turn || !room.bw_turn || !room.out_bytes || !room.in_bytes || !room.need ||
-        !room.largest_need || !room.largest_work || !room.n_passes || !room.used || !room.slack ||
-        !room.left || !room.oldest || !turn)
+        !room.largest_need || !room.largest_work || !room.n_passes || !room.used ||
+        !room.reserved || !room.slack || !room.left || !room.oldest || !turn)
         return weft_i_no_memory(error);
     sum_edges(&room);
     find_largest_work(&room);
@@ -144,14 +145,17 @@ static void pass_finished_turns(weft_i_room *room, int32_t rank)
         room->oldest[rank]++;
 }
 
-void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *soft_limit)
+void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *soft_limit,
+                       int32_t reserve)
 {
     size_t n_cells = (size_t)room->net->n_ranks * (size_t)room->n_turns;
     room->limit = limit;
     room->soft_limit = soft_limit;
+    room->reserve = reserve;
     memcpy(room->left, room->n_passes, n_cells * sizeof *room->left);
     for (int32_t r = 0; r < room->net->n_ranks; r++) {
         room->used[r] = 0;
+        room->reserved[r] = 0;
         room->oldest[r] = 0;
         for (int32_t k = 0; k < room->n_turns; k++)
             room->slack[at(room, r, k)] = limit[r] - room->need[at(room, r, k)];
@@ -192,6 +196,22 @@ bool weft_i_room_fits(const weft_i_room *room, weft_task task)
     return room->used[rank] + bytes <= room->limit[rank];
 }
 
+/* Whether a turn has begun on a rank, and is not finished there. */
+static bool is_under_way(const weft_i_room *room, int32_t rank, int32_t turn)
+{
+    int32_t left = room->left[at(room, rank, turn)];
+    return left > 0 && left < room->n_passes[at(room, rank, turn)];
+}
+
+/* Whether a turn may begin by what others that are under way have reserved. */
+static bool may_begin(const weft_i_room *room, int32_t rank, int32_t turn)
+{
+    if (room->reserve == 0 || turn == room->oldest[rank] || is_under_way(room, rank, turn))
+        return true;
+    double sum = (double)room->reserved[rank] + (double)room->need[at(room, rank, turn)];
+    return sum * room->reserve <= (double)room->limit[rank] * 100;
+}
+
 bool weft_i_room_admits(const weft_i_room *room, weft_task task)
 {
     int32_t stage = weft_task_stage(task), rank = room->net->rank[stage];
@@ -202,6 +222,7 @@ bool weft_i_room_admits(const weft_i_room *room, weft_task task)
     if (room->soft_limit && turn > room->oldest[rank] &&
         room->used[rank] + bytes > room->soft_limit[rank])
         return false;
+    if (!may_begin(room, rank, turn)) return false;
     if (room->used[rank] + bytes + room->largest_need[rank] <= room->limit[rank]) return true;
     for (int32_t k = room->oldest[rank]; k < turn; k++)
         if (room->left[at(room, rank, k)] > 0 && room->slack[at(room, rank, k)] < bytes)
@@ -231,6 +252,9 @@ void weft_i_room_take(weft_i_room *room, weft_task task)
         hold(room, net->rank[weft_task_stage(arc->task)], turn_of(room, arc->task),
              -problem->edges[arc->edge].bytes);
     }
-    room->left[at(room, rank, last_turn(room, task))]--;
+    int32_t turn = last_turn(room, task);
+    if (!is_under_way(room, rank, turn)) room->reserved[rank] += room->need[at(room, rank, turn)];
+    room->left[at(room, rank, turn)]--;
+    if (!is_under_way(room, rank, turn)) room->reserved[rank] -= room->need[at(room, rank, turn)];
     pass_finished_turns(room, rank);
 }

@@ -23,6 +23,8 @@ typedef struct weft_i_room {
     /* The state while a schedule is made. */
     const int64_t *limit, *soft_limit; /* by rank; the second may be NULL */
     int64_t *used;                     /* by rank */
+    int32_t reserve;                   /* percent; see weft_i_room_reset */
+    int64_t *reserved;                 /* by rank: needs of the turns begun there */
     int64_t *slack;  /* by rank * n_turns + turn: limit - need - held by later turns */
     int32_t *left;   /* as n_passes: those to come */
     int32_t *oldest; /* by rank: first turn with passes to come */
@@ -34,8 +36,11 @@ weft_status weft_i_room_create(const weft_i_net *net, const weft_i_flow *flow, w
 /* Take the microbatches in another order: microbatch m comes turn[m]-th. */
 void weft_i_room_set_turns(weft_i_room *room, const weft_i_flow *flow, const int32_t *turn);
 
-/* Empty all ranks. */
-void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *soft_limit);
+/* Empty all ranks. reserve: percent of its need that a turn is taken to hold on a rank from its
+ * first forward to its last pass there, so that turns begin late enough for all that have begun to
+ * go on; 0 = a turn holds what it holds. */
+void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *soft_limit,
+                       int32_t reserve);
 
 /* Whether a pass fits on its rank now. */
 bool weft_i_room_fits(const weft_i_room *room, weft_task task);

@@ -15,7 +15,7 @@
 #include "search/zb_v.h"
 
 /* Temperatures of the annealing, in mean passes. */
-static const double HOT = 0.3, WARM = 0.1, COLD = 0.003;
+static const double HOT = 0.2, WARM = 0.1, COLD = 0.003;
 
 /* The parts of the budget after which no more list scheduling begins, no more patterns. */
 static const double LISTS_UNTIL = 0.15, PATTERNS_UNTIL = 0.45;

@@ -91,6 +91,9 @@ Test(synthetic, cuts)
     cr_expect_eq(problem->chunks[3].segment, 1);
     cr_expect_eq(problem->chunks[3].first_layer, 3);
     weft_problem_free(problem);
+    problem = build("v=1 segments=3 pp=2 microbatches=2 fw=3 bw=6 transfer=7");
+    cr_expect_str_eq(chain(problem, 2), "0-1 1-0 0-1-0 0-1 1-0");
+    weft_problem_free(problem);
     problem = build("v=0 segments=3 pp=1 microbatches=2 fw=1 bw=2 transfer=7");
     cr_expect_str_eq(chain(problem, 1), "0 0 0 0 0");
     weft_problem_free(problem);
@@ -220,8 +223,8 @@ Test(synthetic, what_is_wrong_is_named)
         {"segments=0", "synthetic: expected an integer from 1 to 1024, found 'segments=0'"},
         {"pp=2 microbatches=3 fw=1 bw=2 bww=2.1",
          "synthetic: expected no more than bw, which includes it, found 'bww=2.1'"},
-        {"pp=2 microbatches=3 fw=1 bw=2 segments=3 v=1",
-         "synthetic: expected segments=2 with v=1, or none, found 'segments=3'"},
+        {"pp=2 microbatches=3 fw=1 bw=2 segments=1 v=1",
+         "synthetic: expected at least 2 segments with v=1, or none, found 'segments=1'"},
         {"pp=2 microbatches=3 fw=1 bw=2 stage_scale=1",
          "synthetic: expected one factor for each of the pp ranks, found 'stage_scale=1'"},
         {"pp=2 microbatches=3 fw=1 bw=2 stage_scale=1,1,1",
