@@ -166,12 +166,23 @@ static void send_to_other_machines(const weft_i_world *world, const weft_i_words
     }
 }
 
+/* "plan.json: 12: $.pipelines[0]: what is wrong" */
+static void put_text(const weft_error *error, char *text, size_t size)
+{
+    int n = 0;
+    text[0] = '\0';
+    if (error->file[0]) n = snprintf(text, size, "%.80s: ", error->file);
+    if (error->line > 0) n += snprintf(text + n, size - (size_t)n, "%d: ", error->line);
+    if (error->path[0]) n += snprintf(text + n, size - (size_t)n, "%.80s: ", error->path);
+    snprintf(text + n, size - (size_t)n, "%s", error->text);
+}
+
 static void say_words(weft_i_world *world, weft_status status, const weft_error *error)
 {
     weft_i_words *words = &world->own->words;
     put_doing(world, world->process, &world->own->doing, words);
     words->status = status;
-    if (error) snprintf(words->text, sizeof(words->text), "%s", error->text);
+    if (error) put_text(error, words->text, sizeof(words->text));
     atomic_store(&world->own->speaks, true);
     atomic_store(&world->board->alarm, true);
     if (world->slot_of[0] == MPI_UNDEFINED) send_words(world, words, 0);

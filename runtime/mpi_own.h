@@ -33,6 +33,7 @@ typedef struct weft_i_board {
 } weft_i_board;
 
 struct weft_i_world {
+    bool has_started;   /* MPI, and so ends it */
     MPI_Comm all;       /* what all do together */
     MPI_Comm farewells; /* last words, between machines */
     MPI_Comm machine;   /* the processes that share memory */

@@ -50,7 +50,6 @@ static weft_status pretend_machines(weft_i_world *world, weft_error *error)
 static weft_status set_up(weft_i_world *world, weft_error *error)
 {
     int length = 0;
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_size(MPI_COMM_WORLD, &world->n_processes);
     MPI_Comm_rank(MPI_COMM_WORLD, &world->process);
     MPI_Get_processor_name(world->host, &length);
@@ -80,6 +79,19 @@ static void free_parts(weft_i_world *world)
     free(world);
 }
 
+/* An embedding program may have done so, and keeps its error handler then. */
+static weft_status start_mpi(int *argc, char ***argv, weft_error *error, bool *out_has_started)
+{
+    int is_running = 0;
+    weft_status status = weft_i_mpi_check(MPI_Initialized(&is_running), "cannot start MPI", error);
+    if (status != WEFT_STATUS_OK || is_running) return status;
+    status = weft_i_mpi_check(MPI_Init(argc, argv), "cannot start MPI", error);
+    if (status != WEFT_STATUS_OK) return status;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    *out_has_started = true;
+    return status;
+}
+
 weft_status weft_i_world_begin(int *argc, char ***argv, weft_error *error, weft_i_world **out_world)
 {
     weft_i_world *world = weft_i_alloc(1, sizeof(*world));
@@ -94,7 +106,7 @@ weft_status weft_i_world_begin(int *argc, char ***argv, weft_error *error, weft_
                             .heard_from = -1,
                             .listening = MPI_REQUEST_NULL};
     weft_i_world_set_timeout(world, TIMEOUT_S * INT64_C(1000000000));
-    weft_status status = weft_i_mpi_check(MPI_Init(argc, argv), "cannot start MPI", error);
+    weft_status status = start_mpi(argc, argv, error, &world->has_started);
     if (status != WEFT_STATUS_OK) {
         free(world);
         return status;
@@ -111,8 +123,9 @@ weft_status weft_i_world_begin(int *argc, char ***argv, weft_error *error, weft_
 void weft_i_world_end(weft_i_world *world)
 {
     if (!world) return;
+    bool has_started = world->has_started;
     free_parts(world);
-    MPI_Finalize();
+    if (has_started) MPI_Finalize();
 }
 
 int32_t weft_i_world_size(const weft_i_world *world)

@@ -11,10 +11,10 @@
 
 typedef struct weft_i_world weft_i_world;
 
-/* Start MPI. FAILED or NO_MEMORY where that cannot be. */
+/* Start MPI, unless the program has. FAILED or NO_MEMORY where that cannot be. */
 weft_status weft_i_world_begin(int *argc, char ***argv, weft_error *error,
                                weft_i_world **out_world);
-/* Stop MPI after all went well, or wrong everywhere alike. */
+/* Stop MPI if it was started here, after all went well, or wrong everywhere alike. */
 void weft_i_world_end(weft_i_world *world);
 
 int32_t weft_i_world_size(const weft_i_world *world);

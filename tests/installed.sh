@@ -14,8 +14,9 @@ library=$(dirname "$pkgconfig")
 export PKG_CONFIG_PATH="$pkgconfig"
 export LD_LIBRARY_PATH="$library"
 
-# Every public header was installed.
+# Every public header was installed; run_mpi.h only where there is MPI, with libweft-run.
 for header in "$top"/include/weft/*.h; do
+    [ "${header##*/}" != run_mpi.h ] || [ -f "$pkgconfig/weft-run.pc" ] || continue
     [ -f "$prefix/include/weft/${header##*/}" ] || {
         echo "not installed: weft/${header##*/}"
         exit 1
@@ -33,17 +34,23 @@ int main(void)
 }
 EOF
 
-# compile SOURCE: one program with each of the two libraries. What pkg-config prints is quoted for a
-# shell, so a shell has to read it.
+# compile SOURCE: one program with the shared libraries and one with the static ones. What pkg-config
+# prints is quoted for a shell, so a shell has to read it.
 compile()
 {
     # shellcheck disable=SC2034 # used inside eval
     out=$work/$(basename "$1" .c)
-    shared=$(pkg-config --cflags --libs weft)
-    static=$(pkg-config --static --libs weft | sed 's/-lweft\( \|$\)//')
-    eval "cc -Wall -Wextra -Werror \"\$1\" -o \"\$out-shared\" $shared"
-    eval "cc \"\$1\" -o \"\$out-static\" \"\$library/libweft.a\"" \
-        "$(pkg-config --cflags weft)" "$static"
+    package=weft
+    archives='"$library/libweft.a"'
+    if grep -q 'weft/run_mpi.h' "$1"; then
+        [ -f "$pkgconfig/weft-run.pc" ] || return 0
+        package=weft-run
+        archives='"$library/libweft-run.a" "$library/libweft.a"'
+    fi
+    shared=$(pkg-config --cflags --libs "$package")
+    static=$(pkg-config --static --libs "$package" | sed 's/-lweft\(-run\)\{0,1\} \{0,1\}//g')
+    eval "cc -Wall -Wextra -Werror \"\$1\" -o \"\$out-shared\" $shared -lm"
+    eval "cc \"\$1\" -o \"\$out-static\" $archives $(pkg-config --cflags "$package") $static"
 }
 
 compile "$work/smallest.c"
@@ -52,6 +59,17 @@ compile "$work/smallest.c"
 for source in "$top"/examples/*.c; do
     if [ -f "$source" ]; then compile "$source"; fi
 done
+
+# A trainer of one rank, with the shared and with the static libraries; mpirun is not needed for it.
+if [ -f "$pkgconfig/weft-run.pc" ] && [ -x "$prefix/bin/weft" ]; then
+    "$prefix/bin/weft" plan --synthetic 'pp=1 microbatches=2 fw=1 bw=2' -o "$work/plan.json"
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    for kind in shared static; do
+        "$work/embed_runtime-$kind" "$work/plan.json" | grep -q '^loss .* serial training'
+    done
+    exports=$(nm -D --defined-only "$library/libweft-run.so" | grep -v ' weft_run_mpi_[a-z]*$' || :)
+    [ -z "$exports" ] || { echo "libweft-run exports: $exports"; exit 1; }
+fi
 
 if [ -x "$prefix/bin/weft" ]; then "$prefix/bin/weft" version; fi
 echo "installed weft works"

@@ -2,14 +2,16 @@
 # tests/runtime/mpi.sh - weft-run under mpirun: what it prints, that it follows plans, and how it ends
 # when something goes wrong. Nothing here fails because the machine is slow.
 #
-# usage: mpi.sh WEFT WEFT_RUN FOLLOWS EXAMPLES CASE...
+# usage: mpi.sh WEFT WEFT_RUN FOLLOWS EMBED EXAMPLES CASE...
+# FOLLOWS and EMBED are the programs of tests/runtime/follows.c and examples/embed_runtime.c.
 # Cases are the functions case_NAME below. Status 77 without mpirun.
 
 weft=$1
 weft_run=$2
 follows=$3
-examples=$4
-shift 4
+embed=$4
+examples=$5
+shift 5
 
 if ! command -v mpirun >/dev/null 2>&1; then
     echo 'no mpirun: skipped'
@@ -37,14 +39,22 @@ fail()
     exit 1
 }
 
-# run N ARGUMENT...: weft-run on N processes; status in $status. A run that hangs is a failure.
+# run_program N PROGRAM ARGUMENT...: on N processes; status in $status. A run that hangs is a failure.
+run_program()
+{
+    n=$1
+    shift
+    timeout 90 mpirun -n "$n" "$@" >"$out" 2>"$err" </dev/null
+    status=$?
+    [ "$status" != 124 ] || fail "hangs: $*"
+}
+
+# run N ARGUMENT...: the same of weft-run.
 run()
 {
     n=$1
     shift
-    timeout 90 mpirun -n "$n" "$weft_run" "$@" >"$out" 2>"$err" </dev/null
-    status=$?
-    [ "$status" != 124 ] || fail "hangs: weft-run $*"
+    run_program "$n" "$weft_run" "$@"
 }
 
 expect_status()
@@ -254,6 +264,26 @@ case_machines()
     fault stall:2:20 "rank 2 $killed 2 \(action [0-9]+\)"
     WEFT_RUN_MACHINES=4
     fault stall:0:20 'rank 1: wait_irecv [0-9]+ from rank 0 \(action [0-9]+\): not done after '
+}
+
+# A trainer with stages of its own: the weights are those of serial training.
+case_embed()
+{
+    plan_of_four
+    "$weft" plan --synthetic 'pp=2 microbatches=5 fw=100 bw=200 bww=80 segments=2' \
+        --iterations 100 -o "$work/segments.json" 2>"$err" || fail 'weft plan'
+    plan_of_replicas
+    for case_plan in 'four 4' 'segments 2' 'replicas 4'; do
+        # shellcheck disable=SC2086 # two words
+        set -- $case_plan
+        run_program "$2" "$embed" "$work/$1.json"
+        expect_status 0
+        grep -q '^loss .*; weights are those of serial training to [0-9]e-0[5-9]$' "$out" || fail "$1"
+    done
+    run_program 3 "$embed" "$work/four.json"
+    [ "$status" != 0 ] || fail 'status 0'
+    expect_one_line 'rank 0: the plan is for 4 processes, 1 replica x 4 ranks; found 3'
+    expect_no_orphans
 }
 
 # Signals to mpirun reach all.
