@@ -255,6 +255,21 @@ static void read_candidate(weft_i_reader *reader, const weft_i_json *in, void *o
     read_containers(reader, in, out);
 }
 
+/* What stands in the stage itself may be chosen like the others: where no candidate costs the same,
+ * it becomes the last one. */
+static void add_own_choice(weft_i_reader *reader, weft_stage *stage)
+{
+    size_t n = (size_t)stage->n_candidates;
+    for (size_t k = 0; k < n; k++)
+        if (memcmp(&stage->candidates[k].cost, &stage->now.cost, sizeof(weft_cost)) == 0) return;
+    weft_candidate *all = alloc(reader, n + 1, sizeof(*all));
+    if (!all) return;
+    memcpy(all, stage->candidates, n * sizeof(*all));
+    all[n] = stage->now;
+    stage->candidates = all;
+    stage->n_candidates++;
+}
+
 static void read_stage(weft_i_reader *reader, const weft_i_json *in, void *out)
 {
     weft_stage *stage = out;
@@ -264,6 +279,7 @@ static void read_stage(weft_i_reader *reader, const weft_i_json *in, void *out)
     if (reader->is_plan) return;
     stage->candidates = weft_i_read_array(reader, in, "candidates", sizeof(weft_candidate),
                                           read_candidate, &stage->n_candidates);
+    if (stage->candidates && stage->n_candidates > 0) add_own_choice(reader, stage);
 }
 
 static void read_edge(weft_i_reader *reader, const weft_i_json *in, void *out)

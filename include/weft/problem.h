@@ -125,7 +125,7 @@ typedef struct weft_stage {
     int32_t submicrobatch;
     weft_backward backward;
     weft_candidate now;         /* the choice in force */
-    weft_candidate *candidates; /* n_candidates choices; 0 = only `now` */
+    weft_candidate *candidates; /* all n_candidates choices, `now` among them; 0 = only `now` */
     int32_t n_candidates;
     int32_t label;    /* stages of the same label share a priority in level 1; -1 = none */
     int64_t ready_ns; /* the forward starts no earlier */

@@ -136,6 +136,7 @@ static inline void random_chain(weft_i_rng *rng, int32_t sub, const weft_backwar
         stage->candidates = weft_i_new(arena, weft_candidate, stage->n_candidates);
         for (int32_t k = 0; k < stage->n_candidates; k++)
             stage->candidates[k] = random_candidate(rng, stage, layers, can_split[m], arena);
+        if (stage->n_candidates > 0) stage->now = stage->candidates[0];
         int32_t s = problem->n_stages++;
         int32_t from = s > first ? s - 1 : s > 0 ? random_to(rng, s - 1) : -1;
         if (from < 0) continue;

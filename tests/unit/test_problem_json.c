@@ -166,18 +166,16 @@ Test(problem_json, defaults)
     weft_problem_free(problem);
 }
 
-/* `least` with the first `from` in it made `to`. */
-static weft_status read_changed(const char *from, const char *to, weft_error *error)
+/* Read `least` with the first `from` in it made `to`. */
+static weft_status read_changed(const char *from, const char *to, weft_error *error,
+                                weft_problem **out_problem)
 {
     char text[2048];
     const char *place = strstr(least, from);
     cr_assert(place, "%s", from);
     int n = snprintf(text, sizeof(text), "%.*s%s%s", (int)(place - least), least, to,
                      place + strlen(from));
-    weft_problem *problem = NULL;
-    weft_status status = weft_i_problem_parse("t.json", text, (size_t)n, error, &problem);
-    weft_problem_free(problem);
-    return status;
+    return weft_i_problem_parse("t.json", text, (size_t)n, error, out_problem);
 }
 
 Test(problem_json, what_is_wrong_is_named)
@@ -225,12 +223,39 @@ Test(problem_json, what_is_wrong_is_named)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         weft_error error = {0};
-        cr_expect_eq(read_changed(cases[i].from, cases[i].to, &error), WEFT_STATUS_BAD_INPUT, "%s",
-                     cases[i].to);
+        weft_problem *problem = NULL;
+        cr_expect_eq(read_changed(cases[i].from, cases[i].to, &error, &problem),
+                     WEFT_STATUS_BAD_INPUT, "%s", cases[i].to);
+        cr_expect_null(problem);
         cr_expect_str_eq(error.file, "t.json");
         cr_expect_str_eq(error.path, cases[i].path);
         cr_expect_str_eq(error.text, cases[i].text);
         cr_expect_eq(error.line, cases[i].line, "%s: line %d", cases[i].to, error.line);
+    }
+}
+
+/* The stage's own choice is one of those the search may take, whether it is listed or not. */
+Test(problem_json, own_choice_is_a_candidate)
+{
+    const struct {
+        const char *stage;
+        int32_t n, own; /* candidates, and which of them is the stage's own */
+    } cases[] = {
+        {"\"fw_ns\":6,\"candidates\":[]", 0, -1},
+        {"\"fw_ns\":6,\"candidates\":[{\"fw_ns\":1},{\"fw_ns\":2}]", 3, 2},
+        {"\"fw_ns\":6,\"candidates\":[{\"fw_ns\":1},{\"fw_ns\":6}]", 2, 1},
+        {"\"fw_ns\":6,\"work_bytes\":{\"fw\":1},\"candidates\":[{\"fw_ns\":6}]", 2, 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        weft_problem *problem = NULL;
+        weft_error error = {0};
+        cr_assert_eq(read_changed("\"fw_ns\":6", cases[i].stage, &error, &problem), WEFT_STATUS_OK,
+                     "%s: %s", error.path, error.text);
+        const weft_stage *stage = &problem->stages[1];
+        cr_expect_eq(stage->n_candidates, cases[i].n, "%s", cases[i].stage);
+        cr_expect_eq(stage->now.cost.fw_ns, 6);
+        if (cases[i].own >= 0) expect_same_candidate(&stage->candidates[cases[i].own], &stage->now);
+        weft_problem_free(problem);
     }
 }
 
