@@ -30,7 +30,12 @@ static weft_status check_layout(weft_i_builder *b)
         return weft_i_fail(b->error, WEFT_STATUS_BAD_INPUT,
                            "layout '%.40s' is of model '%.40s', not of '%.40s': its modules differ",
                            b->layout->name, b->layout->model, model->name);
-    return weft_layout_check(b->layout, n_layers, b->error);
+    weft_error fault = {0};
+    weft_status status = weft_layout_check(b->layout, n_layers, &fault);
+    if (status == WEFT_STATUS_OK) return status;
+    return weft_i_fail_at(b->error, status, NULL, 0, fault.path,
+                          "layout '%.40s' of model '%.40s' does not fit model '%.40s': %s",
+                          b->layout->name, b->layout->model, model->name, fault.text);
 }
 
 /* The emulator counts a tied head as a copy of the embedding. On the embedding's own rank there is

@@ -236,7 +236,9 @@ static weft_status add_clips(maker *mk, int32_t sample)
     int32_t index = 0;
     weft_status status = WEFT_STATUS_OK;
     if (text > mk->view.sequence) {
-        mk->units->notes.documents_cut++;
+        weft_i_pack_notes *notes = &mk->units->notes;
+        notes->documents_cut++;
+        notes->tokens_cut = weft_i_add_tokens(notes->tokens_cut, text - mk->view.sequence);
         text = mk->view.sequence;
         if (mk->view.strict)
             status = weft_i_sample_fail(&mk->view, sample, "$.text_chars",

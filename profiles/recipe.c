@@ -119,7 +119,10 @@ weft_status weft_recipe_of_model(const weft_model *model, weft_error *error,
     for (size_t i = 0; !name && weft_recipe_shipped(i); i++) {
         if (strcmp(weft_recipe_shipped(i), model->name) == 0) name = weft_recipe_shipped(i);
     }
-    return weft_recipe_load(name, error, out_recipe);
+    weft_status status = weft_recipe_load(name, error, out_recipe);
+    if (status == WEFT_STATUS_OK && !name && model->sequence > 0)
+        (*out_recipe)->sequence = model->sequence;
+    return status;
 }
 
 void weft_recipe_free(weft_recipe *recipe)

@@ -79,8 +79,8 @@ typedef struct weft_recipe {
  */
 WEFT_API weft_status weft_recipe_load(const char *name, weft_error *error,
                                       weft_recipe **out_recipe);
-/* The recipe that goes with a model: the shipped one of its name, else the defaults. Free
- * *out_recipe. */
+/* The recipe that goes with a model: the shipped one of its name, else the defaults with the
+ * model's own sequence, where it says one. Free *out_recipe. */
 WEFT_API weft_status weft_recipe_of_model(const weft_model *model, weft_error *error,
                                           weft_recipe **out_recipe);
 WEFT_API void weft_recipe_free(weft_recipe *recipe);

@@ -515,22 +515,31 @@ Test(build, tied_embeddings)
 
 Test(build, a_layout_of_another_model)
 {
-    setup s, other;
-    weft_layout *layout;
-    weft_problem *problem;
-    weft_i_problem_sums sums;
-    weft_error error = {0};
-    setup_open(&s, "vlm-s", "h800:nodes=2", 1, 12, 5);
-    setup_open(&other, "t2v-s", "h800:nodes=2", 1, 12, 5);
-    cr_assert_eq(weft_i_layout_modality(&other.input, NULL, NULL, NULL, &layout), WEFT_STATUS_OK);
-    cr_assert_eq(weft_i_problem_build(s.model, s.recipe, s.emu, layout, &s.packed, 0, &error,
-                                      &problem, &sums),
-                 WEFT_STATUS_BAD_INPUT);
-    cr_assert_str_eq(error.text,
-                     "layout 'modality' is of model 't2v-s', not of 'vlm-s': its modules differ");
-    weft_layout_free(layout);
-    setup_close(&s);
-    setup_close(&other);
+    static const struct {
+        const char *model, *text;
+    } others[] = {
+        {"t2v-s", "layout 'modality' is of model 't2v-s', not of 'vlm-s': its modules differ"},
+        {"vlm-m", "layout 'modality' of model 'vlm-m' does not fit model 'vlm-s': module "
+                  "'language' has 34 layers, but its chunks 66"},
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        setup s, other;
+        weft_layout *layout;
+        weft_problem *problem;
+        weft_i_problem_sums sums;
+        weft_error error = {0};
+        setup_open(&s, "vlm-s", "h800:nodes=4", 1, 12, 5);
+        setup_open(&other, others[i].model, "h800:nodes=4", 1, 12, 5);
+        cr_assert_eq(weft_i_layout_modality(&other.input, NULL, NULL, NULL, &layout),
+                     WEFT_STATUS_OK);
+        cr_assert_eq(weft_i_problem_build(s.model, s.recipe, s.emu, layout, &s.packed, 0, &error,
+                                          &problem, &sums),
+                     WEFT_STATUS_BAD_INPUT);
+        cr_assert_str_eq(error.text, others[i].text);
+        weft_layout_free(layout);
+        setup_close(&s);
+        setup_close(&other);
+    }
 }
 
 /* The shipped batches on the set-ups they were made for. */

@@ -259,6 +259,22 @@ Test(pack, clips_and_captions)
     cr_assert_eq(packed.replicas[0].microbatches[9].modules[1].tokens, 2048);
 }
 
+Test(pack, caption_longer_than_the_sequence)
+{
+    weft_recipe recipe = recipe_of(2048);
+    videos[0] = (weft_video){2, -1, -1};
+    weft_sample sample = sample_of(3000, 0, 1, 0);
+    weft_i_packed packed;
+    weft_error error = {0};
+    cr_assert_eq(pack(&T2V, &recipe, &sample, 1, 1, 0, false, NULL, &packed), WEFT_STATUS_OK);
+    cr_assert_eq(packed.replicas[0].microbatches[0].modules[0].tokens, 2048);
+    cr_assert(packed.notes.documents_cut == 1 && packed.notes.tokens_cut == 3000 - 2048);
+    cr_assert_eq(pack(&T2V, &recipe, &sample, 1, 1, 0, true, &error, &packed),
+                 WEFT_STATUS_BAD_INPUT);
+    cr_assert_str_eq(error.text,
+                     "sample 's': a caption of 3000 tokens is longer than the sequence of 2048");
+}
+
 Test(pack, features_computed_beforehand)
 {
     weft_recipe recipe = recipe_of(8192);

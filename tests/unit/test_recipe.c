@@ -28,6 +28,31 @@ Test(recipe, has_defaults)
     weft_recipe_free(recipe);
 }
 
+/* A shipped model has the recipe of its name; any other the defaults, with its own sequence. */
+Test(recipe, goes_with_a_model)
+{
+    static const struct {
+        const char *model, *recipe;
+        int64_t sequence;
+    } cases[] = {
+        {"vlm-s", "vlm-s", 8192},
+        {"gpt:layers=2,hidden=64,heads=2", "default", 8192},
+        {"gpt:layers=2,hidden=64,heads=2,seq=2048", "default", 2048},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        weft_error error = {0};
+        weft_model *model = NULL;
+        weft_recipe *recipe = NULL;
+        weft_status status = weft_model_load(cases[i].model, &error, &model);
+        if (status == WEFT_STATUS_OK) status = weft_recipe_of_model(model, &error, &recipe);
+        cr_assert_eq(status, WEFT_STATUS_OK, "%s: %s", cases[i].model, error.text);
+        cr_expect_str_eq(recipe->name, cases[i].recipe);
+        cr_expect_eq(recipe->sequence, cases[i].sequence, "%s", cases[i].model);
+        weft_recipe_free(recipe);
+        weft_model_free(model);
+    }
+}
+
 Test(recipe, is_changed_by_one_line)
 {
     weft_error error = {0};
