@@ -64,6 +64,9 @@ cli_text cli_time(int64_t ns);      /* "12.345 s", "3.210 ms", "17.0 us" */
 cli_text cli_bytes(int64_t bytes);  /* "91.2 GiB" */
 cli_text cli_percent(double ratio); /* "12.3 %" */
 
+/* A JSON string of the text on stdout. */
+void cli_json_string(const char *text);
+
 /* --- interruption and progress --- */
 
 /* From now on Ctrl-C (SIGINT, SIGTERM) is remembered instead of ending the process. */

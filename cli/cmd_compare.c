@@ -52,17 +52,6 @@ static void print_table(const weft_comparison *comparison)
         print_row(comparison, i);
 }
 
-/* A message into JSON; the library's texts hold no control characters. */
-static void put_string(const char *text)
-{
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') putchar('\\');
-        putchar(*text);
-    }
-    putchar('"');
-}
-
 static void print_json(const weft_comparison *comparison)
 {
     fputs("{\"plan\":", stdout);
@@ -75,13 +64,13 @@ static void print_json(const weft_comparison *comparison)
             cli_summary_json_object(row->plan, stdout);
         } else {
             printf("{\"status\":\"%s\",\"text\":", weft_status_text(row->status));
-            put_string(row->text);
+            cli_json_string(row->text);
             putchar('}');
         }
     }
     fputs("},\"best_static\":", stdout);
     if (comparison->best_static >= 0)
-        put_string(comparison->rows[comparison->best_static].name);
+        cli_json_string(comparison->rows[comparison->best_static].name);
     else
         fputs("null", stdout);
     puts("}");

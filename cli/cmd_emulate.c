@@ -1,6 +1,7 @@
 /* cli/cmd_emulate.c - weft emulate: what a step is made of, of a plan, of a schedule by name, or of
  * a uniform model (cli/emulate_uniform.h). */
 #include "cli/cli.h"
+#include "cli/emulate_memory.h"
 #include "cli/emulate_uniform.h"
 #include "cli/inputs.h"
 #include "cli/summary.h"
@@ -11,7 +12,8 @@
 
 typedef struct emulate_flags {
     const char *schedule, *stack;
-    bool json, memory;
+    bool json, memory, stats;
+    weft_reuse reuse; /* for stats */
 } emulate_flags;
 
 static const weft_option emulate_table[] = {
@@ -23,6 +25,8 @@ static const weft_option emulate_table[] = {
      "the cluster's software stack of that name"},
     {"memory", WEFT_OPTION_BOOL, offsetof(emulate_flags, memory), 0, 0, NULL, NULL,
      "say what each rank's peak is made of"},
+    {"stats", WEFT_OPTION_BOOL, offsetof(emulate_flags, stats), 0, 0, NULL, NULL,
+     "say how much of the emulation was reused"},
     {"json", WEFT_OPTION_BOOL, offsetof(emulate_flags, json), 0, 0, NULL, NULL,
      "print one JSON object"},
 };
@@ -94,13 +98,56 @@ static void print_chunks(const weft_problem *problem)
     }
 }
 
+static void print_reuse_level(const char *name, const weft_reuse_level *l)
+{
+    printf("%-10s asked for %" PRId64 ", %s of them reused; %" PRId64
+           " kept in %s; %s on those that "
+           "were not there\n",
+           name, l->asked, cli_percent(l->asked > 0 ? (double)l->reused / (double)l->asked : 0).s,
+           l->entries, cli_bytes(l->bytes).s, cli_time(l->fill_ns).s);
+}
+
+static void print_reuse(const weft_reuse *reuse)
+{
+    putchar('\n');
+    print_reuse_level("subgraphs", &reuse->subgraphs);
+    print_reuse_level("stages", &reuse->stages);
+}
+
+static void json_reuse_level(const char *name, const weft_reuse_level *l)
+{
+    printf("\"%s\":{\"asked\":%" PRId64 ",\"hits\":%" PRId64 ",\"misses\":%" PRId64
+           ",\"entries\":%" PRId64 ",\"bytes\":%" PRId64 ",\"emptied\":%" PRId64
+           ",\"fill_ns\":%" PRId64 "}",
+           name, l->asked, l->reused, l->asked - l->reused, l->entries, l->bytes, l->emptied,
+           l->fill_ns);
+}
+
+static void json_reuse(const weft_reuse *reuse)
+{
+    fputs(",\"reuse\":{", stdout);
+    json_reuse_level("subgraphs", &reuse->subgraphs);
+    putchar(',');
+    json_reuse_level("stages", &reuse->stages);
+    putchar('}');
+}
+
+/* The keys of a closed question, then the plan's summary, then the slowest replica's ranks. */
 static void print_json(const weft_plan *plan, const weft_pipeline_report *report)
 {
-    fputs("{\"summary\":", stdout);
+    const weft_prediction *p = &plan->predicted;
+    const weft_pipeline *slowest = cli_summary_sums(plan).slowest;
+    printf("{\"step_ns\":%" PRId64 ",\"pipeline_ns\":%" PRId64 ",\"fill_ns\":%" PRId64
+           ",\"steady_ns\":%" PRId64 ",\"drain_ns\":%" PRId64 ",\"reduction_ns\":%" PRId64
+           ",\"optimizer_ns\":%" PRId64 ",\"bubble\":%.6f,\"mfu\":%.6f,\"hfu\":%.6f",
+           p->step_ns, slowest->pipeline_ns, report->fill_ns, report->steady_ns, report->drain_ns,
+           p->reduce_tail_ns, p->optimizer_ns, p->bubble, p->mfu, p->hfu);
+    fputs(",\"peak_bytes\":[", stdout);
+    for (int32_t i = 0; i < report->n_ranks; i++)
+        printf("%s%" PRId64, i ? "," : "", report->ranks[i].peak_bytes);
+    fputs("],\"summary\":", stdout);
     cli_summary_json_object(plan, stdout);
-    printf(",\"replica\":%d,\"fill_ns\":%" PRId64 ",\"steady_ns\":%" PRId64 ",\"drain_ns\":%" PRId64
-           ",\"ranks\":[",
-           report->replica, report->fill_ns, report->steady_ns, report->drain_ns);
+    printf(",\"replica\":%d,\"ranks\":[", report->replica);
     for (int32_t i = 0; i < report->n_ranks; i++) {
         const weft_rank_report *r = &report->ranks[i];
         printf("%s{\"busy_ns\":%" PRId64 ",\"recompute_ns\":%" PRId64 ",\"peak_bytes\":%" PRId64
@@ -109,22 +156,34 @@ static void print_json(const weft_plan *plan, const weft_pipeline_report *report
                i ? "," : "", r->busy_ns, r->recompute_ns, r->peak_bytes, r->static_bytes,
                r->saved_bytes, r->buffer_bytes, r->work_bytes);
     }
-    puts("]}");
+    putchar(']');
 }
 
-static int report_plan(const weft_plan *plan, const emulate_flags *flags)
+/* What is known beside the plan. */
+typedef struct background {
+    const weft_emulation *emulation; /* NULL = no model */
+    int64_t reserved_bytes;          /* -1 = not known */
+} background;
+
+static int report_plan(const weft_plan *plan, const emulate_flags *flags, const background *known)
 {
     weft_error error = {0};
     weft_report *report = NULL;
     if (weft_report_make(plan, &error, &report)) return cli_fail(&error);
     const weft_pipeline *slowest = cli_summary_sums(plan).slowest;
     const weft_pipeline_report *r = &report->pipelines[slowest - plan->pipelines];
+    const cli_memory memory = {slowest, r, known->emulation, known->reserved_bytes};
     if (flags->json) {
         print_json(plan, r);
+        if (flags->memory) cli_memory_json(&memory);
+        if (flags->stats) json_reuse(&flags->reuse);
+        puts("}");
     } else {
         print_phases(plan, r);
         print_ranks(slowest, r);
+        if (flags->memory) cli_memory_print(&memory);
         print_chunks(&slowest->problem);
+        if (flags->stats) print_reuse(&flags->reuse);
     }
     weft_report_free(report);
     return 0;
@@ -144,22 +203,47 @@ static int emulate_file(const char *file, const emulate_flags *flags)
     weft_plan *plan = NULL;
     weft_status status = weft_plan_read(file, &error, &plan);
     if (!status) status = weft_plan_check(plan, &error, NULL);
-    int code = status ? cli_fail(&error) : report_plan(plan, flags);
+    const background nothing = {NULL, -1};
+    int code = status ? cli_fail(&error) : report_plan(plan, flags, &nothing);
     weft_plan_free(plan);
     return code;
 }
 
-static int emulate_inputs(const cli_command *command, cli_job *job, const emulate_flags *flags)
+/* What knows the state of the model's layers: an emulation of the same run. */
+static weft_status open_background(const cli_job *job, weft_error *error,
+                                   weft_emulation **out_emulation, background *out)
+{
+    const weft_cluster *cluster = job->inputs.cluster;
+    weft_planner_input input = cli_job_planner_input(job);
+    weft_planner_options options = job->options;
+    options.reuse = NULL;
+    *out = (background){NULL, -1};
+    weft_status status =
+        weft_emulation_create(&input, &options, WEFT_REUSE_MODE_NONE, error, out_emulation);
+    if (status) return status;
+    out->emulation = *out_emulation;
+    if (cluster->n_node_types == 1)
+        out->reserved_bytes = cluster->node_types[0].device.reserved_bytes;
+    return WEFT_STATUS_OK;
+}
+
+static int emulate_inputs(const cli_command *command, cli_job *job, emulate_flags *flags)
 {
     int code = cli_job_load(command, job);
     if (code >= 0) return code;
     weft_error error = {0};
     weft_plan *plan = NULL;
+    weft_emulation *emulation = NULL;
+    background known = {NULL, -1};
     weft_status status = WEFT_STATUS_OK;
+    job->options.reuse = flags->stats ? &flags->reuse : NULL;
     if (flags->stack) status = weft_cluster_set_stack(job->inputs.cluster, flags->stack, &error);
     if (!status) status = make(job, flags, &error, &plan);
+    if (!status && flags->memory && job->inputs.model)
+        status = open_background(job, &error, &emulation, &known);
     cli_progress_end();
-    code = status ? cli_fail(&error) : report_plan(plan, flags);
+    code = status ? cli_fail(&error) : report_plan(plan, flags, &known);
+    weft_emulation_free(emulation);
     weft_plan_free(plan);
     return code;
 }
@@ -174,6 +258,8 @@ static int check_flags(const cli_command *command, const cli_job *job, const emu
     if (flags->schedule && (in->problem || in->synthetic))
         return cli_usage(command, "--schedule goes with --model");
     if (flags->stack && !in->model) return cli_usage(command, "--stack goes with --model");
+    if (flags->stats && !in->batch)
+        return cli_usage(command, "--stats goes with --model, --cluster and --batch");
     const char *given = cli_uniform_given(uniform);
     if (given && (in->batch || !in->model))
         return cli_usage(command, "--%s goes with a uniform --model, without --batch", given);

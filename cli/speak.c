@@ -39,6 +39,20 @@ cli_text cli_percent(double ratio)
     return out;
 }
 
+void cli_json_string(const char *text)
+{
+    putchar('"');
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c < 0x20) {
+            printf("\\u%04x", *c);
+            continue;
+        }
+        if (*c == '"' || *c == '\\') putchar('\\');
+        putchar(*c);
+    }
+    putchar('"');
+}
+
 int cli_fail(const weft_error *error)
 {
     fputs("weft: ", stderr);

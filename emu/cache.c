@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/arena.h"
 
@@ -19,7 +20,7 @@ typedef struct entry {
 typedef struct part {
     pthread_mutex_t lock;
     entry *buckets[N_BUCKETS];
-    int64_t asked, reused, entries, bytes;
+    weft_reuse_level stats;
 } part;
 
 struct weft_i_cache {
@@ -50,7 +51,7 @@ static void empty(part *p)
         }
         p->buckets[i] = NULL;
     }
-    p->entries = p->bytes = 0;
+    p->stats.entries = p->stats.bytes = 0;
 }
 
 void weft_i_cache_free(weft_i_cache *cache)
@@ -118,11 +119,21 @@ static void keep(part *p, int64_t max_bytes, uint64_t hash, const weft_i_key *ke
     int64_t bytes = (int64_t)(sizeof(entry) + n_key * sizeof(int64_t) + n_value);
     entry *e = bytes <= max_bytes ? make(hash, key, value, n_value) : NULL;
     if (!e) return;
-    if (p->bytes + bytes > max_bytes) empty(p);
+    if (p->stats.bytes + bytes > max_bytes) {
+        empty(p);
+        p->stats.emptied++;
+    }
     e->next = p->buckets[hash % N_BUCKETS];
     p->buckets[hash % N_BUCKETS] = e;
-    p->entries++;
-    p->bytes += bytes;
+    p->stats.entries++;
+    p->stats.bytes += bytes;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 void weft_i_cache_get(weft_i_cache *cache, const weft_i_key *key,
@@ -137,29 +148,34 @@ void weft_i_cache_get(weft_i_cache *cache, const weft_i_key *key,
     part *p = &cache->parts[hash >> 60];
     pthread_mutex_lock(&p->lock);
     const entry *e = find(p, hash, key);
-    p->asked++;
+    p->stats.asked++;
     if (e) {
-        p->reused++;
+        p->stats.reused++;
         memcpy(value, e->data + e->n_key, n_value);
     }
     pthread_mutex_unlock(&p->lock);
     if (e) return;
+    int64_t start_ns = now_ns();
     fill(context, value);
+    int64_t end_ns = now_ns();
     pthread_mutex_lock(&p->lock);
+    p->stats.fill_ns += end_ns - start_ns;
     keep(p, cache->max_part_bytes, hash, key, value, n_value);
     pthread_mutex_unlock(&p->lock);
 }
 
-weft_i_emu_stats weft_i_cache_stats(weft_i_cache *cache)
+weft_reuse_level weft_i_cache_stats(weft_i_cache *cache)
 {
-    weft_i_emu_stats stats = {0};
+    weft_reuse_level stats = {0};
     for (int i = 0; cache && i < N_PARTS; i++) {
         part *p = &cache->parts[i];
         pthread_mutex_lock(&p->lock);
-        stats.asked += p->asked;
-        stats.reused += p->reused;
-        stats.entries += p->entries;
-        stats.bytes += p->bytes;
+        stats.asked += p->stats.asked;
+        stats.reused += p->stats.reused;
+        stats.entries += p->stats.entries;
+        stats.bytes += p->stats.bytes;
+        stats.emptied += p->stats.emptied;
+        stats.fill_ns += p->stats.fill_ns;
         pthread_mutex_unlock(&p->lock);
     }
     return stats;

@@ -27,6 +27,6 @@ void weft_i_cache_get(weft_i_cache *cache, const weft_i_key *key,
                       void (*fill)(const void *context, void *value), const void *context,
                       size_t n_value, void *value);
 
-weft_i_emu_stats weft_i_cache_stats(weft_i_cache *cache);
+weft_reuse_level weft_i_cache_stats(weft_i_cache *cache);
 
 #endif

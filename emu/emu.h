@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "weft/cluster.h"
+#include "weft/emulate.h"
 #include "weft/model.h"
 #include "weft/problem.h"
 #include "weft/recipe.h"
@@ -48,8 +49,8 @@ typedef struct weft_i_stage_cost {
 /* The model, cluster and recipe are borrowed and outlive the emulator. INFEASIBLE where the
  * parallel sizes do not divide heads or do not fit the cluster, with what is wrong. */
 weft_status weft_i_emu_create(const weft_model *model, const weft_cluster *cluster,
-                              const weft_recipe *recipe, const weft_parallel *parallel, bool reuse,
-                              weft_error *error, weft_i_emu **out_emu);
+                              const weft_recipe *recipe, const weft_parallel *parallel,
+                              weft_reuse_mode reuse, weft_error *error, weft_i_emu **out_emu);
 void weft_i_emu_free(weft_i_emu *emu);
 
 /* Backward that a stage of these layers needs: FULL where a layer in it trains, INPUT where only
@@ -103,11 +104,6 @@ int64_t weft_i_emu_limit_bytes(const weft_i_emu *emu, int32_t rank);
 /* Peak flop a second of all devices of the job, for MFU. */
 double weft_i_emu_peak_flops(const weft_i_emu *emu);
 
-/* How often a subgraph was asked for and how often it was there already. */
-typedef struct weft_i_emu_stats {
-    int64_t asked, reused;
-    int64_t entries, bytes;
-} weft_i_emu_stats;
-weft_i_emu_stats weft_i_emu_get_stats(weft_i_emu *emu);
+weft_reuse weft_i_emu_reuse(const weft_i_emu *emu);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 
-/* Enough for a step of the largest shipped set-ups many times over. */
-static const size_t max_cache_bytes = (size_t)64 << 20;
+/* Of each of the two caches; enough for a step of the largest shipped set-ups many times over. */
+static const size_t max_cache_bytes = (size_t)32 << 20;
 
 static weft_status out_of_memory(weft_error *error)
 {
@@ -81,10 +81,11 @@ static weft_status make_modules(weft_i_emu *emu, weft_error *error)
         weft_recipe_module said = weft_recipe_of_module(emu->recipe, module->name);
         weft_i_emu_module *own = &emu->modules[m];
         own->classes = weft_i_new(&emu->arena, int32_t, module->n_layers);
+        own->run_end = weft_i_new(&emu->arena, int32_t, module->n_layers);
         own->merge = weft_i_new(&emu->arena, int64_t, module->n_layers);
         own->trained = weft_i_new(&emu->arena, bool, module->n_layers);
         own->asked = weft_i_new(&emu->arena, bool, module->n_layers);
-        if (!own->classes || !own->merge || !own->trained || !own->asked)
+        if (!own->classes || !own->run_end || !own->merge || !own->trained || !own->asked)
             return out_of_memory(error);
         own->tp_mode = said.tp_mode;
         emu->spreads |= said.tp_mode == WEFT_TP_MODE_DP_IN_TP && emu->parallel.tp > 1;
@@ -187,11 +188,18 @@ static weft_status make_classes(weft_i_emu *emu, weft_error *error)
     for (int32_t m = 0; m < model->n_modules; m++)
         for (int32_t l = 0; l < model->modules[m].n_layers; l++)
             emu->modules[m].classes[l] = class_of(emu, m, l);
-
+    for (int32_t m = 0; m < model->n_modules; m++) {
+        weft_i_emu_module *own = &emu->modules[m];
+        for (int32_t l = model->modules[m].n_layers - 1; l >= 0; l--) {
+            bool runs_on =
+                l + 1 < model->modules[m].n_layers && own->classes[l + 1] == own->classes[l];
+            own->run_end[l] = runs_on ? own->run_end[l + 1] : l + 1;
+        }
+    }
     return WEFT_STATUS_OK;
 }
 
-static weft_status build(weft_i_emu *emu, bool reuse, weft_error *error)
+static weft_status build(weft_i_emu *emu, weft_error *error)
 {
     weft_status status = check_sizes(emu, error);
     if (status == WEFT_STATUS_OK) status = make_modules(emu, error);
@@ -199,14 +207,15 @@ static weft_status build(weft_i_emu *emu, bool reuse, weft_error *error)
     emu->machine = weft_i_machine_make(emu->cluster, emu->recipe, &emu->parallel);
     status = check(emu, error);
     if (status == WEFT_STATUS_OK) status = make_classes(emu, error);
-    if (status != WEFT_STATUS_OK || !reuse) return status;
+    if (status != WEFT_STATUS_OK || emu->reuse != WEFT_REUSE_MODE_ALL) return status;
     emu->cache = weft_i_cache_create(max_cache_bytes);
-    return emu->cache ? WEFT_STATUS_OK : out_of_memory(error);
+    emu->stages = weft_i_cache_create(max_cache_bytes);
+    return emu->cache && emu->stages ? WEFT_STATUS_OK : out_of_memory(error);
 }
 
 weft_status weft_i_emu_create(const weft_model *model, const weft_cluster *cluster,
-                              const weft_recipe *recipe, const weft_parallel *parallel, bool reuse,
-                              weft_error *error, weft_i_emu **out_emu)
+                              const weft_recipe *recipe, const weft_parallel *parallel,
+                              weft_reuse_mode reuse, weft_error *error, weft_i_emu **out_emu)
 {
     weft_i_emu *emu = weft_i_alloc(1, sizeof *emu);
     if (!emu) return out_of_memory(error);
@@ -214,7 +223,8 @@ weft_status weft_i_emu_create(const weft_model *model, const weft_cluster *clust
     emu->cluster = cluster;
     emu->recipe = recipe;
     emu->parallel = *parallel;
-    weft_status status = build(emu, reuse, error);
+    emu->reuse = reuse;
+    weft_status status = build(emu, error);
     if (status != WEFT_STATUS_OK) {
         weft_i_emu_free(emu);
         return status;
@@ -227,11 +237,12 @@ void weft_i_emu_free(weft_i_emu *emu)
 {
     if (!emu) return;
     weft_i_cache_free(emu->cache);
+    weft_i_cache_free(emu->stages);
     weft_i_arena_free(&emu->arena);
     free(emu);
 }
 
-weft_i_emu_stats weft_i_emu_get_stats(weft_i_emu *emu)
+weft_reuse weft_i_emu_reuse(const weft_i_emu *emu)
 {
-    return weft_i_cache_stats(emu->cache);
+    return (weft_reuse){weft_i_cache_stats(emu->cache), weft_i_cache_stats(emu->stages)};
 }

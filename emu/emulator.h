@@ -20,6 +20,7 @@ typedef struct weft_i_class {
 
 typedef struct weft_i_emu_module {
     int32_t *classes; /* of each layer */
+    int32_t *run_end; /* of each layer: the first after it that is of another class */
     int64_t *merge;   /* module tokens that are one token at the layer's output */
     weft_tp_mode tp_mode;
     bool *trained; /* each layer, after the recipe's overrides */
@@ -32,7 +33,9 @@ struct weft_i_emu {
     const weft_recipe *recipe;
     weft_parallel parallel;
     weft_i_machine machine;
-    weft_i_cache *cache; /* NULL = no reuse */
+    weft_reuse_mode reuse;
+    weft_i_cache *cache;  /* of subgraphs; NULL unless all is reused */
+    weft_i_cache *stages; /* the same of stages */
     weft_i_arena arena;
     weft_i_emu_module *modules;
     weft_i_class *classes; /* n_classes */

@@ -169,9 +169,10 @@ typedef struct pricer {
 
 static void price_layer(pricer *p, int32_t c, weft_i_strategy strategy)
 {
-    if (c == p->class && strategy == p->strategy) return;
+    bool shares = p->emu->reuse != WEFT_REUSE_MODE_NONE;
+    if (shares && c == p->class && strategy == p->strategy) return;
     const weft_i_class *class = &p->emu->classes[c];
-    if (c != p->class) {
+    if (!shares || c != p->class) {
         p->core = ask_core(p->emu, class, p->work);
         p->sums = ask_layer(p->emu, c, &p->core.load);
         p->flop = weft_i_layer_model_flop(class, p->work, &p->core, p->context);
@@ -185,31 +186,79 @@ static void price_layer(pricer *p, int32_t c, weft_i_strategy strategy)
     p->strategy = strategy;
 }
 
-/* `strategies` of the layers, `step` apart: 0 = one for all. */
-static weft_status price_stage(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
-                               const weft_i_work *work, const weft_i_strategy *strategies,
-                               int32_t step, weft_error *error, weft_i_stage_cost *out_cost)
+/* Layers of a module, and their strategies `step` apart: 0 = one for all. */
+typedef struct stage_question {
+    weft_i_emu *emu;
+    int32_t module, first, n;
+    const weft_i_work *work;
+    const weft_i_strategy *strategies;
+    int32_t step;
+} stage_question;
+
+/* A stage and whether its sums are in range. */
+typedef struct priced_stage {
+    weft_i_stage_cost stage;
+    int64_t fits;
+} priced_stage;
+
+static void fill_stage(const void *context, void *value)
 {
-    weft_status status = check_question(emu, module, first, n, work, error);
-    if (status != WEFT_STATUS_OK) return status;
+    const stage_question *q = context;
+    const weft_i_emu_module *module = &q->emu->modules[q->module];
+    priced_stage *out = value;
     adder a = {0};
-    pricer p = {.emu = emu, .work = work, .context = context_of(work), .class = -1};
-    for (int32_t l = first + n - 1; work->tokens > 0 && l >= first; l--) {
-        price_layer(&p, emu->modules[module].classes[l], strategies[(l - first) * step]);
-        add_layer(&a, &p.price, (weft_backward)emu->classes[p.class].shape.backward);
+    pricer p = {.emu = q->emu, .work = q->work, .context = context_of(q->work), .class = -1};
+    *out = (priced_stage){.fits = true};
+    for (int32_t l = q->first + q->n - 1; q->work->tokens > 0 && l >= q->first; l--) {
+        price_layer(&p, module->classes[l], q->strategies[(l - q->first) * q->step]);
+        add_layer(&a, &p.price, (weft_backward)q->emu->classes[p.class].shape.backward);
         a.stage.model_flop += p.flop;
         a.stage.recompute_flop += p.again;
-        if (!is_in_range(&a.stage.cost))
-            return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
-                               "a stage of %d layers on %lld tokens takes more ns or bytes than "
-                               "%lld",
-                               n, (long long)work->tokens, (long long)WEFT_INT_MAX);
+        if (!is_in_range(&a.stage.cost)) out->fits = false;
+        if (!out->fits) return;
     }
     /* The layers read the same condition: it is saved once. */
     a.stage.cost.saved_bytes += weft_i_whole_bytes(p.condition);
     a.stage.cost.held_bytes += weft_i_whole_bytes(p.condition);
-    finish(&a, weft_i_emu_backward(emu, module, first, n));
-    *out_cost = a.stage;
+    finish(&a, weft_i_emu_backward(q->emu, q->module, q->first, q->n));
+    out->stage = a.stage;
+}
+
+/* A stage of one strategy is known by the classes of its layers, run by run. One of more runs than
+ * the key has room for, or of a mix of strategies, is put together anew. */
+static void ask_stage(const stage_question *q, priced_stage *out)
+{
+    enum { MAX_RUNS = 6, HEAD = 2 };
+    const weft_i_emu_module *module = &q->emu->modules[q->module];
+    int64_t head[HEAD + 2 * MAX_RUNS] = {q->strategies[0], q->work->tokens};
+    int32_t end = q->first + q->n, n_runs = 0;
+    weft_i_key key = {.head = head,
+                      .tail = q->work->n_spans > 0 ? &q->work->spans[0].tokens : NULL,
+                      .n_tail = (size_t)q->work->n_spans * (sizeof(weft_i_span) / sizeof(int64_t))};
+    int32_t l = q->first;
+    for (; l < end && n_runs < MAX_RUNS; n_runs++) {
+        int32_t next = module->run_end[l] < end ? module->run_end[l] : end;
+        head[HEAD + 2 * n_runs] = module->classes[l];
+        head[HEAD + 2 * n_runs + 1] = next - l;
+        l = next;
+    }
+    key.n_head = HEAD + 2 * (size_t)n_runs;
+    bool is_keyed = q->step == 0 && l == end;
+    weft_i_cache_get(is_keyed ? q->emu->stages : NULL, &key, fill_stage, q, sizeof *out, out);
+}
+
+static weft_status price_stage(const stage_question *q, weft_error *error,
+                               weft_i_stage_cost *out_cost)
+{
+    weft_status status = check_question(q->emu, q->module, q->first, q->n, q->work, error);
+    if (status != WEFT_STATUS_OK) return status;
+    priced_stage priced;
+    ask_stage(q, &priced);
+    if (!priced.fits)
+        return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
+                           "a stage of %d layers on %lld tokens takes more ns or bytes than %lld",
+                           q->n, (long long)q->work->tokens, (long long)WEFT_INT_MAX);
+    *out_cost = priced.stage;
     return WEFT_STATUS_OK;
 }
 
@@ -217,14 +266,16 @@ weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int
                              const weft_i_work *work, weft_i_strategy strategy, weft_error *error,
                              weft_i_stage_cost *out_cost)
 {
-    return price_stage(emu, module, first, n, work, &strategy, 0, error, out_cost);
+    const stage_question q = {emu, module, first, n, work, &strategy, 0};
+    return price_stage(&q, error, out_cost);
 }
 
 weft_status weft_i_emu_stage_mixed(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
                                    const weft_i_work *work, const weft_i_strategy *strategies,
                                    weft_error *error, weft_i_stage_cost *out_cost)
 {
-    return price_stage(emu, module, first, n, work, strategies, 1, error, out_cost);
+    const stage_question q = {emu, module, first, n, work, strategies, 1};
+    return price_stage(&q, error, out_cost);
 }
 
 bool weft_i_emu_layers_equal(const weft_i_emu *emu, int32_t module, int32_t a, int32_t b, int32_t n)

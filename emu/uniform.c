@@ -319,9 +319,10 @@ weft_status weft_emulate_uniform(const weft_uniform *question, weft_error *error
     const weft_stack *stack = &question->cluster->stack;
     asker a = {.question = question, .recipe = *question->recipe, .error = error};
     if (stack->gradient_bytes > 0) a.recipe.gradient_bytes = stack->gradient_bytes;
-    /* Every subgraph is asked for once: a cache would only cost. */
-    weft_status status = weft_i_emu_create(question->model, question->cluster, &a.recipe,
-                                           &question->parallel, false, error, &a.emu);
+    /* A subgraph is asked for once: a cache would only cost. */
+    weft_status status =
+        weft_i_emu_create(question->model, question->cluster, &a.recipe, &question->parallel,
+                          WEFT_REUSE_MODE_NEIGHBOURS, error, &a.emu);
     if (status) return status;
     a.n_layers = question->model->modules[0].n_layers - 2;
     a.n_ranks = question->parallel.pp;

@@ -64,8 +64,8 @@ static weft_status make(const weft_model *model, const weft_cluster *cluster,
     weft_status status =
         weft_parallel_resolve(&wanted, &recipe->parallel, options->gpus, error, &input.parallel);
     if (status == WEFT_STATUS_OK)
-        status =
-            weft_i_emu_create(model, cluster, recipe, &input.parallel, true, error, &input.emu);
+        status = weft_i_emu_create(model, cluster, recipe, &input.parallel, WEFT_REUSE_MODE_ALL,
+                                   error, &input.emu);
     if (status == WEFT_STATUS_OK)
         status =
             pack_all(model, recipe, batches, n_batches, options->strict, &arena, error, &packed);

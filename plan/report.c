@@ -36,13 +36,22 @@ static void take_peak(const weft_i_live *live, int64_t ns, weft_rank_report *ran
     rank->n_saved = live->n_saved;
 }
 
+static void add_point(weft_rank_report *rank, int64_t ns, int64_t bytes)
+{
+    int32_t n = rank->n_memory;
+    if (n > 0 && rank->memory[n - 1].bytes == bytes) return;
+    rank->memory[rank->n_memory++] = (weft_memory_point){ns, bytes};
+}
+
 /* Returns whether the rank has passes. */
 static bool report_rank(const weft_i_graph *graph, int32_t r, const weft_rank_actions *actions,
-                        weft_rank_report *rank)
+                        weft_rank_report *rank, int32_t *out_peak)
 {
     weft_i_live live = weft_i_live_begin(graph, r);
     bool has_passes = false;
     take_peak(&live, 0, rank);
+    add_point(rank, 0, weft_i_live_sum(&live));
+    *out_peak = -1;
     for (int32_t a = 0; a < actions->n_actions; a++) {
         const weft_action *action = &actions->actions[a];
         if (action->kind <= WEFT_ACTION_BWW) {
@@ -50,9 +59,32 @@ static bool report_rank(const weft_i_graph *graph, int32_t r, const weft_rank_ac
             has_passes = true;
         }
         weft_i_live during = weft_i_live_step(graph, action, &live);
-        if (weft_i_live_sum(&during) > rank->peak_bytes) take_peak(&during, action->start_ns, rank);
+        add_point(rank, action->start_ns, weft_i_live_sum(&during));
+        add_point(rank, action->end_ns, weft_i_live_sum(&live));
+        if (weft_i_live_sum(&during) <= rank->peak_bytes) continue;
+        take_peak(&during, action->start_ns, rank);
+        *out_peak = a;
     }
     return has_passes;
+}
+
+static int64_t kept(const weft_i_live *live)
+{
+    return live->saved_bytes + live->held_bytes;
+}
+
+/* What each chunk has saved when action `peak` runs. */
+static void share_peak(const weft_i_graph *graph, int32_t r, const weft_rank_actions *actions,
+                       int32_t peak, weft_rank_report *rank)
+{
+    weft_i_live live = weft_i_live_begin(graph, r);
+    for (int32_t a = 0; a <= peak; a++) {
+        const weft_action *action = &actions->actions[a];
+        int64_t before = kept(&live);
+        weft_i_live during = weft_i_live_step(graph, action, &live);
+        int64_t change = kept(a < peak ? &live : &during) - before;
+        if (change != 0) rank->chunk_bytes[graph->problem->stages[action->operand].chunk] += change;
+    }
 }
 
 static void report_ranks(const weft_i_graph *graph, const weft_pipeline *pipeline,
@@ -61,7 +93,10 @@ static void report_ranks(const weft_i_graph *graph, const weft_pipeline *pipelin
     int64_t filled_ns = 0, draining_ns = pipeline->pipeline_ns;
     for (int32_t r = 0; r < out->n_ranks; r++) {
         weft_rank_report *rank = &out->ranks[r];
-        if (!report_rank(graph, r, &pipeline->ranks[r], rank)) continue;
+        int32_t peak;
+        bool has_passes = report_rank(graph, r, &pipeline->ranks[r], rank, &peak);
+        share_peak(graph, r, &pipeline->ranks[r], peak, rank);
+        if (!has_passes) continue;
         if (rank->first_ns > filled_ns) filled_ns = rank->first_ns;
         if (rank->last_ns < draining_ns) draining_ns = rank->last_ns;
     }
@@ -79,6 +114,12 @@ static weft_status report_pipeline(const weft_pipeline *pipeline, weft_i_arena *
     *out = (weft_pipeline_report){.replica = pipeline->replica, .n_ranks = n_ranks};
     out->ranks = weft_i_new(arena, weft_rank_report, n_ranks);
     if (!out->ranks) return weft_i_no_memory(error);
+    for (int32_t r = 0; r < n_ranks; r++) {
+        size_t n_actions = (size_t)pipeline->ranks[r].n_actions;
+        out->ranks[r].chunk_bytes = weft_i_new(arena, int64_t, pipeline->problem.n_chunks);
+        out->ranks[r].memory = weft_i_new(arena, weft_memory_point, 2 * n_actions + 1);
+        if (!out->ranks[r].chunk_bytes || !out->ranks[r].memory) return weft_i_no_memory(error);
+    }
     weft_status status = weft_i_graph_build(&pipeline->problem, &scratch, error, &graph);
     if (status == WEFT_STATUS_OK) report_ranks(&graph, pipeline, out);
     weft_i_arena_free(&scratch);

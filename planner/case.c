@@ -80,8 +80,8 @@ weft_status weft_i_case_open(const weft_planner_input *input, const weft_planner
     if (!status) status = resolve_recipe(input, error, c);
     if (!status) status = resolve_parallel(error, c);
     if (!status)
-        status =
-            weft_i_emu_create(c->model, c->cluster, &c->recipe, &c->parallel, true, error, &c->emu);
+        status = weft_i_emu_create(c->model, c->cluster, &c->recipe, &c->parallel,
+                                   WEFT_REUSE_MODE_ALL, error, &c->emu);
     if (status) weft_i_case_close(c);
     return status;
 }
@@ -138,6 +138,8 @@ weft_i_layout_input weft_i_case_layout_input(const weft_i_case *plan_case)
 
 void weft_i_case_close(weft_i_case *plan_case)
 {
+    if (plan_case->options.reuse && plan_case->emu)
+        *plan_case->options.reuse = weft_i_emu_reuse(plan_case->emu);
     weft_i_emu_free(plan_case->emu);
     weft_recipe_free(plan_case->loaded);
     weft_i_arena_free(&plan_case->arena);

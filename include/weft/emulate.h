@@ -83,6 +83,29 @@ WEFT_API weft_status weft_emulate_uniform(const weft_uniform *question, weft_err
                                           weft_uniform_rank *out_ranks,
                                           weft_uniform_answer *out_answer);
 
+/* What is priced once: every layer of every stage anew; all that is equal; or neighbours in a stage
+ * that are equal, which needs no memory. The numbers are the same. */
+typedef enum weft_reuse_mode {
+    WEFT_REUSE_MODE_NONE,
+    WEFT_REUSE_MODE_ALL,
+    WEFT_REUSE_MODE_NEIGHBOURS
+} weft_reuse_mode;
+
+/* How often something was asked for and how often it was there already; what is kept; how often a
+ * full part of what is kept was thrown away; the time spent on what was not there. */
+typedef struct weft_reuse_level {
+    int64_t asked, reused;
+    int64_t entries, bytes;
+    int64_t emptied;
+    int64_t fill_ns;
+} weft_reuse_level;
+
+/* Reuse of an emulator. Subgraphs: a layer without its attention, or the attention; stages: whole
+ * runs of layers, whose time includes that of the subgraphs they lacked. */
+typedef struct weft_reuse {
+    weft_reuse_level subgraphs, stages;
+} weft_reuse;
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@
 
 #include "weft/batch.h"
 #include "weft/cluster.h"
+#include "weft/emulate.h"
 #include "weft/layout.h"
 #include "weft/model.h"
 #include "weft/option.h"
@@ -41,9 +42,11 @@ typedef struct weft_planner_options {
     bool strict;                /* an input that must be cut is BAD_INPUT */
     weft_progress_fn progress;
     weft_note_fn note;
-    void *context;  /* of progress and note */
-    int search;     /* weft_search_method */
-    int64_t ablate; /* weft_ablate bits; USAGE with another method than PAPER */
+    void *context;     /* of progress and note */
+    int search;        /* weft_search_method */
+    int64_t ablate;    /* weft_ablate bits; USAGE with another method than PAPER */
+    weft_reuse *reuse; /* filled when the planning is over: what the emulator priced once for many;
+                          NULL = not wanted */
 } weft_planner_options;
 
 WEFT_API void weft_planner_options_init(weft_planner_options *options);

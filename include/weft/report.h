@@ -11,6 +11,12 @@
 extern "C" {
 #endif
 
+/* From ns on a rank holds so many bytes, until the next point. Several points at one ns follow each
+ * other as the actions do. */
+typedef struct weft_memory_point {
+    int64_t ns, bytes;
+} weft_memory_point;
+
 /* One rank of one replica. Bytes are per device and those of the first moment at which the rank's
  * memory is highest: static, saved, held, buffer and work bytes add up to peak_bytes. */
 typedef struct weft_rank_report {
@@ -25,6 +31,9 @@ typedef struct weft_rank_report {
     int64_t peak_bytes;
     int64_t peak_ns; /* start of the action under which it is reached first; 0 before all actions */
     int32_t n_saved; /* stages with a backward that have saved or held bytes then */
+    int64_t *chunk_bytes;      /* of each chunk of the problem: its part of saved and held bytes */
+    weft_memory_point *memory; /* all that changes, from static_bytes at 0 */
+    int32_t n_memory;
 } weft_rank_report;
 
 /* One replica's pipeline in three phases, by the ranks that have passes. A pipeline with more

@@ -8,6 +8,7 @@
 #include "weft/batch.h"
 #include "weft/cluster.h"
 #include "weft/emulate.h"
+#include "weft/emulation.h"
 #include "weft/export.h"
 #include "weft/layout.h"
 #include "weft/model.h"

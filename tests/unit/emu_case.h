@@ -63,8 +63,8 @@ static inline void emu_case_start(emu_case *c)
     weft_error error = {0};
     weft_i_emu_free(c->emu);
     c->emu = NULL;
-    weft_status status =
-        weft_i_emu_create(c->model, &c->cluster, c->recipe, &c->parallel, true, &error, &c->emu);
+    weft_status status = weft_i_emu_create(c->model, &c->cluster, c->recipe, &c->parallel,
+                                           WEFT_REUSE_MODE_ALL, &error, &c->emu);
     cr_assert_eq(status, WEFT_STATUS_OK, "%s", error.text);
 }
 

@@ -82,9 +82,9 @@ static inline void setup_open_recipe(setup *s, const char *name, const char *rec
     s->parallel = s->recipe->parallel;
     s->parallel.dp = dp;
     s->parallel.cp = s->parallel.ep = 1;
-    cr_assert_eq(
-        weft_i_emu_create(s->model, s->cluster, s->recipe, &s->parallel, true, &error, &s->emu),
-        WEFT_STATUS_OK, "%s: %s", name, error.text);
+    cr_assert_eq(weft_i_emu_create(s->model, s->cluster, s->recipe, &s->parallel,
+                                   WEFT_REUSE_MODE_ALL, &error, &s->emu),
+                 WEFT_STATUS_OK, "%s: %s", name, error.text);
     setup_fill_batch(s, n_samples, seed);
     cr_assert_eq(
         weft_i_pack(s->model, s->recipe, &s->batch, dp, 0, false, &s->arena, &error, &s->packed),

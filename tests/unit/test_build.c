@@ -203,9 +203,9 @@ static void expect_costs(const setup *s, const weft_i_replica *replica, const we
 {
     weft_i_emu *emu;
     double model_flop = 0;
-    cr_assert_eq(
-        weft_i_emu_create(s->model, s->cluster, s->recipe, &s->parallel, false, NULL, &emu),
-        WEFT_STATUS_OK);
+    cr_assert_eq(weft_i_emu_create(s->model, s->cluster, s->recipe, &s->parallel,
+                                   WEFT_REUSE_MODE_NONE, NULL, &emu),
+                 WEFT_STATUS_OK);
     for (int32_t i = 0; i < problem->n_stages; i++) {
         const weft_stage *stage = &problem->stages[i];
         const weft_chunk *chunk = &problem->chunks[stage->chunk];
@@ -395,7 +395,8 @@ Test(build, a_detached_edge)
     setup_open(&s, "vlm-s", "h800:nodes=2", 1, 12, 5);
     s.model->edges[0].gradient = false;
     weft_i_emu_free(s.emu);
-    cr_assert_eq(weft_i_emu_create(s.model, s.cluster, s.recipe, &s.parallel, true, NULL, &s.emu),
+    cr_assert_eq(weft_i_emu_create(s.model, s.cluster, s.recipe, &s.parallel, WEFT_REUSE_MODE_ALL,
+                                   NULL, &s.emu),
                  WEFT_STATUS_OK);
     s.input.emu = s.emu;
     cr_assert_eq(weft_i_layout_modality(&s.input, NULL, NULL, NULL, &layout), WEFT_STATUS_OK);
@@ -615,7 +616,8 @@ Test(build, every_allocation_fails_once)
     setup s;
     setup_open(&s, "t2v-s", "h800:nodes=2", 1, 3, 5);
     weft_i_emu_free(s.emu); /* its cache would do without */
-    cr_assert_eq(weft_i_emu_create(s.model, s.cluster, s.recipe, &s.parallel, false, NULL, &s.emu),
+    cr_assert_eq(weft_i_emu_create(s.model, s.cluster, s.recipe, &s.parallel, WEFT_REUSE_MODE_NONE,
+                                   NULL, &s.emu),
                  WEFT_STATUS_OK);
     s.input.emu = s.emu;
     long k = 1;

@@ -61,7 +61,7 @@ Test(cache, answers_are_those_of_the_function)
         question q = random_question(&rng);
         cr_assert(is_right(cache, &q), "seed 3, question %d", i);
     }
-    weft_i_emu_stats stats = weft_i_cache_stats(cache);
+    weft_reuse_level stats = weft_i_cache_stats(cache);
     cr_assert_eq(stats.asked, 20000);
     cr_assert_eq(stats.reused + stats.entries, stats.asked);
     cr_assert_leq(stats.bytes, 1 << 20);

@@ -20,7 +20,8 @@ static void refuses(weft_status status, const char *why)
 {
     weft_error error = {0};
     weft_i_emu *emu = NULL;
-    cr_assert_eq(weft_i_emu_create(c.model, &c.cluster, c.recipe, &c.parallel, true, &error, &emu),
+    cr_assert_eq(weft_i_emu_create(c.model, &c.cluster, c.recipe, &c.parallel, WEFT_REUSE_MODE_ALL,
+                                   &error, &emu),
                  status, "got %s: %s", weft_status_name(error.status), error.text);
     cr_assert_str_eq(error.text, why);
     cr_assert_null(emu);
@@ -115,7 +116,8 @@ Test(emu_create, lack_of_memory)
         weft_error error = {0};
         weft_i_emu *emu = NULL;
         weft_i_alloc_fail_after(k);
-        status = weft_i_emu_create(c.model, &c.cluster, c.recipe, &c.parallel, true, &error, &emu);
+        status = weft_i_emu_create(c.model, &c.cluster, c.recipe, &c.parallel, WEFT_REUSE_MODE_ALL,
+                                   &error, &emu);
         weft_i_alloc_fail_after(0);
         cr_assert(status == WEFT_STATUS_OK || status == WEFT_STATUS_NO_MEMORY);
         cr_assert_lt(k, 100);

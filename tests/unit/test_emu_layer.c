@@ -188,13 +188,13 @@ Test(emu_layer, subgraphs)
     weft_i_work work = {1024, spans, 2};
     weft_i_stage_cost cost;
     cr_assert_eq(weft_i_emu_stage(c.emu, 0, 1, 2, &work, 0, NULL, &cost), WEFT_STATUS_OK);
-    weft_i_emu_stats stats = weft_i_emu_get_stats(c.emu);
+    weft_reuse_level stats = weft_i_emu_reuse(c.emu).subgraphs;
     cr_assert_eq(stats.entries, 2); /* one layer, one attention */
     spans[1].context = 5;
     cr_assert_eq(weft_i_emu_stage(c.emu, 0, 1, 2, &work, 2, NULL, &cost), WEFT_STATUS_OK);
-    stats = weft_i_emu_get_stats(c.emu);
+    stats = weft_i_emu_reuse(c.emu).subgraphs;
     cr_assert_eq(stats.entries, 3);
     cr_assert_eq(stats.reused, 1);
     layer(WEFT_I_STRATEGY_NONE); /* other sequences, as many tokens */
-    cr_assert_eq(weft_i_emu_get_stats(c.emu).entries, 4);
+    cr_assert_eq(weft_i_emu_reuse(c.emu).subgraphs.entries, 4);
 }

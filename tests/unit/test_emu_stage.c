@@ -111,9 +111,11 @@ Test(emu_stage, reuse_changes_nothing)
         weft_i_emu *with, *without;
         weft_parallel parallel = {2, 2, 4, 1, 1};
         cr_assert_eq(weft_model_load(models[m], &error, &model), WEFT_STATUS_OK);
-        cr_assert_eq(weft_i_emu_create(model, cluster, recipe, &parallel, true, &error, &with),
+        cr_assert_eq(weft_i_emu_create(model, cluster, recipe, &parallel, WEFT_REUSE_MODE_ALL,
+                                       &error, &with),
                      WEFT_STATUS_OK, "%s", error.text);
-        cr_assert_eq(weft_i_emu_create(model, cluster, recipe, &parallel, false, &error, &without),
+        cr_assert_eq(weft_i_emu_create(model, cluster, recipe, &parallel, WEFT_REUSE_MODE_NONE,
+                                       &error, &without),
                      WEFT_STATUS_OK, "%s", error.text);
         weft_i_span spans[4];
         weft_i_work work = {0};
@@ -134,9 +136,9 @@ Test(emu_stage, reuse_changes_nothing)
             cr_assert_eq(memcmp(&a, &b, sizeof a), 0, "seed 7, model %s, question %d", models[m],
                          i);
         }
-        weft_i_emu_stats stats = weft_i_emu_get_stats(with);
-        cr_assert_gt(stats.reused, stats.asked / 4);
-        cr_assert_eq(weft_i_emu_get_stats(without).asked, 0);
+        weft_reuse stats = weft_i_emu_reuse(with);
+        cr_assert_gt(stats.subgraphs.reused, stats.subgraphs.asked / 4);
+        cr_assert_eq(weft_i_emu_reuse(without).subgraphs.asked, 0);
         weft_i_emu_free(with);
         weft_i_emu_free(without);
         weft_model_free(model);
@@ -161,7 +163,8 @@ Test(emu_stage, every_shipped_set_up)
             cr_assert_eq(weft_cluster_load(weft_cluster_shipped(k), &error, &cluster),
                          WEFT_STATUS_OK);
             weft_parallel parallel = {1, 4, recipe->parallel.tp, 1, 1};
-            cr_assert_eq(weft_i_emu_create(model, cluster, recipe, &parallel, true, &error, &emu),
+            cr_assert_eq(weft_i_emu_create(model, cluster, recipe, &parallel, WEFT_REUSE_MODE_ALL,
+                                           &error, &emu),
                          WEFT_STATUS_OK, "%s on %s: %s", name, cluster->name, error.text);
             weft_i_span spans[] = {{2048, 200}, {1000, 17}};
             weft_i_work work = {3048, spans, 2};

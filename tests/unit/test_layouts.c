@@ -394,7 +394,8 @@ Test(layouts, few_layers_and_a_tied_head)
     s.input.parallel = s.parallel;
     weft_i_emu_free(s.emu);
     s.model->modules[1].layers[33].tied = true;
-    cr_assert_eq(weft_i_emu_create(s.model, s.cluster, s.recipe, &s.parallel, true, &error, &s.emu),
+    cr_assert_eq(weft_i_emu_create(s.model, s.cluster, s.recipe, &s.parallel, WEFT_REUSE_MODE_ALL,
+                                   &error, &s.emu),
                  WEFT_STATUS_OK, "%s", error.text);
     s.input.emu = s.emu;
     cr_assert_eq(weft_i_layout_modality(&s.input, NULL, NULL, NULL, &layout), WEFT_STATUS_OK);

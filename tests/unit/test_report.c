@@ -43,7 +43,17 @@ Test(report, pipeline_by_hand)
         cr_expect_eq(rank->n_saved, 3 - r);
         cr_expect_eq(rank->saved_bytes, (3 - r) * (INT64_C(1) << 30));
         cr_expect_eq(rank->peak_bytes, rank->saved_bytes);
+        cr_expect_eq(rank->chunk_bytes[r], rank->saved_bytes);
+        cr_expect_eq(rank->chunk_bytes[(r + 1) % 3], 0);
     }
+    /* The last rank has one microbatch at a time; its forward begins before the last backward ends
+     * in the order of the actions only. */
+    const weft_rank_report *last = &p->ranks[2];
+    const weft_memory_point expected[] = {{0, 0},           {20000, 1 << 30}, {50000, 0},
+                                          {50000, 1 << 30}, {80000, 0},       {80000, 1 << 30},
+                                          {110000, 0}};
+    cr_assert_eq(last->n_memory, 7);
+    cr_expect_arr_eq(last->memory, expected, sizeof expected);
     weft_report_free(report);
     weft_plan_free(plan);
 }
@@ -115,6 +125,20 @@ static void expect_memory(const weft_pipeline *pipeline, int32_t r, const weft_r
     cr_expect_eq(found->buffer_bytes, slow.buffer_bytes);
     cr_expect_eq(found->work_bytes, slow.work_bytes);
     cr_expect_eq(found->n_saved, slow.n_saved);
+    int64_t of_chunks = 0, highest = 0;
+    for (int32_t c = 0; c < pipeline->problem.n_chunks; c++) {
+        of_chunks += found->chunk_bytes[c];
+        cr_expect(found->chunk_bytes[c] >= 0);
+        cr_expect(found->chunk_bytes[c] == 0 || pipeline->problem.chunks[c].rank == r);
+    }
+    cr_expect_eq(of_chunks, found->saved_bytes + found->held_bytes);
+    for (int32_t i = 0; i < found->n_memory; i++) {
+        int64_t bytes = found->memory[i].bytes;
+        if (bytes > highest) highest = bytes;
+        cr_expect(i == 0 || (found->memory[i].ns >= found->memory[i - 1].ns &&
+                             bytes != found->memory[i - 1].bytes));
+    }
+    cr_expect_eq(highest, found->peak_bytes);
 }
 
 static void expect_times(const weft_pipeline *pipeline, int32_t r, const weft_rank_report *found)
