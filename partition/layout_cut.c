@@ -195,9 +195,9 @@ static weft_status cut_by(const weft_i_layout_maker *maker, const line *all, wef
     if (!weight) return weft_i_no_memory(maker->error);
     for (int32_t i = 0; i < all->n; i++)
         weight[i] =
-            rule == WEFT_I_CUT_TIME
-                ? all->cost[i]->best_ns
-                : (double)weft_model_parameters(model, all->module[i], all->layer[i], 1, false);
+            rule == WEFT_I_CUT_PARAMETERS
+                ? (double)weft_model_parameters(model, all->module[i], all->layer[i], 1, false)
+                : all->cost[i]->best_ns;
     return weft_i_cut_line(weight, all->n, n_pieces, NULL, false, maker->error, out_cut);
 }
 
@@ -220,14 +220,14 @@ static weft_status place_line(weft_i_layout_maker *maker, weft_i_cut_rule rule, 
     for (int32_t k = 0; k < n_pieces; k++)
         for (int32_t i = cut[k]; i < cut[k + 1]; i++)
             counts[all.module[i] * n_pieces + k]++;
-    weft_i_layout_place_counts(maker, counts, n_pieces);
+    weft_i_layout_place_counts(maker, counts, n_pieces, rule == WEFT_I_CUT_FOLDED);
     return WEFT_STATUS_OK;
 }
 
 weft_status weft_i_layout_cut(const weft_i_layout_input *input, weft_i_cut_rule rule, int32_t v,
                               weft_error *error, weft_layout **out_layout)
 {
-    static const char *const names[] = {"parameters", "time", "slowest"};
+    static const char *const names[] = {"parameters", "time", "slowest", "folded"};
     char name[32];
     weft_i_layout_maker maker;
     if (v < 1 || (rule == WEFT_I_CUT_SLOWEST && v != 1) || v > INT16_MAX)

@@ -146,6 +146,6 @@ weft_status weft_i_layout_hand(const weft_i_layout_input *input, const char *tex
         weft_i_new(&maker.scratch, int32_t, (size_t)input->model->n_modules * (size_t)n_pieces);
     char *copy = weft_i_arena_string(&maker.scratch, text);
     status = h.counts && copy ? read_all(&h, copy) : weft_i_no_memory(error);
-    if (status == WEFT_STATUS_OK) weft_i_layout_place_counts(&maker, h.counts, n_pieces);
+    if (status == WEFT_STATUS_OK) weft_i_layout_place_counts(&maker, h.counts, n_pieces, false);
     return weft_i_layout_end(&maker, status, out_layout);
 }

@@ -161,23 +161,27 @@ weft_status weft_i_layout_place(weft_i_layout_maker *maker, const weft_i_module_
     return status;
 }
 
-void weft_i_layout_place_counts(weft_i_layout_maker *maker, const int32_t *counts, int32_t n_pieces)
+void weft_i_layout_place_counts(weft_i_layout_maker *maker, const int32_t *counts, int32_t n_pieces,
+                                bool is_folded)
 {
     weft_layout *layout = maker->layout;
     int32_t n_ranks = layout->parallel.pp;
     for (int32_t m = 0; m < layout->n_modules; m++) {
         int32_t last_slot = -1, segment = -1, layer = 0;
         for (int32_t k = 0; k < n_pieces; k++) {
-            int32_t n = counts[m * n_pieces + k], slot = k / n_ranks;
+            int32_t n = counts[m * n_pieces + k], slot = k / n_ranks, step = k % n_ranks;
             if (n == 0) continue;
             if (slot != last_slot) segment++;
             last_slot = slot;
-            weft_chunk chunk = {
-                .segment = segment, .rank = k % n_ranks, .first_layer = layer, .layers = n};
+            weft_chunk chunk = {.segment = segment,
+                                .rank = is_folded && slot % 2 == 1 ? n_ranks - 1 - step : step,
+                                .first_layer = layer,
+                                .layers = n};
             add_chunk(maker, m, chunk, slot);
             layout->modules[m].segments = segment + 1;
             layer += n;
         }
+        if (is_folded) layout->modules[m].direction = segment > 0 ? 0 : last_slot % 2 == 1 ? -1 : 1;
     }
 }
 

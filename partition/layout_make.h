@@ -26,9 +26,10 @@ weft_status weft_i_layout_place(weft_i_layout_maker *maker, const weft_i_module_
                                 int32_t module, int32_t slot);
 
 /* Place every module by numbers of layers: counts[module * n_pieces + k] of it are in piece k,
- * which is slot k / P of rank k % P. */
-void weft_i_layout_place_counts(weft_i_layout_maker *maker, const int32_t *counts,
-                                int32_t n_pieces);
+ * which is slot k / P of rank k % P; where folded, every second slot goes from the last rank back.
+ */
+void weft_i_layout_place_counts(weft_i_layout_maker *maker, const int32_t *counts, int32_t n_pieces,
+                                bool is_folded);
 
 /* Put the chunks in order, note shared tensors, and check the layout. The maker is freed; on
  * failure (`status` not OK too) the layout with it. */

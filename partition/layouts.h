@@ -35,8 +35,9 @@ weft_status weft_i_layout_modality(const weft_i_layout_input *input, const int32
 typedef enum weft_i_cut_rule {
     WEFT_I_CUT_PARAMETERS, /* equal parameters */
     WEFT_I_CUT_TIME,       /* equal time at the mean microbatch */
-    WEFT_I_CUT_SLOWEST /* least slowest stage at the mean microbatch, memory permitting (nnScaler)
-                        */
+    WEFT_I_CUT_SLOWEST,    /* least slowest stage at the mean microbatch, memory permitting
+                              (nnScaler) */
+    WEFT_I_CUT_FOLDED      /* as TIME, every second slot from the last rank back to the first */
 } weft_i_cut_rule;
 weft_status weft_i_layout_cut(const weft_i_layout_input *input, weft_i_cut_rule rule, int32_t v,
                               weft_error *error, weft_layout **out_layout);

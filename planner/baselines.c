@@ -10,6 +10,7 @@ typedef enum baseline_cut {
     CUT_TIME,
     CUT_SLOWEST,
     CUT_MODULES,
+    CUT_FOLDED,
     CUT_HAND
 } baseline_cut;
 
@@ -28,6 +29,7 @@ static const struct baseline {
     {"nnscaler", CUT_SLOWEST, 1, WEFT_I_FIXED_1F1B, false},
     {"optimus", CUT_MODULES, 1, WEFT_I_FIXED_OPTIMUS, true},
     {"zb-h1", CUT_TIME, 1, WEFT_I_FIXED_ZB_H1, true},
+    {"zb-v", CUT_FOLDED, 1, WEFT_I_FIXED_ZB_V, true},
     {"hand", CUT_HAND, 1, WEFT_I_FIXED_1F1B, false},
 };
 
@@ -44,6 +46,11 @@ const char *weft_i_baseline_name(int32_t index)
 bool weft_i_baseline_orders(int32_t index)
 {
     return baselines[index].orders;
+}
+
+bool weft_i_baseline_suits_all(int32_t index)
+{
+    return baselines[index].order != WEFT_I_FIXED_ZB_V;
 }
 
 const char *weft_planner_baseline(size_t index)
@@ -64,6 +71,8 @@ static weft_status make_layout(const weft_i_case *c, baseline_cut cut, int32_t v
         return weft_i_layout_cut(&input, WEFT_I_CUT_SLOWEST, v, error, out_layout);
     case CUT_MODULES:
         return weft_i_layout_modules(&input, error, out_layout);
+    case CUT_FOLDED:
+        return weft_i_layout_cut(&input, WEFT_I_CUT_FOLDED, 2, error, out_layout);
     case CUT_HAND:
         break;
     }

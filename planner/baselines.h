@@ -12,6 +12,9 @@ const char *weft_i_baseline_name(int32_t index);
  * and it does not cut by hand. */
 bool weft_i_baseline_orders(int32_t index);
 
+/* Whether its order can be made for every model and batch; else it may be FAILED. */
+bool weft_i_baseline_suits_all(int32_t index);
+
 /* The best attempt of baseline `index` on a case: over its numbers of chunks a rank (vpp: 1 to 4).
  * `hand` is the cut of the baseline of that name, USAGE without one. INFEASIBLE with what is
  * missing. Close *out_attempt. */

@@ -9,10 +9,11 @@
 
 #include "base/error.h"
 #include "search/flow.h"
+#include "search/zb_v.h"
 
 const char *weft_i_fixed_name(weft_i_fixed_kind kind)
 {
-    static const char *const names[] = {"gpipe", "1f1b", "vpp", "zb-h1", "optimus"};
+    static const char *const names[] = {"gpipe", "1f1b", "vpp", "zb-h1", "optimus", "zb-v"};
     return names[kind];
 }
 
@@ -139,6 +140,8 @@ static void write_script(unit_script *script, const weft_problem *problem, weft_
     case WEFT_I_FIXED_OPTIMUS:
         put_optimus(script, encoders, last, group, problem->n_ranks, rank);
         break;
+    case WEFT_I_FIXED_ZB_V: /* not made of units */
+        break;
     }
 }
 
@@ -264,6 +267,7 @@ weft_status weft_i_order_fixed(const weft_i_graph *graph, weft_i_fixed_kind kind
                                weft_order **out_order)
 {
     weft_i_arena arena = {0};
+    if (kind == WEFT_I_FIXED_ZB_V) return weft_i_order_zb_v(graph, NULL, error, out_order);
     weft_status status = check_edges(graph, kind, slots, error);
     if (status != WEFT_STATUS_OK) return status;
     weft_order *order = create_order(graph, &arena);

@@ -18,6 +18,7 @@
  * microbatches is run as if it were full, its missing units empty.
  * ZB_H1: 1F1B with weight gradients put off as far as 1F1B's memory allows (Qi et al. 2023,
  * arXiv 2401.10241); one slot.
+ * ZB_V: two slots, the second from the last rank back to the first, all split (search/zb_v.h).
  * OPTIMUS: all forwards of the encoders, 1F1B or VPP of the last module, all backwards of the
  * encoders (arXiv 2408.03505, its coarse-grained schedule). */
 typedef enum weft_i_fixed_kind {
@@ -25,10 +26,11 @@ typedef enum weft_i_fixed_kind {
     WEFT_I_FIXED_1F1B,
     WEFT_I_FIXED_VPP,
     WEFT_I_FIXED_ZB_H1,
-    WEFT_I_FIXED_OPTIMUS
+    WEFT_I_FIXED_OPTIMUS,
+    WEFT_I_FIXED_ZB_V
 } weft_i_fixed_kind;
 
-/* "gpipe", "1f1b", "vpp", "zb-h1", "optimus". */
+/* "gpipe", "1f1b", "vpp", "zb-h1", "optimus", "zb-v". */
 const char *weft_i_fixed_name(weft_i_fixed_kind kind);
 
 typedef struct weft_i_slots {
@@ -49,7 +51,8 @@ weft_status weft_i_slots_single(const weft_problem *problem, weft_i_arena *arena
  * which bounds the encoder outputs held; 0 = all of them; other kinds do not look at it. FAILED
  * when the slots do not suit the kind: every edge must lead to a later slot or, within a slot, to
  * no lower rank (GPIPE: any rank), and back likewise. The order is free of deadlock whatever the
- * costs. Free *out_order. O(passes log passes + slots x microbatches x ranks). */
+ * costs. ZB_V finds its slots by itself and keeps the limits if it can. Free *out_order. O(passes
+ * log passes + slots x microbatches x ranks). */
 weft_status weft_i_order_fixed(const weft_i_graph *graph, weft_i_fixed_kind kind,
                                const weft_i_slots *slots, int32_t group, weft_error *error,
                                weft_order **out_order);

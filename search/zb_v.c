@@ -103,6 +103,14 @@ static int64_t arrival(const attempt *a, int32_t rank, int way)
     return end == NEVER ? NEVER : end + a->v->transfer_ns;
 }
 
+/* Whether a rank's next pass of a kind exists and all that it needs is under way. */
+static bool has_inputs(const attempt *a, int32_t rank, int way)
+{
+    int32_t n = *count_of(a, rank, way);
+    if (n >= a->v->n_micro || (way > F0 && n >= *count_of(a, rank, way - 1))) return false;
+    return rank_before(a, rank, way) < 0 || arrival(a, rank, way) != NEVER;
+}
+
 static void put(attempt *a, int32_t rank, int way)
 {
     int32_t n = *count_of(a, rank, way);
@@ -169,8 +177,10 @@ static void fill_second_slot(attempt *a)
             int32_t last0 = *count_of(a, r - 1, F0), last1 = *count_of(a, r - 1, F1);
             bool more = mine0 + mine1 < last0 + last1 || (mine1 <= last1 && last1 < a->v->n_micro);
             if (!more || a->failed) break;
-            for (int32_t j = a->v->n_ranks - 1; j >= r; j--)
+            for (int32_t i = r; i < a->v->n_ranks; i++) { /* along the way of the pass */
+                int32_t j = way == F0 ? i : a->v->n_ranks - 1 - (i - r);
                 if (*count_of(a, j, way) < a->v->n_micro) put(a, j, way);
+            }
             way = way == F0 ? F1 : F0;
         }
     }
@@ -202,13 +212,12 @@ static void fill_gap(attempt *a, int32_t rank, int way, bool may_delay)
         put_weights(a, rank);
 }
 
-/* Which backward a rank takes next: that of the first chunk when its gradient is on its way. */
+/* Which backward a rank takes next: that of the first chunk when its gradient is on its way; -1
+ * where it cannot take the other either. */
 static int next_backward(const attempt *a, int32_t rank)
 {
-    int32_t done1 = *count_of(a, rank, B1), done0 = *count_of(a, rank, B0);
-    if (done0 >= done1) return B1;
-    if (rank == a->v->n_ranks - 1 || done1 >= a->v->n_micro) return B0;
-    return *end_at(a, rank + 1, B0, done0) != NEVER ? B0 : B1;
+    if (has_inputs(a, rank, B0)) return B0;
+    return *count_of(a, rank, B1) < a->v->n_micro ? B1 : -1;
 }
 
 /* One backward on every rank: those of the first chunk from the last rank on, then the others. */
@@ -224,6 +233,7 @@ static void put_backwards(attempt *a)
         int32_t r = i < n_ranks ? n_ranks - 1 - i : i - n_ranks;
         int way = i < n_ranks ? B0 : B1;
         if (a->way[r] != way) continue;
+        if (!has_inputs(a, r, way)) continue;
         fill_gap(a, r, way, way == B0 || a->options->fill_backward);
         put(a, r, way);
     }
@@ -233,17 +243,15 @@ static void put_backwards(attempt *a)
 static int next_forward(const attempt *a, int32_t rank)
 {
     int32_t done0 = *count_of(a, rank, F0), done1 = *count_of(a, rank, F1);
-    if (done1 >= done0) return F0;
-    if (rank == a->v->n_ranks - 1 || *end_at(a, rank + 1, F1, done1) != NEVER) return F1;
-    if (done0 >= a->v->n_micro) return -1;
-    return rank == 0 || *end_at(a, rank - 1, F0, done0) != NEVER ? F0 : -1;
+    if (done1 < done0 && has_inputs(a, rank, F1)) return F1;
+    return has_inputs(a, rank, F0) ? F0 : -1;
 }
 
 static void put_forwards(attempt *a)
 {
     for (int32_t r = 0; r < a->v->n_ranks && !a->failed; r++) {
         int way = next_forward(a, r);
-        if (*count_of(a, r, F1) >= a->v->n_micro || way < 0) continue;
+        if (way < 0) continue;
         while (a->used[r] + forward_bytes(a, r) > limit_of(a, r) && !a->failed)
             put_weights(a, r);
         fill_gap(a, r, way, a->options->fill_forward);
@@ -251,12 +259,21 @@ static void put_forwards(attempt *a)
     }
 }
 
+static int64_t passes_put(const attempt *a)
+{
+    int64_t n = 0;
+    for (int32_t i = 0; i < N_WAYS * a->v->n_ranks; i++)
+        n += a->count[i];
+    return n;
+}
+
 static void run(attempt *a)
 {
     const v_shape *v = a->v;
     fill_first_slot(a);
     fill_second_slot(a);
-    for (int32_t i = 0; i < 2 * v->n_micro && !a->failed; i++) {
+    for (int64_t before = -1; passes_put(a) > before && !a->failed;) {
+        before = passes_put(a);
         put_backwards(a);
         put_forwards(a);
     }
@@ -382,8 +399,8 @@ static weft_status check_edges(v_shape *v, weft_error *error)
     return WEFT_STATUS_OK;
 }
 
-weft_status weft_i_order_zb_v(const weft_i_graph *graph, const weft_i_zb_v_options *options,
-                              weft_error *error, weft_order **out_order)
+static weft_status build(const weft_i_graph *graph, const weft_i_zb_v_options *options,
+                         weft_error *error, weft_order **out_order)
 {
     weft_i_arena arena = {0};
     v_shape v = {.graph = graph, .problem = graph->problem};
@@ -392,4 +409,34 @@ weft_status weft_i_order_zb_v(const weft_i_graph *graph, const weft_i_zb_v_optio
     if (status == WEFT_STATUS_OK) status = try_attempts(&v, options, &arena, error, out_order);
     weft_i_arena_free(&arena);
     return status;
+}
+
+weft_status weft_i_order_zb_v(const weft_i_graph *graph, const weft_i_zb_v_options *options,
+                              weft_error *error, weft_order **out_order)
+{
+    weft_order *best = NULL;
+    int64_t best_ns = WEFT_INT_MAX;
+    if (options) return build(graph, options, error, out_order);
+    for (int i = 0; i < 4; i++) {
+        weft_i_zb_v_options each = {i % 2 == 1, i >= 2};
+        weft_order *order = NULL;
+        weft_schedule_time time;
+        weft_status status = build(graph, &each, error, &order);
+        if (status == WEFT_STATUS_OK)
+            status = weft_order_time(graph->problem, order, error, NULL, NULL, &time);
+        if (status != WEFT_STATUS_OK) {
+            weft_order_free(order);
+            weft_order_free(best);
+            return status;
+        }
+        if (time.pipeline_ns < best_ns) {
+            weft_order_free(best);
+            best = order;
+            best_ns = time.pipeline_ns;
+        } else {
+            weft_order_free(order);
+        }
+    }
+    *out_order = best;
+    return WEFT_STATUS_OK;
 }

@@ -13,10 +13,11 @@ typedef struct weft_i_zb_v_options {
                                          the second chunk, where the rank can afford it */
 } weft_i_zb_v_options;
 
-/* Build the order with the costs in force, within limit_bytes (messages weigh nothing). FAILED when
- * the problem does not have the shape: slots 0 and 1, on ranks 0..P-1 and back, one stage per rank,
- * slot and microbatch, all split; or when the limit is too low for the warm-up. Free *out_order.
- * O(microbatches x ranks^2). */
+/* Build the order (options NULL: with each of the four, and take the shortest) with the costs in
+ * force, within limit_bytes (messages weigh nothing). FAILED when the problem does not have the
+ * shape: slots 0 and 1, on ranks 0..P-1 and back, one stage per rank, slot and microbatch, all
+ * split; or when the limit is too low for the warm-up. Free *out_order. O(microbatches x ranks^2).
+ */
 weft_status weft_i_order_zb_v(const weft_i_graph *graph, const weft_i_zb_v_options *options,
                               weft_error *error, weft_order **out_order);
 

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "plan/graph.h"
 #include "search/fixed.h"
+#include "search/zb_v.h"
 #include "tests/unit/problems.h"
 
 typedef struct fixture {
@@ -165,6 +166,48 @@ Test(fixed, zb_h1_published_rates)
     }
 }
 
+/* Bubble rates of ZB-V's own generator on the same times, by an independent evaluator: the longest
+ * span and the makespan, in memory of P activations (held until the weight gradient) and of 2P
+ * (half of each held). The best of our four variants is no worse, and no other schedule. */
+Test(fixed, zb_v_published_rates)
+{
+    static const struct {
+        int p, m, f, b, w, c;
+        double rate[4]; /* span and makespan in P, in 2P */
+    } rows[] = {
+        {8, 24, 18522, 18086, 9337, 601, {0.0703, 0.0722, 0.0076, 0.0655}},
+        {8, 24, 29718, 29444, 19927, 527, {0.0403, 0.0606, 0.0039, 0.0567}},
+        {16, 48, 11347, 11248, 8132, 377, {0.0498, 0.0714, 0.0038, 0.0609}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int j = 0; j < 4; j++) {
+            char text[160];
+            int64_t least = WEFT_INT_MAX;
+            snprintf(text, sizeof text,
+                     "pp=%d microbatches=%d fw=%d bw=%d bww=%d transfer=%d limit=%d held=%s v=1",
+                     rows[i].p, rows[i].m, rows[i].f, rows[i].b + rows[i].w, rows[i].w, rows[i].c,
+                     j < 2 ? rows[i].p : 2 * rows[i].p, j < 2 ? "1" : "0.5");
+            fixture f = open_synthetic(text);
+            for (int k = 0; k < 4; k++) {
+                weft_i_zb_v_options options = {k % 2 == 1, k >= 2};
+                weft_order *order = NULL;
+                weft_schedule_time time;
+                cr_assert_eq(weft_i_order_zb_v(&f.graph, &options, NULL, &order), WEFT_STATUS_OK);
+                cr_assert_eq(weft_order_time(f.problem, order, NULL, NULL, NULL, &time),
+                             WEFT_STATUS_OK);
+                int64_t ns = j % 2 == 0 ? time.span_ns : time.pipeline_ns;
+                least = ns < least ? ns : least;
+                weft_order_free(order);
+            }
+            if (j % 2 == 1) cr_expect_eq(time_fixed(&f, WEFT_I_FIXED_ZB_V).pipeline_ns, least);
+            double busy = 1e3 * rows[i].m * (rows[i].f + rows[i].b + rows[i].w);
+            double rate = 1 - busy / (double)least;
+            cr_expect(rate <= rows[i].rate[j] + 1e-4 && rate >= rows[i].rate[j] - 5e-3,
+                      "row %zu.%d: %.4f", i, j, rate);
+            close_synthetic(&f);
+        }
+}
+
 static void expect_fixed(const weft_problem *problem, weft_i_fixed_kind kind, int32_t group,
                          uint64_t seed)
 {
@@ -284,6 +327,10 @@ Test(fixed, slots_that_do_not_suit)
     cr_expect(strstr(error.text, "vpp cannot run edge") != NULL, "%s", error.text);
     cr_expect_eq(weft_i_order_fixed(&f.graph, WEFT_I_FIXED_1F1B, &f.slots, 0, NULL, &order),
                  WEFT_STATUS_FAILED);
+    error = (weft_error){0};
+    cr_expect_eq(weft_i_order_fixed(&f.graph, WEFT_I_FIXED_ZB_V, &f.slots, 0, &error, &order),
+                 WEFT_STATUS_FAILED);
+    cr_expect(strstr(error.text, "one split stage") != NULL, "%s", error.text);
     cr_expect_eq(weft_i_order_fixed(&f.graph, WEFT_I_FIXED_GPIPE, &f.slots, 0, NULL, &order),
                  WEFT_STATUS_OK);
     weft_order_free(order);

@@ -271,6 +271,32 @@ Test(layouts, cuts_by_parameters_and_time)
     }
 }
 
+/* The folded cut has the pieces of the cut by time, those of its second slot on the ranks from the
+ * last one back. */
+Test(layouts, folded_cut)
+{
+    for (int i = 0; i < N_NAMES; i++) {
+        setup s;
+        weft_layout *straight, *folded;
+        setup_open(&s, names[i], i < 5 ? "h800:nodes=8" : "h800:nodes=16", 1, 60, 9);
+        cr_assert_eq(weft_i_layout_cut(&s.input, WEFT_I_CUT_TIME, 2, NULL, &straight),
+                     WEFT_STATUS_OK);
+        cr_assert_eq(weft_i_layout_cut(&s.input, WEFT_I_CUT_FOLDED, 2, NULL, &folded),
+                     WEFT_STATUS_OK);
+        expect_every_layer_once(&s, folded);
+        cr_assert_eq(folded->n_chunks, straight->n_chunks);
+        for (int32_t c = 0; c < straight->n_chunks; c++) {
+            const weft_chunk *a = &straight->chunks[c], *b = &folded->chunks[c];
+            bool back = straight->slot_of_chunk[c] == 1;
+            cr_expect_eq(a->first_layer, b->first_layer);
+            cr_expect_eq(b->rank, back ? s.parallel.pp - 1 - a->rank : a->rank);
+        }
+        weft_layout_free(straight);
+        weft_layout_free(folded);
+        setup_close(&s);
+    }
+}
+
 /* Without a limit the slowest stage is that of the cut by time; with a tight one it is slower or
  * there is none. */
 Test(layouts, slowest_stage_within_memory)
