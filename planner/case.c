@@ -86,28 +86,30 @@ weft_status weft_i_case_open(const weft_planner_input *input, const weft_planner
     return status;
 }
 
-/* "3 documents cut at the sequence length (1234 tokens)" and the like, one note each. */
+/* "3 documents cut at the sequence length" and the like, one note each. */
 static void tell(const weft_i_case *c)
 {
     const weft_i_pack_notes *n = &c->packed.notes;
     const struct {
         int64_t count;
-        const char *what;
+        const char *of, *what;
     } notes[] = {
-        {n->documents_cut, "documents cut at the sequence length"},
-        {n->tokens_cut, "tokens cut off with them"},
-        {n->images_dropped, "images left out, more than a microbatch holds"},
-        {n->videos_split, "videos split into clips"},
-        {n->samples_empty, "samples left out, nothing in them to train on"},
-        {n->sizes_filled, "sizes that were null filled in from the recipe"},
-        {n->samples_left_out, "samples left out by --microbatches"},
-        {n->samples_repeated, "samples repeated by --microbatches"},
+        {n->documents_cut, "document", "cut at the sequence length"},
+        {n->tokens_cut, "token", "cut off"},
+        {n->images_dropped, "instance",
+         "(images, clips, audio) left out, past a cut or more than a microbatch holds"},
+        {n->videos_split, "video", "split into clips"},
+        {n->samples_empty, "sample", "with nothing to train on left out"},
+        {n->sizes_filled, "size", "not given, filled in from the recipe"},
+        {n->samples_left_out, "sample", "left out by --microbatches"},
+        {n->samples_repeated, "sample", "repeated by --microbatches"},
     };
     if (!c->options.note) return;
     for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
         if (notes[i].count == 0) continue;
         char text[160];
-        snprintf(text, sizeof text, "%lld %s", (long long)notes[i].count, notes[i].what);
+        snprintf(text, sizeof text, "%lld %s%s %s", (long long)notes[i].count, notes[i].of,
+                 notes[i].count == 1 ? "" : "s", notes[i].what);
         c->options.note(c->options.context, text);
     }
 }
