@@ -31,6 +31,7 @@ typedef struct compiler {
     edge_lists irecvs, waits;
     int64_t *arrival_ns;     /* per edge */
     int32_t *gradients_left; /* per chunk: weight gradients to come */
+    bool reduces_at_end;
     rank_state *ranks;
 } compiler;
 
@@ -101,13 +102,14 @@ static void emit_after_pass(compiler *c, rank_state *rank, weft_task task)
     }
     if (weft_i_task_has_weight_gradient(c->problem, task)) {
         c->gradients_left[c->problem->stages[weft_task_stage(task)].chunk]--;
-        emit_reduces(c, rank);
+        if (!c->reduces_at_end) emit_reduces(c, rank);
     }
 }
 
 /* The end of a rank: what it still sends, its reductions, its step. */
 static void emit_tail(const compiler *c, rank_state *rank, int32_t place)
 {
+    emit_reduces(c, rank);
     emit_waits(c, rank, place);
     for (int32_t i = 0; i < rank->n_reduces; i++)
         emit(rank, WEFT_ACTION_WAIT_REDUCE, rank->reduces[i], rank->clock_ns);
@@ -118,7 +120,7 @@ static void emit_all(compiler *c)
 {
     const weft_i_sequence *sequence = &c->sequence;
     int32_t n_ranks = c->problem->n_ranks;
-    for (int32_t r = 0; r < n_ranks; r++)
+    for (int32_t r = 0; r < n_ranks && !c->reduces_at_end; r++)
         emit_reduces(c, &c->ranks[r]);
     for (int32_t i = 0; i < sequence->n_tasks; i++) {
         weft_task task = sequence->tasks[i];
@@ -182,8 +184,10 @@ static bool make_ranks(compiler *c, weft_i_arena *scratch, weft_i_arena *arena)
 }
 
 /* Deal the common sequence out to the ranks of its chunks, and count their gradients. */
-static bool deal_reduces(compiler *c, const int32_t *sequence, int32_t n, weft_i_arena *scratch)
+static bool deal_reduces(compiler *c, const weft_i_reductions *reductions, weft_i_arena *scratch)
 {
+    const int32_t *sequence = reductions->sequence, n = reductions->n;
+    c->reduces_at_end = reductions->at_end;
     c->gradients_left = weft_i_new(scratch, int32_t, c->problem->n_chunks);
     int32_t *dealt = weft_i_new(scratch, int32_t, n);
     if (!c->gradients_left || !dealt) return false;
@@ -207,8 +211,8 @@ static bool deal_reduces(compiler *c, const int32_t *sequence, int32_t n, weft_i
     return true;
 }
 
-static bool prepare(compiler *c, const int32_t *reduce_sequence, int32_t n_reduce,
-                    weft_i_arena *scratch, weft_i_arena *arena)
+static bool prepare(compiler *c, const weft_i_reductions *reductions, weft_i_arena *scratch,
+                    weft_i_arena *arena)
 {
     int32_t n_ranks = c->problem->n_ranks;
     c->offset = weft_i_new(scratch, int32_t, n_ranks);
@@ -217,7 +221,7 @@ static bool prepare(compiler *c, const int32_t *reduce_sequence, int32_t n_reduc
     if (!c->offset || !c->arrival_ns || !c->ranks) return false;
     for (int32_t r = 1; r < n_ranks; r++)
         c->offset[r] = c->offset[r - 1] + c->sequence.order->n_tasks[r - 1] + 1;
-    return deal_reduces(c, reduce_sequence, n_reduce, scratch) && make_ranks(c, scratch, arena) &&
+    return deal_reduces(c, reductions, scratch) && make_ranks(c, scratch, arena) &&
            list_messages(c, scratch);
 }
 
@@ -244,7 +248,7 @@ static weft_status hand_over(const compiler *c, weft_i_arena *arena, weft_error 
 }
 
 static weft_status compile(compiler *c, const weft_i_graph *graph, const weft_order *order,
-                           const int32_t *reduce_sequence, int32_t n_reduce, weft_i_arena *scratch,
+                           const weft_i_reductions *reductions, weft_i_arena *scratch,
                            weft_i_arena *arena, weft_error *error)
 {
     weft_status status = weft_i_sequence_build(graph, order, scratch, error, &c->sequence);
@@ -252,7 +256,7 @@ static weft_status compile(compiler *c, const weft_i_graph *graph, const weft_or
         status = weft_i_posts_place(&c->sequence, scratch, error, &c->posts);
     }
     if (status != WEFT_STATUS_OK) return status;
-    if (!prepare(c, reduce_sequence, n_reduce, scratch, arena)) {
+    if (!prepare(c, reductions, scratch, arena)) {
         return weft_i_no_memory(error);
     }
     emit_all(c);
@@ -260,13 +264,12 @@ static weft_status compile(compiler *c, const weft_i_graph *graph, const weft_or
 }
 
 weft_status weft_i_compile(const weft_i_graph *graph, const weft_order *order,
-                           const int32_t *reduce_sequence, int32_t n_reduce, weft_i_arena *arena,
+                           const weft_i_reductions *reductions, weft_i_arena *arena,
                            weft_error *error, weft_pipeline *pipeline)
 {
     weft_i_arena scratch = {0};
     compiler c = {.problem = graph->problem};
-    weft_status status =
-        compile(&c, graph, order, reduce_sequence, n_reduce, &scratch, arena, error);
+    weft_status status = compile(&c, graph, order, reductions, &scratch, arena, error);
     if (status == WEFT_STATUS_OK) status = hand_over(&c, arena, error, pipeline);
     weft_i_arena_free(&scratch);
     return status;

@@ -125,8 +125,11 @@ static weft_status compile_all(builder *b)
 {
     weft_status status = WEFT_STATUS_OK;
     for (int32_t i = 0; i < b->n_inputs && status == WEFT_STATUS_OK; i++) {
-        status = weft_i_compile(&b->graphs[i], b->inputs[i].order, b->reduce_sequence, b->n_reduce,
-                                b->arena, b->error, &b->plan->pipelines[i]);
+        const weft_pipeline_input *input = &b->inputs[i];
+        const weft_i_reductions reductions = {b->reduce_sequence, b->n_reduce,
+                                              input->reduce_at_end};
+        status = weft_i_compile(&b->graphs[i], input->order, &reductions, b->arena, b->error,
+                                &b->plan->pipelines[i]);
     }
     return status;
 }

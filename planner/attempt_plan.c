@@ -41,6 +41,7 @@ static weft_status fill_inputs(const weft_i_attempt *a, weft_pipeline_input *inp
             .lower_bound_ns = bounds.makespan_ns,
             .span_lower_bound_ns = bounds.span_ns,
             .work_bound_ns = a->plan_case ? a->sums[r].work_bound_ns : work_bound(a->problems[r]),
+            .reduce_at_end = a->plan_case && !a->plan_case->recipe.overlap_dp,
         };
     }
     return WEFT_STATUS_OK;

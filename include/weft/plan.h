@@ -118,6 +118,7 @@ typedef struct weft_pipeline_input {
     const weft_order *order;
     const int32_t *choices; /* candidate of each stage; NULL = `now` everywhere */
     int64_t lower_bound_ns, span_lower_bound_ns, work_bound_ns;
+    bool reduce_at_end; /* no reduction beside passes: all after a rank's last one */
 } weft_pipeline_input;
 
 /* Compile orders into a plan: actions, times, memory, sums. Sends follow their producer; a receive

@@ -29,7 +29,8 @@ static void compile_random(weft_i_rng *rng, int64_t post_ns, compiled *c)
     c->order = random_order(rng, c->problem);
     c->pipeline.problem = *c->problem;
     cr_assert_eq(weft_i_graph_build(c->problem, &c->arena, NULL, &c->graph), WEFT_STATUS_OK);
-    cr_assert_eq(weft_i_compile(&c->graph, c->order, NULL, 0, &c->arena, &error, &c->pipeline),
+    const weft_i_reductions none = {.n = 0};
+    cr_assert_eq(weft_i_compile(&c->graph, c->order, &none, &c->arena, &error, &c->pipeline),
                  WEFT_STATUS_OK, "%s", error.text);
 }
 

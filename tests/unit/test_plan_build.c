@@ -92,6 +92,33 @@ Test(plan_build, reductions_by_hand)
     weft_plan_free(plan);
 }
 
+/* The same with nothing reduced beside passes: chunk 1 is posted at 62 and 67 at the latest, chunk
+ * 0 behind it: from 67 to 76 and to 83. */
+Test(plan_build, reductions_at_the_end)
+{
+    tiny a, b;
+    make_tiny(&a);
+    make_tiny(&b);
+    b.stages[0].now.cost.fw_ns = 15;
+    weft_pipeline_input inputs[] = {input_of(&a), input_of(&b)};
+    inputs[0].reduce_at_end = inputs[1].reduce_at_end = true;
+    weft_error error = {0};
+    weft_plan *plan = NULL;
+    cr_assert_eq(weft_plan_build(inputs, 2, 5, &error, &plan), WEFT_STATUS_OK, "%s", error.text);
+    cr_expect_eq(weft_plan_check(plan, &error, NULL), WEFT_STATUS_OK, "%s", error.text);
+    static const weft_action first[] = {
+        {WEFT_ACTION_FW, 0, -1, 0, 10},           {WEFT_ACTION_FW, 1, -1, 10, 20},
+        {WEFT_ACTION_BW, 1, -1, 20, 40},          {WEFT_ACTION_BW, 0, -1, 40, 60},
+        {WEFT_ACTION_REDUCE, 1, -1, 60, 61},      {WEFT_ACTION_REDUCE, 0, -1, 61, 62},
+        {WEFT_ACTION_WAIT_REDUCE, 1, -1, 62, 75}, {WEFT_ACTION_WAIT_REDUCE, 0, -1, 75, 82},
+        {WEFT_ACTION_OPTIMIZER, 0, -1, 82, 82}};
+    for (int32_t i = 0; i < 9; i++)
+        expect_action(plan, 0, i, first[i]);
+    cr_expect_eq(plan->pipelines[1].pipeline_ns, 65);
+    cr_expect_eq(plan->predicted.reduce_tail_ns, 82 - 65);
+    weft_plan_free(plan);
+}
+
 Test(plan_build, one_replica_reduces_nothing)
 {
     tiny t;
