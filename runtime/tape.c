@@ -46,7 +46,7 @@ static void mark_reads(const weft_i_op *op, int i, bool *reads)
         reads[op->in[0]] = reads[op->in[1]] = true;
         break;
     case WEFT_I_OP_MODULATE:
-        reads[op->in[1 - i]] = true;
+        reads[op->in[i == 0 ? 1 : 0]] = true;
         break;
     case WEFT_I_OP_GATE:
         if (i > 0) reads[op->in[3 - i]] = true;
