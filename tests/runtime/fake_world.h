@@ -92,7 +92,21 @@ static inline bool fake_pass_message(fake_message *message)
     return message->is_through = true;
 }
 
-/* The largest of all replicas, to all replicas. */
+/* The sum over the replicas, to all replicas. */
+static inline void fake_add(fake_world *world, int32_t chunk)
+{
+    float *sum = world->reductions[0][chunk].buffer.data;
+    int64_t n_bytes = world->reductions[0][chunk].buffer.n_bytes;
+    for (int32_t p = 1; p < world->plan->n_pipelines; p++) {
+        const float *more = world->reductions[p][chunk].buffer.data;
+        for (int64_t i = 0; i < n_bytes / (int64_t)sizeof(float); i++)
+            sum[i] += more[i];
+    }
+    for (int32_t p = 1; p < world->plan->n_pipelines; p++)
+        memcpy(world->reductions[p][chunk].buffer.data, sum, (size_t)n_bytes);
+}
+
+/* The largest of all replicas, to all replicas; or their sum. */
 static inline bool fake_reduce(fake_world *world, int32_t chunk)
 {
     if (world->is_reduced[chunk]) return true;
@@ -100,9 +114,14 @@ static inline bool fake_reduce(fake_world *world, int32_t chunk)
     for (int32_t p = 0; p < world->plan->n_pipelines; p++) {
         const fake_post *post = &world->reductions[p][chunk];
         if (!post->is_there) return false;
-        int64_t value;
-        memcpy(&value, post->buffer.data, sizeof(value));
+        int64_t value = 0;
+        if (post->buffer.element == WEFT_RUN_ELEMENT_INT64)
+            memcpy(&value, post->buffer.data, sizeof(value));
         if (value > most) most = value;
+    }
+    if (world->reductions[0][chunk].buffer.element == WEFT_RUN_ELEMENT_FLOAT) {
+        fake_add(world, chunk);
+        return world->is_reduced[chunk] = true;
     }
     for (int32_t p = 0; p < world->plan->n_pipelines; p++)
         memcpy(world->reductions[p][chunk].buffer.data, &most, sizeof(most));
