@@ -8,6 +8,20 @@
 #include "base/error.h"
 
 static const weft_option table[] = {
+    {"device", WEFT_OPTION_ENUM, offsetof(weft_i_launch, device), 0, 0, "virtual|cpu", "NAME",
+     "what does the work: virtual waits out the planned times, cpu trains (virtual)"},
+    {"model", WEFT_OPTION_STRING, offsetof(weft_i_launch, model), 0, 0, NULL, "MODEL",
+     "cpu: the model that the plan was made from"},
+    {"batch", WEFT_OPTION_STRING, offsetof(weft_i_launch, batch), 0, 0, NULL, "FILE",
+     "cpu: the batch that the plan was made from"},
+    {"check", WEFT_OPTION_BOOL, offsetof(weft_i_launch, check), 0, 0, NULL, NULL,
+     "cpu: compare loss and all gradients with a serial run"},
+    {"learning-rate", WEFT_OPTION_DOUBLE, offsetof(weft_i_launch, learning_rate), 0, 1, NULL, "X",
+     "cpu: of AdamW (0.001)"},
+    {"seed", WEFT_OPTION_INT, offsetof(weft_i_launch, seed), 0, 9007199254740991, NULL, "N",
+     "cpu: of weights and synthetic data (1)"},
+    {"threads", WEFT_OPTION_INT, offsetof(weft_i_launch, threads), 1, 1024, NULL, "N",
+     "cpu: of the matrix products of a rank (1)"},
     {"steps", WEFT_OPTION_INT, offsetof(weft_i_launch, n_steps), 1, 10000, NULL, "N",
      "so many steps; the median one is reported (1)"},
     {"scale", WEFT_OPTION_DOUBLE, offsetof(weft_i_launch, scale), 1e-6, 1e6, NULL, "X",
@@ -48,7 +62,8 @@ static weft_status read_flag(int argc, char **argv, int *at, weft_error *error, 
 
 weft_status weft_i_launch_read(int argc, char **argv, weft_error *error, weft_i_launch *out)
 {
-    weft_i_launch made = {.n_steps = 1, .scale = 1, .timeout = 60};
+    weft_i_launch made = {
+        .n_steps = 1, .seed = 1, .learning_rate = 1e-3, .threads = 1, .scale = 1, .timeout = 60};
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--", 2) == 0) {
             weft_status status = read_flag(argc, argv, &i, error, &made);
@@ -63,8 +78,15 @@ weft_status weft_i_launch_read(int argc, char **argv, weft_error *error, weft_i_
     }
     if (!made.plan && !made.help && !made.version)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "no plan given");
+    if (made.check && made.device != WEFT_I_DEVICE_CPU)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "--check wants --device cpu");
     *out = made;
     return WEFT_STATUS_OK;
+}
+
+const char *weft_i_device_name(int device)
+{
+    return device == WEFT_I_DEVICE_CPU ? "cpu" : "virtual";
 }
 
 void weft_i_launch_help(void)

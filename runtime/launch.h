@@ -6,9 +6,18 @@
 
 #include <stdint.h>
 
+typedef enum weft_i_device { WEFT_I_DEVICE_VIRTUAL, WEFT_I_DEVICE_CPU } weft_i_device;
+
 typedef struct weft_i_launch {
     const char *plan; /* file, "-" = stdin */
     int64_t n_steps;
+    int device;        /* weft_i_device */
+    const char *model; /* of the plan; a device that trains reads them */
+    const char *batch;
+    int64_t seed; /* of weights and synthetic data */
+    double learning_rate;
+    int64_t threads; /* of a rank's matrix products */
+    bool check;      /* compare with a serial run */
     double scale;
     double timeout; /* seconds */
     bool payload;
@@ -19,6 +28,9 @@ typedef struct weft_i_launch {
 
 /* Read argv. USAGE with one line that says what is wrong. */
 weft_status weft_i_launch_read(int argc, char **argv, weft_error *error, weft_i_launch *out);
+
+/* Name of a device, "virtual". */
+const char *weft_i_device_name(int device);
 
 /* Print the help to stdout. */
 void weft_i_launch_help(void);

@@ -1,5 +1,6 @@
 /* runtime/mpi_world.c - see mpi_world.h. Not: clocks (mpi_clock.c), messages of a plan
  * (mpi_transport.c), breaking off (mpi_farewell.c). */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -263,6 +264,19 @@ weft_status weft_i_world_machine_sum(weft_i_world *world, int64_t value, weft_er
     weft_status status = weft_i_mpi_check(code, "reduction", error);
     if (status != WEFT_STATUS_OK) return status;
     return weft_i_world_wait(world, "adding up memory", &request, error);
+}
+
+weft_status weft_i_world_add_up(weft_i_world *world, float *values, int64_t n, weft_error *error)
+{
+    MPI_Request request;
+    if (n > INT_MAX)
+        return weft_i_fail(error, WEFT_STATUS_FAILED, "cannot add up %lld values at once, only %d",
+                           (long long)n, INT_MAX);
+    int code =
+        MPI_Iallreduce(MPI_IN_PLACE, values, (int)n, MPI_FLOAT, MPI_SUM, world->pipeline, &request);
+    weft_status status = weft_i_mpi_check(code, "reduction", error);
+    if (status != WEFT_STATUS_OK) return status;
+    return weft_i_world_wait(world, "adding up a shared tensor", &request, error);
 }
 
 weft_status weft_i_world_gather(weft_i_world *world, const void *data, int32_t n_bytes,

@@ -40,6 +40,8 @@ weft_status weft_i_world_largest(weft_i_world *world, int64_t *values, int32_t n
 /* The sum over the processes of this machine. */
 weft_status weft_i_world_machine_sum(weft_i_world *world, int64_t value, weft_error *error,
                                      int64_t *out_sum);
+/* The sum over the ranks of this replica, in place. */
+weft_status weft_i_world_add_up(weft_i_world *world, float *values, int64_t n, weft_error *error);
 /* Process 0 gets everybody's n bytes, counts[p] from process p, one after another; `counts` and
  * `all` are NULL elsewhere. */
 weft_status weft_i_world_gather(weft_i_world *world, const void *data, int32_t n_bytes,

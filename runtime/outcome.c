@@ -55,6 +55,22 @@ static void print_rank(const weft_i_outcome *outcome, int32_t i, FILE *stream)
             i == outcome->measure->worst && rank->error != 0 ? "  worst" : "");
 }
 
+static void print_lesson(const weft_i_lesson *lesson, FILE *stream)
+{
+    int32_t n = lesson->n_steps;
+    if (n == 1)
+        fprintf(stream, "loss      %.6g\n", lesson->losses[0]);
+    else
+        fprintf(stream, "loss      %.6g in the first step, %.6g in step %d\n", lesson->losses[0],
+                lesson->losses[n - 1], n);
+    if (!lesson->is_checked) return;
+    fprintf(stream,
+            "check     %s: loss of the serial run %.6g; %" PRId64
+            " gradients, farthest off %.2g (%s)\n",
+            lesson->has_passed ? "passed" : "FAILED", lesson->serial_loss, lesson->n_gradients,
+            lesson->gradient_error, lesson->worst);
+}
+
 void weft_i_outcome_text(const weft_i_outcome *outcome, FILE *stream)
 {
     const weft_timeline *timeline = outcome->timeline;
@@ -68,6 +84,7 @@ void weft_i_outcome_text(const weft_i_outcome *outcome, FILE *stream)
     fprintf(stream, "bubble    predicted %.1f %%, measured %.1f %%\n",
             measure->planned_bubble * 100, measure->measured_bubble * 100);
     print_steps(outcome, stream);
+    if (outcome->lesson) print_lesson(outcome->lesson, stream);
     fprintf(stream,
             "overhead  %.1f us an action: pass %.1f us, post %.1f us, wait %.1f us; %" PRId64
             " actions\n\n",
@@ -112,6 +129,23 @@ static void put_overheads(weft_i_json_out *out, const weft_i_measure *measure)
     }
 }
 
+static void put_lesson(weft_i_json_out *out, const weft_i_lesson *lesson)
+{
+    weft_i_json_key(out, "losses");
+    weft_i_json_open_array(out);
+    for (int32_t s = 0; s < lesson->n_steps; s++)
+        weft_i_json_put_double(out, lesson->losses[s]);
+    weft_i_json_close_array(out);
+    if (!lesson->is_checked) return;
+    weft_i_json_key(out, "check");
+    weft_i_json_open_object(out);
+    weft_i_json_put_key_bool(out, "passed", lesson->has_passed);
+    weft_i_json_put_key_double(out, "serial_loss", lesson->serial_loss);
+    weft_i_json_put_key_double(out, "gradient_error", lesson->gradient_error);
+    weft_i_json_put_key_string(out, "worst", lesson->worst);
+    weft_i_json_close_object(out);
+}
+
 void weft_i_outcome_json(const weft_i_outcome *outcome, FILE *stream)
 {
     const weft_timeline *timeline = outcome->timeline;
@@ -134,6 +168,7 @@ void weft_i_outcome_json(const weft_i_outcome *outcome, FILE *stream)
     weft_i_json_put_key_int(&out, "step", timeline->step);
     weft_i_json_put_key_ints(&out, "steps_ns", outcome->steps_ns, (size_t)timeline->n_steps);
     put_overheads(&out, measure);
+    if (outcome->lesson) put_lesson(&out, outcome->lesson);
     weft_i_json_key(&out, "worst");
     put_rank(&out, outcome, measure->worst);
     weft_i_json_key(&out, "ranks");

@@ -2,15 +2,27 @@
 #ifndef WEFT_RUNTIME_OUTCOME_H
 #define WEFT_RUNTIME_OUTCOME_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "plan/measure.h"
+
+/* What training came to. */
+typedef struct weft_i_lesson {
+    const double *losses; /* of each step */
+    int32_t n_steps;
+    bool is_checked, has_passed; /* against the serial run: */
+    double serial_loss, gradient_error;
+    int64_t n_gradients; /* compared */
+    char worst[128];     /* the parameter that is farthest off */
+} weft_i_lesson;
 
 /* What there is to print. steps_ns: each step's longest pipeline. */
 typedef struct weft_i_outcome {
     const weft_timeline *timeline; /* of the median step */
     const weft_i_measure *measure; /* of the same */
     const int64_t *steps_ns;
+    const weft_i_lesson *lesson; /* NULL = nothing was trained */
 } weft_i_outcome;
 
 /* A screenful; and one JSON object on one line. */

@@ -29,7 +29,8 @@ struct weft_i_session {
     const weft_plan *plan;
     int32_t pipeline, rank;
     const weft_rank_actions *actions;
-    weft_i_virtual *device;
+    weft_i_virtual *device;    /* or: */
+    weft_i_training *training; /* the caller's */
     weft_i_mpi_transport *transport;
     weft_i_fault fault;
     weft_run_device device_callbacks;
@@ -66,10 +67,11 @@ static void sleep_until_rung(void *context, int64_t ns)
 /* Large messages move only while MPI is called, and nobody rings for one of another machine. */
 static int64_t progress_ns(const weft_i_world *world, const weft_i_launch *launch)
 {
-    return launch->payload || !weft_i_world_is_one_machine(world) ? BUSY_LOOK_NS : CALM_LOOK_NS;
+    bool is_small = launch->device == WEFT_I_DEVICE_VIRTUAL && !launch->payload;
+    return !is_small || !weft_i_world_is_one_machine(world) ? BUSY_LOOK_NS : CALM_LOOK_NS;
 }
 
-static weft_status make_device(weft_i_session *session, weft_error *error)
+static weft_status make_virtual(weft_i_session *session, weft_error *error)
 {
     const weft_i_virtual_options options = {.scale = session->launch->scale,
                                             .payload = session->launch->payload,
@@ -78,8 +80,18 @@ static weft_status make_device(weft_i_session *session, weft_error *error)
                                             .now_ns = now_ns};
     weft_status status = weft_i_virtual_create(session->plan, session->pipeline, session->rank,
                                                &options, error, &session->device);
+    if (status == WEFT_STATUS_OK)
+        session->device_callbacks = weft_i_virtual_callbacks(session->device);
+    return status;
+}
+
+static weft_status make_device(weft_i_session *session, weft_error *error)
+{
+    weft_status status = session->training
+                             ? weft_i_training_begin(session->training, session->world, error,
+                                                     &session->device_callbacks)
+                             : make_virtual(session, error);
     if (status != WEFT_STATUS_OK) return status;
-    session->device_callbacks = weft_i_virtual_callbacks(session->device);
     return weft_i_fault_wrap(getenv("WEFT_RUN_FAULT"), weft_i_world_process(session->world),
                              &session->fault, error, &session->device_callbacks);
 }
@@ -108,20 +120,21 @@ static weft_status set_up(weft_i_session *session, weft_error *error)
     weft_status status = weft_i_world_clock(session->world, error, &session->clock_offset_ns,
                                             &session->clock_error_ns);
     if (status == WEFT_STATUS_OK) status = make_device(session, error);
-    if (status == WEFT_STATUS_OK) status = check_memory(session, error);
+    if (status == WEFT_STATUS_OK && session->device) status = check_memory(session, error);
     if (status != WEFT_STATUS_OK) return status;
     return weft_i_mpi_transport_create(session->world, session->plan, error, &session->transport);
 }
 
 weft_status weft_i_session_create(weft_i_world *world, const weft_i_launch *launch,
-                                  const weft_plan *plan, weft_error *error,
-                                  weft_i_session **out_session)
+                                  const weft_plan *plan, weft_i_training *training,
+                                  weft_error *error, weft_i_session **out_session)
 {
     weft_i_session *made = weft_i_alloc(1, sizeof(*made));
     if (!made) return weft_i_no_memory(error);
     made->world = world;
     made->launch = launch;
     made->plan = plan;
+    made->training = training;
     made->pipeline = weft_i_world_replica(world);
     made->rank = weft_i_world_rank(world);
     made->actions = &plan->pipelines[made->pipeline].ranks[made->rank];
@@ -181,12 +194,18 @@ weft_status weft_i_session_run(weft_i_session *session, weft_error *error)
         int64_t start_ns = 0;
         weft_status status = start_together(session, error, &start_ns);
         if (status != WEFT_STATUS_OK) return status;
-        weft_i_virtual_step(session->device, (int32_t)step, start_ns);
+        if (session->training)
+            weft_i_training_step(session->training, (int32_t)step);
+        else
+            weft_i_virtual_step(session->device, (int32_t)step, start_ns);
         status = weft_run_rank(session->plan, session->pipeline, session->rank,
                                &session->device_callbacks, &transport, &session->options, error,
                                session->times + step * session->actions->n_actions);
         if (status != WEFT_STATUS_OK) return status;
         shift_times(session, start_ns, step);
+        if (session->training)
+            status = weft_i_training_end_step(session->training, (int32_t)step, error);
+        if (status != WEFT_STATUS_OK) return status;
     }
     return WEFT_STATUS_OK;
 }
@@ -286,7 +305,8 @@ weft_status weft_i_session_gather(weft_i_session *session, weft_error *error,
     weft_status status = weft_i_world_largest(session->world, session->steps_ns, n_steps, error);
     if (status == WEFT_STATUS_OK) status = find_median(session->steps_ns, n_steps, error, &step);
     if (status == WEFT_STATUS_OK && weft_i_world_process(session->world) == 0)
-        status = weft_timeline_of_plan(session->plan, "virtual", error, &timeline);
+        status = weft_timeline_of_plan(session->plan, weft_i_device_name(session->launch->device),
+                                       error, &timeline);
     if (status == WEFT_STATUS_OK) status = gather(session, step, timeline, error);
     if (status != WEFT_STATUS_OK) {
         weft_timeline_free(timeline);

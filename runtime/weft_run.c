@@ -41,33 +41,40 @@ static int print_outcome(const weft_i_world *world, const weft_i_launch *launch,
 
 /* Process 0's last part. */
 static int report(const weft_i_world *world, const weft_i_launch *launch, const weft_plan *plan,
-                  const weft_timeline *timeline, const int64_t *steps_ns)
+                  const weft_timeline *timeline, const int64_t *steps_ns,
+                  const weft_i_lesson *lesson)
 {
     weft_error error = {0};
     weft_i_arena arena = {0};
     weft_i_measure measure;
     weft_status status = weft_i_measure_make(plan, timeline, &arena, &error, &measure);
-    const weft_i_outcome outcome = {timeline, &measure, steps_ns};
+    const weft_i_outcome outcome = {timeline, &measure, steps_ns, lesson};
     int code = status == WEFT_STATUS_OK ? print_outcome(world, launch, &outcome)
                                         : print_error(world, status, &error);
     weft_i_arena_free(&arena);
-    return code;
+    bool has_failed = lesson && lesson->is_checked && !lesson->has_passed;
+    return code == 0 && has_failed ? weft_status_exit_code(WEFT_STATUS_FAILED) : code;
 }
 
-static int run(weft_i_world *world, const weft_i_launch *launch, const weft_plan *plan)
+/* training NULL: nothing is trained. */
+static int run(weft_i_world *world, const weft_i_launch *launch, const weft_plan *plan,
+               weft_i_training *training)
 {
     weft_error error = {0};
     weft_i_session *session = NULL;
     weft_timeline *timeline = NULL;
     const int64_t *steps_ns = NULL;
+    const weft_i_lesson *lesson = NULL;
     weft_status status = weft_i_world_split(world, plan->n_pipelines, &error);
     if (status == WEFT_STATUS_OK)
-        status = weft_i_session_create(world, launch, plan, &error, &session);
+        status = weft_i_session_create(world, launch, plan, training, &error, &session);
     if (status == WEFT_STATUS_OK) status = weft_i_session_run(session, &error);
     if (status == WEFT_STATUS_OK)
         status = weft_i_session_gather(session, &error, &timeline, &steps_ns);
+    if (status == WEFT_STATUS_OK && training)
+        status = weft_i_training_gather(training, &error, &lesson);
     if (status != WEFT_STATUS_OK) weft_i_world_farewell(world, status, &error);
-    int code = timeline ? report(world, launch, plan, timeline, steps_ns) : 0;
+    int code = timeline ? report(world, launch, plan, timeline, steps_ns, lesson) : 0;
     weft_timeline_free(timeline);
     weft_i_session_free(session);
     return code;
@@ -93,7 +100,12 @@ static int launch_and_run(weft_i_world *world, int argc, char **argv)
     status = weft_i_plan_share(world, launch.plan, &error, &broken, &plan);
     if (broken) weft_i_world_farewell(world, status, &error);
     if (status != WEFT_STATUS_OK) return print_error(world, status, &error);
-    int code = run(world, &launch, plan);
+    weft_i_training *training = NULL;
+    if (launch.device == WEFT_I_DEVICE_CPU)
+        status = weft_i_training_load(&launch, plan, &error, &training);
+    int code = status == WEFT_STATUS_OK ? run(world, &launch, plan, training)
+                                        : print_error(world, status, &error);
+    weft_i_training_free(training);
     weft_plan_free(plan);
     return code;
 }

@@ -185,12 +185,88 @@ case_usage()
     run 2
     expect_status 2
     expect_one_line 'no plan given'
-    run 2 --device cuda plan.json
+    run 2 --device gpu plan.json
     expect_status 2
-    expect_one_line "unknown flag '--device'"
+    expect_one_line "--device: 'gpu' is not one of virtual, cpu"
     run 1 --help
     expect_status 0
     grep -q '^usage: ' "$out" || fail 'no usage'
+}
+
+# plan_of_tiny MODEL PP DP [FLAG]...: the plan, and in $inputs what it is made from.
+plan_of_tiny()
+{
+    model=$1
+    pp=$2
+    dp=$3
+    shift 3
+    inputs="--model $model --batch $examples/batches/$model.jsonl"
+    # shellcheck disable=SC2086 # several words
+    "$weft" plan $inputs --cluster h100 --pp "$pp" --dp "$dp" --gpus $((pp * dp)) --microbatches 4 \
+        --iterations 50 --time-limit 5 -o "$work/tiny.json" "$@" 2>"$err" || fail 'weft plan'
+}
+
+# A device of a BLAS trains; without one there is one line.
+expect_trains()
+{
+    if grep -q 'built without a BLAS' "$err"; then
+        echo 'no BLAS: skipped'
+        exit 77
+    fi
+    expect_status 0
+    grep -q '^check     passed: ' "$out" || fail 'the check has not passed'
+}
+
+case_train()
+{
+    plan_of_tiny tiny-vlm 2 2
+    # shellcheck disable=SC2086 # several words
+    run 4 "$work/tiny.json" $inputs --device cpu --check --timeline "$work/t.json"
+    expect_trains
+    grep -q '"device": *"cpu"' "$work/t.json" || fail 'the timeline is of another device'
+    plan_of_tiny tiny-vlm 4 1
+    # shellcheck disable=SC2086
+    run 4 "$work/tiny.json" $inputs --device cpu --check --seed 7
+    expect_trains
+    plan_of_tiny tiny-t2v 2 1
+    # shellcheck disable=SC2086
+    run 2 "$work/tiny.json" $inputs --device cpu --check --seed 7
+    expect_trains
+}
+
+# A tied embedding on one rank and its head on another, 50 steps.
+case_learn()
+{
+    plan_of_tiny tiny-vlm 2 1
+    # shellcheck disable=SC2086 # several words
+    run 2 "$work/tiny.json" $inputs --device cpu --check --steps 50 --learning-rate 0.003
+    expect_trains
+    grep '^loss' "$out" | awk '{ exit !($7 < 0.6 * $2) }' || fail 'the loss does not fall'
+}
+
+case_train_refuses()
+{
+    plan_of_tiny tiny-vlm 2 1
+    run 2 "$work/tiny.json" --device cpu
+    expect_status 2
+    expect_one_line '--device cpu(: this weft-run was built| wants --model, as the plan had it)'
+    ! grep -q 'built without a BLAS' "$err" || exit 77
+    run 2 "$work/tiny.json" --device cpu --model tiny-t2v --batch "$examples/batches/tiny-vlm.jsonl"
+    expect_status 3
+    expect_one_line 'model tiny-t2v has sha256 [0-9a-f]{12}..., the plan was made from one with '
+    run 2 "$work/tiny.json" --device cpu --model tiny-vlm --batch "$examples/batches/tiny-t2v.jsonl"
+    expect_status 3
+    expect_one_line 'batch .*tiny-t2v.jsonl has sha256 [0-9a-f]{12}..., the plan was made from one with'
+    plan_of_four
+    run 4 "$work/four.json" --device cpu --model tiny-vlm --batch "$examples/batches/tiny-vlm.jsonl"
+    expect_status 3
+    expect_one_line 'the plan was not made from a model, so that it cannot be trained'
+    plan_of_tiny tiny-vlm 1 1
+    sed 's/"tp":1/"tp":2/' "$work/tiny.json" >"$work/tp.json"
+    # shellcheck disable=SC2086
+    run 1 "$work/tp.json" $inputs --device cpu
+    expect_status 2
+    expect_one_line 'device cpu trains plans of tp, cp and ep 1, found 2, 1 and 1'
 }
 
 case_world_size()

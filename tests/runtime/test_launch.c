@@ -5,7 +5,7 @@
 
 #include "runtime/launch.h"
 
-enum { MAX_WORDS = 12 };
+enum { MAX_WORDS = 16 };
 
 /* Words between blanks. */
 static weft_status read_line(const char *line, weft_error *error, weft_i_launch *out)
@@ -38,6 +38,15 @@ Test(launch, reads_every_flag)
     cr_expect_str_eq(launch.timeline, "t");
     cr_expect(launch.n_steps == 3 && launch.scale == 0.5 && launch.timeout == 2.5);
     cr_expect(launch.payload && launch.json);
+    cr_assert_eq(read_line("p --device cpu --model m --batch b --check --seed 3 --threads 2 "
+                           "--learning-rate 0.01",
+                           NULL, &launch),
+                 WEFT_STATUS_OK);
+    cr_expect_eq(launch.device, WEFT_I_DEVICE_CPU);
+    cr_expect_str_eq(launch.model, "m");
+    cr_expect_str_eq(launch.batch, "b");
+    cr_expect(launch.check && launch.seed == 3 && launch.threads == 2);
+    cr_expect_eq(launch.learning_rate, 0.01);
     cr_assert_eq(read_line("--help", NULL, &launch), WEFT_STATUS_OK);
     cr_expect(launch.help && !launch.plan);
 }
@@ -55,7 +64,8 @@ Test(launch, says_what_is_wrong)
     expect_usage("", "no plan given");
     expect_usage("a b", "unexpected word 'b'");
     expect_usage("a --stepss 3", "unknown flag '--stepss'");
-    expect_usage("a --device cpu", "unknown flag '--device'");
+    expect_usage("a --device gpu", "--device: 'gpu' is not one of virtual, cpu");
+    expect_usage("a --check", "--check wants --device cpu");
     expect_usage("a -x", "unknown flag '-x'");
     expect_usage("a --steps", "--steps wants N");
     expect_usage("a --json=1", "--json takes no value, found '1'");

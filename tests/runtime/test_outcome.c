@@ -31,7 +31,40 @@ static const weft_i_measure measure = {.planned_ns = 2000000000,
                                        .n = 2,
                                        .worst = 1};
 static const int64_t steps_ns[] = {1800000000, 1900000000, 1950000000};
-static const weft_i_outcome outcome = {&timeline, &measure, steps_ns};
+static const weft_i_outcome outcome = {&timeline, &measure, steps_ns, NULL};
+
+/* Two steps that were trained and compared with a serial run. */
+static void expect_lesson(bool has_passed, const char *line)
+{
+    static const double losses[] = {5.5, 4.25, 3.125};
+    const weft_i_lesson lesson = {.losses = losses,
+                                  .n_steps = 3,
+                                  .is_checked = true,
+                                  .has_passed = has_passed,
+                                  .serial_loss = 5.5,
+                                  .gradient_error = 2e-7,
+                                  .n_gradients = 1000,
+                                  .worst = "vision layer 3, qkv"};
+    weft_i_outcome trained = {&timeline, &measure, steps_ns, &lesson};
+    char *text = NULL;
+    size_t n = 0;
+    FILE *stream = open_memstream(&text, &n);
+    weft_i_outcome_text(&trained, stream);
+    weft_i_outcome_json(&trained, stream);
+    fclose(stream);
+    cr_expect(strstr(text, line), "%s", text);
+    cr_expect(strstr(text, "loss      5.5 in the first step, 3.125 in step 3\n"), "%s", text);
+    cr_expect(strstr(text, "\"losses\":[5.5,4.25,3.125],\"check\":{\"passed\":"), "%s", text);
+    free(text);
+}
+
+Test(outcome, says_what_was_learnt)
+{
+    expect_lesson(true,
+                  "check     passed: loss of the serial run 5.5; 1000 gradients, farthest off "
+                  "2e-07 (vision layer 3, qkv)\n");
+    expect_lesson(false, "check     FAILED: loss");
+}
 
 static void expect(void (*print)(const weft_i_outcome *, FILE *), const char *expected)
 {
