@@ -25,13 +25,15 @@ static const int64_t *set_soft(weft_i_workbench *w, soft_kind kind)
     return w->soft;
 }
 
+_Static_assert(9 * N_SOFT == WEFT_I_DUAL_QUEUE_RULES, "rules of the grid");
+
 static int32_t reserve_of(soft_kind kind)
 {
     return kind == SOFT_WHOLE ? 100 : kind == SOFT_MORE ? 90 : 0;
 }
 
-weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget, double until,
-                              weft_i_incumbent *incumbent, weft_error *error)
+weft_i_rule weft_i_dual_queue_rule(weft_i_workbench *workbench, int32_t number,
+                                   const int64_t **out_soft)
 {
     static const weft_i_prefer prefers[] = {WEFT_I_PREFER_ALTERNATE, WEFT_I_PREFER_BACKWARD,
                                             WEFT_I_PREFER_FORWARD};
@@ -39,26 +41,34 @@ weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget
         weft_i_weights weights;
         int32_t patience;
     } weights[] = {{WEFT_I_WEIGHTS_IDLE, 0}, {WEFT_I_WEIGHTS_IDLE, 100}, {WEFT_I_WEIGHTS_EAGER, 0}};
+    soft_kind soft = (soft_kind)(number / 9);
+    *out_soft = set_soft(workbench, soft);
+    return (weft_i_rule){.prefer = prefers[number % 3],
+                         .weights = weights[number / 3 % 3].weights,
+                         .patience = weights[number / 3 % 3].patience,
+                         .reserve = reserve_of(soft)};
+}
+
+weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget, double until,
+                              weft_i_incumbent *incumbent, weft_error *error)
+{
     weft_i_workbench *w = workbench;
     bool any = false;
     for (int g = 0; g < 2; g++) {
         int32_t group = g == 0 ? 1 : w->net.n_ranks;
         weft_i_keys_by_turn(&w->net, &w->flow, &w->course, &w->turns, group, w->key);
-        for (int s = SOFT_NONE; s < N_SOFT; s++)
-            for (int i = 0; i < 9; i++) {
-                weft_i_rule rule = {.prefer = prefers[i % 3],
-                                    .weights = weights[i / 3].weights,
-                                    .patience = weights[i / 3].patience,
-                                    .reserve = reserve_of((soft_kind)s)};
-                int64_t ns;
-                if (any && weft_i_budget_used(budget) >= until) return WEFT_STATUS_OK;
-                any = true;
-                weft_status status = weft_i_workbench_try(w, &rule, set_soft(w, (soft_kind)s),
-                                                          "dual-queue", incumbent, error, &ns);
-                if (status != WEFT_STATUS_OK) return status;
-                budget->iterations++;
-                if (weft_i_incumbent_ns(incumbent) <= budget->bound_ns) return WEFT_STATUS_OK;
-            }
+        for (int32_t i = 0; i < WEFT_I_DUAL_QUEUE_RULES; i++) {
+            const int64_t *soft;
+            weft_i_rule rule = weft_i_dual_queue_rule(w, i, &soft);
+            int64_t ns;
+            if (any && weft_i_budget_used(budget) >= until) return WEFT_STATUS_OK;
+            any = true;
+            weft_status status =
+                weft_i_workbench_try(w, &rule, soft, "dual-queue", incumbent, error, &ns);
+            if (status != WEFT_STATUS_OK) return status;
+            budget->iterations++;
+            if (weft_i_incumbent_ns(incumbent) <= budget->bound_ns) return WEFT_STATUS_OK;
+        }
     }
     return WEFT_STATUS_OK;
 }

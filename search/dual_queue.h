@@ -6,6 +6,12 @@
 #include "search/budget.h"
 #include "search/workbench.h"
 
+/* The rules of the grid, by number; the first is the paper's. *out_soft: the soft limit that goes
+ * with it, workbench->soft or NULL. */
+enum { WEFT_I_DUAL_QUEUE_RULES = 45 };
+weft_i_rule weft_i_dual_queue_rule(weft_i_workbench *workbench, int32_t number,
+                                   const int64_t **out_soft);
+
 /* Try every rule of the grid on a variant and offer what comes out, until `until` of the budget is
  * used. The first rule is the paper's: forwards and backwards in turn (arXiv 2504.14145,
  * interleaving of stages), and is tried even when nothing is left. NO_MEMORY or OK. */

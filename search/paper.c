@@ -90,7 +90,7 @@ static weft_status try_data_order(paper *p, weft_error *error)
     weft_i_player player;
     int64_t ns = WEFT_INT_MAX;
     const weft_order *order = NULL;
-    weft_status status = weft_i_player_open(&p->graph, p->choices, has(p, WEFT_ABLATE_MEMORY),
+    weft_status status = weft_i_player_open(&p->graph, p->choices, NULL, has(p, WEFT_ABLATE_MEMORY),
                                             p->best.objective, error, &player);
     int32_t *sequence = weft_i_new(&p->arena, int32_t, problem->n_stages);
     if (!sequence) status = weft_i_no_memory(error);

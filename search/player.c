@@ -11,13 +11,14 @@
 /* Dispatches of one sequence, each with larger margins than the last. */
 enum { MARGIN_ROUNDS = 4 };
 
-weft_status weft_i_player_open(const weft_i_graph *graph, const int32_t *choices, bool chooses,
-                               weft_objective objective, weft_error *error, weft_i_player *player)
+weft_status weft_i_player_open(const weft_i_graph *graph, const int32_t *choices, const bool *split,
+                               bool chooses, weft_objective objective, weft_error *error,
+                               weft_i_player *player)
 {
     weft_i_player *p = player;
     const weft_problem *problem = graph->problem;
     *p = (weft_i_player){.graph = graph, .objective = objective, .chooses = chooses};
-    weft_status status = weft_i_workbench_open(graph, choices, NULL, error, &p->bench);
+    weft_status status = weft_i_workbench_open(graph, choices, split, error, &p->bench);
     weft_i_arena *arena = &p->bench.arena;
     if (status == WEFT_STATUS_OK)
         status = weft_i_groups_build(graph, &p->bench.flow, arena, error, &p->groups);
@@ -39,8 +40,9 @@ void weft_i_player_close(weft_i_player *player)
     weft_i_workbench_close(&player->bench);
 }
 
-static void set_priorities(weft_i_player *p, const int32_t *sequence)
+void weft_i_player_arrange(weft_i_player *player, const int32_t *sequence)
 {
+    weft_i_player *p = player;
     weft_i_workbench *w = &p->bench;
     for (int32_t i = 0; i < p->groups.n; i++)
         p->place[sequence[i]] = i;
@@ -84,7 +86,7 @@ weft_status weft_i_player_play(weft_i_player *player, const int32_t *sequence, w
     weft_i_player *p = player;
     weft_i_dispatched result;
     *out_ns = WEFT_INT_MAX;
-    set_priorities(p, sequence);
+    weft_i_player_arrange(p, sequence);
     for (int round = 0; round < MARGIN_ROUNDS; round++) {
         weft_schedule_time time;
         weft_i_workbench_set_limits(&p->bench);

@@ -22,12 +22,16 @@ typedef struct weft_i_player {
     int32_t *choices; /* by stage: of the last sequence */
 } weft_i_player;
 
-/* A player for a problem without split backwards. choices: the strategies of level 2, by stage;
- * `chooses`: level 3 picks others afterwards. The player does not move once it is open; close it
- * also after a failure. */
-weft_status weft_i_player_open(const weft_i_graph *graph, const int32_t *choices, bool chooses,
-                               weft_objective objective, weft_error *error, weft_i_player *player);
+/* A player for a problem. choices: the strategies of level 2, by stage; split: by stage, NULL =
+ * none; `chooses`: level 3 picks other strategies afterwards. The player does not move once it is
+ * open; close it also after a failure. */
+weft_status weft_i_player_open(const weft_i_graph *graph, const int32_t *choices, const bool *split,
+                               bool chooses, weft_objective objective, weft_error *error,
+                               weft_i_player *player);
 void weft_i_player_close(weft_i_player *player);
+
+/* Set keys, turns and first margins of the workbench for a sequence of all groups. */
+void weft_i_player_arrange(weft_i_player *player, const int32_t *sequence);
 
 /* Score a sequence of all groups. Where messages push the order over a limit, it is dispatched
  * again with larger margins. *out_ns: the objective, WEFT_INT_MAX when no order was found;

@@ -57,8 +57,9 @@ static weft_status open_seats(table *t, const weft_i_graph *graph, weft_error *e
     for (int32_t i = 0; i < t->options->threads; i++) {
         seat *s = &t->seats[i];
         t->n_seats++;
-        weft_status status = weft_i_player_open(graph, t->options->choices, t->options->chooses,
-                                                t->incumbent->objective, error, &s->player);
+        weft_status status =
+            weft_i_player_open(graph, t->options->choices, NULL, t->options->chooses,
+                               t->incumbent->objective, error, &s->player);
         if (status != WEFT_STATUS_OK) return status;
         memcpy(s->player.margin, t->options->margin, n_ranks * sizeof *s->player.margin);
         s->used = weft_i_new(&t->arena, bool, s->player.groups.n);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "search/anneal.h"
+#include "search/climb.h"
 #include "search/dual_queue.h"
 #include "search/fixed.h"
 #include "search/levels.h"
@@ -17,8 +18,11 @@
 /* Temperatures of the annealing, in mean passes. */
 static const double HOT = 0.2, WARM = 0.1, COLD = 0.003;
 
-/* The parts of the budget after which no more list scheduling begins, no more patterns. */
-static const double LISTS_UNTIL = 0.15, PATTERNS_UNTIL = 0.45;
+/* The part of the budget after which no more list scheduling begins. */
+static const double LISTS_UNTIL = 0.15;
+
+/* Of what is then left, the parts for sequences of unlike microbatches and for patterns. */
+static const double SEQUENCES_SHARE = 0.3, PATTERNS_SHARE = 0.35;
 
 typedef struct searcher {
     const weft_problem *problem;
@@ -171,6 +175,13 @@ static weft_status try_strategies(searcher *s, double until, weft_error *error)
     return status;
 }
 
+/* Where the budget stands when this part of what is left of it is used. */
+static double share_of_rest(searcher *s, double share)
+{
+    double used = weft_i_budget_used(&s->budget);
+    return used + share * (1 - used);
+}
+
 /* Repeating patterns under the strategy that list scheduling did best with. */
 static weft_status try_patterns(searcher *s, double until, weft_error *error)
 {
@@ -179,6 +190,40 @@ static weft_status try_patterns(searcher *s, double until, weft_error *error)
     if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
         status = weft_i_modulo(&workbench, &s->budget, until, &s->rng, &s->best, error);
     weft_i_workbench_close(&workbench);
+    return status == WEFT_STATUS_OK && s->strategy > 0 ? use_memory(s, error) : status;
+}
+
+/* Whether all stages of a chunk take the same time, so that no microbatch is worth exchanging. */
+static bool is_uniform(const weft_problem *problem, int32_t *first_of_chunk)
+{
+    for (int32_t c = 0; c < problem->n_chunks; c++)
+        first_of_chunk[c] = -1;
+    for (int32_t i = 0; i < problem->n_stages; i++) {
+        int32_t *first = &first_of_chunk[problem->stages[i].chunk];
+        if (*first < 0) *first = i;
+        const weft_cost *a = &problem->stages[*first].now.cost, *b = &problem->stages[i].now.cost;
+        if (a->fw_ns != b->fw_ns || a->bw_ns != b->bw_ns) return false;
+    }
+    return true;
+}
+
+/* The sequence of microbatches and modules, under the strategy that list scheduling did best with.
+ */
+static weft_status try_sequences(searcher *s, weft_error *error)
+{
+    weft_i_player player;
+    int32_t *first_of_chunk = weft_i_new(&s->arena, int32_t, s->problem->n_chunks);
+    if (!first_of_chunk) return weft_i_no_memory(error);
+    if (is_uniform(s->problem, first_of_chunk)) return WEFT_STATUS_OK;
+    double until = share_of_rest(s, SEQUENCES_SHARE);
+    set_strategy(s, s->strategy);
+    for (int32_t i = 0; i < s->problem->n_stages; i++)
+        s->split[i] = s->splits;
+    weft_status status = weft_i_player_open(&s->graph, s->choices, s->split, false,
+                                            s->best.objective, error, &player);
+    if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&player.bench))
+        status = weft_i_climb(&player, &s->budget, until, &s->rng, &s->best, error);
+    weft_i_player_close(&player);
     return status == WEFT_STATUS_OK && s->strategy > 0 ? use_memory(s, error) : status;
 }
 
@@ -268,7 +313,9 @@ static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts
     if (status == WEFT_STATUS_OK && s->n_strategies == 1) status = find_bound(s, error);
     if (status == WEFT_STATUS_OK) status = try_strategies(s, LISTS_UNTIL, error);
     if (status == WEFT_STATUS_OK && !s->best.order) status = try_serial(s, error);
-    if (status == WEFT_STATUS_OK && !is_done(s)) status = try_patterns(s, PATTERNS_UNTIL, error);
+    if (status == WEFT_STATUS_OK && !is_done(s)) status = try_sequences(s, error);
+    if (status == WEFT_STATUS_OK && !is_done(s))
+        status = try_patterns(s, share_of_rest(s, PATTERNS_SHARE), error);
     if (status == WEFT_STATUS_OK && !is_done(s)) status = improve(s, error);
     return status;
 }
