@@ -1,15 +1,15 @@
 /* bench/ablation.c - the paper's ablation: what each part of its method brings, part by part, on
  * one set-up and a real batch; for VLM-S beside the times that the paper measured.
  *
- * usage: bench_ablation BATCH_FOLDER [SECONDS] [ROW]. ROW is a line of bench/setups.c from 0 (0 =
- * VLM-S, mixed). Every row may take SECONDS (default 10). "own bound": how far a plan is above the
- * bound of all orders of its stages that split no backward, as the paper's do not.
+ * usage: bench_ablation BATCH_FOLDER [SECONDS] [ROW]. ROW is a line of bench/paper_rows.c from 0 (0
+ * = VLM-S, mixed). Every row may take SECONDS (default 10). "own bound": how far a plan is above
+ * the bound of all orders of its stages that split no backward, as the paper's do not.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "setups.h"
+#include "bench/paper_rows.h"
 
 static const struct step {
     const char *name;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "setups.h"
+#include "bench/paper_rows.h"
 
 static weft_status plan_by(const setup *s, int search, weft_error *error, int64_t *out_step_ns)
 {

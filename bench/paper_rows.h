@@ -1,7 +1,8 @@
-/* bench/setups.h - the paper's set-ups on real batches, loaded: 64 microbatches over the whole job.
+/* bench/paper_rows.h - the paper's set-ups on real batches, loaded: 64 microbatches over the whole
+ * job.
  */
-#ifndef WEFT_BENCH_SETUPS_H
-#define WEFT_BENCH_SETUPS_H
+#ifndef WEFT_BENCH_PAPER_ROWS_H
+#define WEFT_BENCH_PAPER_ROWS_H
 
 #include <weft/weft.h>
 

@@ -1,5 +1,5 @@
-/* bench/setups.c - see setups.h. */
-#include "setups.h"
+/* bench/paper_rows.c - see paper_rows.h. */
+#include "bench/paper_rows.h"
 
 #include <stdio.h>
 
