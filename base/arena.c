@@ -142,3 +142,21 @@ void weft_i_arena_free(weft_i_arena *arena)
     }
     arena->head = NULL;
 }
+
+void *weft_i_owned_new(size_t size, weft_i_arena **out_owner)
+{
+    weft_i_arena *owner = weft_i_alloc(1, sizeof(*owner));
+    void *object = owner ? weft_i_arena_alloc(owner, 1, size) : NULL;
+    if (!object)
+        free(owner);
+    else
+        *out_owner = owner;
+    return object;
+}
+
+void weft_i_owned_free(void *owner)
+{
+    if (!owner) return;
+    weft_i_arena_free(owner);
+    free(owner);
+}

@@ -27,6 +27,11 @@ void weft_i_arena_free(weft_i_arena *arena);
 /* Allocate `type` typed: weft_i_new(arena, int64_t, n). */
 #define weft_i_new(arena, type, n) ((type *)weft_i_arena_alloc((arena), (size_t)(n), sizeof(type)))
 
+/* A zeroed object of `size` bytes that lies in an arena of its own, its owner; NULL when out of
+ * memory. weft_i_owned_free frees the owner with all in it; NULL is fine. */
+void *weft_i_owned_new(size_t size, weft_i_arena **out_owner);
+void weft_i_owned_free(void *owner);
+
 /* Heap memory that grows: *items of *cap elements of `size` bytes is made to hold at least n; the
  * pointer moves. Returns 0, or -1 when out of memory (the old array stays). */
 int weft_i_grow(void *items, size_t *cap, size_t n, size_t size);

@@ -3,34 +3,23 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "plan/layout_own.h"
 
-/* A layout of its own, as its `owner` points to it. */
-typedef struct box {
-    weft_layout layout;
-    weft_i_arena arena;
-} box;
-
 weft_layout *weft_i_layout_create(weft_i_arena **out_arena)
 {
-    box *made = weft_i_alloc(1, sizeof(*made));
-    if (!made) return NULL;
-    made->layout = (weft_layout){
-        .name = "", .model = "", .sha256 = "", .parallel = {1, 1, 1, 1, 1}, .owner = made};
-    *out_arena = &made->arena;
-    return &made->layout;
+    weft_layout *layout = weft_i_owned_new(sizeof(*layout), out_arena);
+    if (!layout) return NULL;
+    *layout = (weft_layout){
+        .name = "", .model = "", .sha256 = "", .parallel = {1, 1, 1, 1, 1}, .owner = *out_arena};
+    return layout;
 }
 
 void weft_layout_free(weft_layout *layout)
 {
-    if (!layout || !layout->owner) return;
-    box *made = layout->owner;
-    weft_i_arena_free(&made->arena);
-    free(made);
+    if (layout) weft_i_owned_free(layout->owner);
 }
 
 static bool unsound(weft_i_layout_fault *out, const char *array, int32_t index, const char *fmt,

@@ -2,33 +2,21 @@
 #include "weft/problem.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "plan/problem_own.h"
 
-/* A problem of its own, as its `owner` points to it. */
-typedef struct box {
-    weft_problem problem;
-    weft_i_arena arena;
-} box;
-
 weft_problem *weft_i_problem_create(weft_i_arena **out_arena)
 {
-    box *made = weft_i_alloc(1, sizeof(box));
-    if (!made) return NULL;
-    made->problem.owner = made;
-    *out_arena = &made->arena;
-    return &made->problem;
+    weft_problem *problem = weft_i_owned_new(sizeof(*problem), out_arena);
+    if (problem) problem->owner = *out_arena;
+    return problem;
 }
 
 void weft_problem_free(weft_problem *problem)
 {
-    if (!problem || !problem->owner) return;
-    box *made = problem->owner;
-    weft_i_arena_free(&made->arena);
-    free(made);
+    if (problem) weft_i_owned_free(problem->owner);
 }
 
 #define COPY_ARRAY(arena, from, n) weft_i_arena_copy((arena), (from), (size_t)(n) * sizeof *(from))

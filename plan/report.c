@@ -2,17 +2,10 @@
  */
 #include "weft/report.h"
 
-#include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "plan/peaks.h"
-
-/* A report, as its `owner` points to it. */
-typedef struct box {
-    weft_report report;
-    weft_i_arena arena;
-} box;
 
 static void add_pass(const weft_problem *problem, const weft_action *action, bool is_first,
                      weft_rank_report *rank)
@@ -128,14 +121,14 @@ static weft_status report_pipeline(const weft_pipeline *pipeline, weft_i_arena *
 
 weft_status weft_report_make(const weft_plan *plan, weft_error *error, weft_report **out_report)
 {
-    box *made = weft_i_alloc(1, sizeof *made);
-    if (!made) return weft_i_no_memory(error);
-    weft_report *report = &made->report;
-    *report = (weft_report){.n_pipelines = plan->n_pipelines, .owner = made};
-    report->pipelines = weft_i_new(&made->arena, weft_pipeline_report, plan->n_pipelines);
+    weft_i_arena *arena;
+    weft_report *report = weft_i_owned_new(sizeof *report, &arena);
+    if (!report) return weft_i_no_memory(error);
+    *report = (weft_report){.n_pipelines = plan->n_pipelines, .owner = arena};
+    report->pipelines = weft_i_new(arena, weft_pipeline_report, plan->n_pipelines);
     weft_status status = report->pipelines ? WEFT_STATUS_OK : weft_i_no_memory(error);
     for (int32_t i = 0; i < plan->n_pipelines && status == WEFT_STATUS_OK; i++)
-        status = report_pipeline(&plan->pipelines[i], &made->arena, error, &report->pipelines[i]);
+        status = report_pipeline(&plan->pipelines[i], arena, error, &report->pipelines[i]);
     if (status != WEFT_STATUS_OK) {
         weft_report_free(report);
         return status;
@@ -146,8 +139,5 @@ weft_status weft_report_make(const weft_plan *plan, weft_error *error, weft_repo
 
 void weft_report_free(weft_report *report)
 {
-    if (!report || !report->owner) return;
-    box *made = report->owner;
-    weft_i_arena_free(&made->arena);
-    free(made);
+    if (report) weft_i_owned_free(report->owner);
 }

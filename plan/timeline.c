@@ -1,37 +1,25 @@
 /* plan/timeline.c - making and freeing timelines, and whether one is of a plan. Not: its file
  * (timeline_json.c). */
-#include <stdlib.h>
 
 #include "base/error.h"
 #include "plan/timeline_own.h"
 
-/* A timeline, as its `owner` points to it. */
-typedef struct box {
-    weft_timeline timeline;
-    weft_i_arena arena;
-} box;
-
 weft_timeline *weft_i_timeline_create(weft_i_arena **out_arena)
 {
-    box *made = weft_i_alloc(1, sizeof(box));
-    if (!made) return NULL;
-    made->timeline = (weft_timeline){.device = "", .scale = 1, .owner = made};
-    *out_arena = &made->arena;
-    return &made->timeline;
+    weft_timeline *timeline = weft_i_owned_new(sizeof(*timeline), out_arena);
+    if (!timeline) return NULL;
+    *timeline = (weft_timeline){.device = "", .scale = 1, .owner = *out_arena};
+    return timeline;
 }
 
 weft_i_arena *weft_i_timeline_arena(weft_timeline *timeline)
 {
-    box *made = timeline->owner;
-    return &made->arena;
+    return timeline->owner;
 }
 
 void weft_timeline_free(weft_timeline *timeline)
 {
-    if (!timeline || !timeline->owner) return;
-    box *made = timeline->owner;
-    weft_i_arena_free(&made->arena);
-    free(made);
+    if (timeline) weft_i_owned_free(timeline->owner);
 }
 
 /* The same action at no time. */

@@ -267,13 +267,9 @@ static weft_status fill(const char *name, const char *text, size_t n, weft_i_are
 weft_status weft_i_batch_parse(const char *name, const char *text, size_t n, weft_error *error,
                                weft_batch **out_batch)
 {
-    weft_batch *batch = weft_i_alloc(1, sizeof(*batch));
-    weft_i_arena *arena = weft_i_alloc(1, sizeof(*arena));
-    if (!batch || !arena) {
-        free(arena);
-        free(batch);
-        return weft_i_no_memory(error);
-    }
+    weft_i_arena *arena;
+    weft_batch *batch = weft_i_owned_new(sizeof(*batch), &arena);
+    if (!batch) return weft_i_no_memory(error);
     batch->owner = arena;
     weft_status status = fill(name, text, n, arena, error, batch);
     if (status == WEFT_STATUS_OK)
@@ -296,8 +292,5 @@ weft_status weft_batch_read(const char *file, weft_error *error, weft_batch **ou
 
 void weft_batch_free(weft_batch *batch)
 {
-    if (!batch) return;
-    if (batch->owner) weft_i_arena_free(batch->owner);
-    free(batch->owner);
-    free(batch);
+    if (batch) weft_i_owned_free(batch->owner);
 }

@@ -2,7 +2,6 @@
 #include "weft/cluster.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -60,20 +59,14 @@ static weft_status fill(weft_cluster *cluster, const char *name, const char *ove
 weft_status weft_cluster_load(const char *name, weft_error *error, weft_cluster **out_cluster)
 {
     const char *colon = weft_i_text_is_file(name) ? NULL : strrchr(name, ':');
-    weft_cluster *cluster = weft_i_alloc(1, sizeof(*cluster));
-    weft_i_arena *arena = weft_i_alloc(1, sizeof(*arena));
-    char *stem = colon ? weft_i_alloc((size_t)(colon - name) + 1, 1) : NULL;
-    weft_status status = WEFT_STATUS_OK;
-    if (!cluster || !arena || (colon && !stem)) {
-        free(stem);
-        free(arena);
-        free(cluster);
-        return weft_i_no_memory(error);
-    }
+    weft_i_arena *arena;
+    weft_cluster *cluster = weft_i_owned_new(sizeof(*cluster), &arena);
+    if (!cluster) return weft_i_no_memory(error);
     cluster->owner = arena;
-    if (colon) memcpy(stem, name, (size_t)(colon - name));
-    status = fill(cluster, colon ? stem : name, colon ? colon + 1 : NULL, error);
-    free(stem);
+    int n_stem = colon ? (int)(colon - name) : (int)strlen(name);
+    const char *stem = weft_i_arena_printf(arena, "%.*s", n_stem, name);
+    weft_status status =
+        stem ? fill(cluster, stem, colon ? colon + 1 : NULL, error) : weft_i_no_memory(error);
     if (status == WEFT_STATUS_OK)
         *out_cluster = cluster;
     else
@@ -101,8 +94,5 @@ weft_status weft_cluster_set_stack(weft_cluster *cluster, const char *name, weft
 
 void weft_cluster_free(weft_cluster *cluster)
 {
-    if (!cluster) return;
-    if (cluster->owner) weft_i_arena_free(cluster->owner);
-    free(cluster->owner);
-    free(cluster);
+    if (cluster) weft_i_owned_free(cluster->owner);
 }

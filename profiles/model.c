@@ -1,7 +1,6 @@
 /* profiles/model.c - loading a model by name, and freeing it. */
 #include "weft/model.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -45,14 +44,10 @@ static weft_status fill_from_text(const char *name, weft_i_arena *arena, weft_er
 
 weft_status weft_model_load(const char *name, weft_error *error, weft_model **out_model)
 {
-    weft_model *model = weft_i_alloc(1, sizeof(*model));
-    weft_i_arena *arena = weft_i_alloc(1, sizeof(*arena));
+    weft_i_arena *arena;
+    weft_model *model = weft_i_owned_new(sizeof(*model), &arena);
     weft_status status;
-    if (!model || !arena) {
-        free(arena);
-        free(model);
-        return weft_i_no_memory(error);
-    }
+    if (!model) return weft_i_no_memory(error);
     model->owner = arena;
     if (strncmp(name, GPT, strlen(GPT)) == 0 && !weft_i_text_is_file(name))
         status = fill_from_gpt(name, arena, error, model);
@@ -67,8 +62,5 @@ weft_status weft_model_load(const char *name, weft_error *error, weft_model **ou
 
 void weft_model_free(weft_model *model)
 {
-    if (!model) return;
-    if (model->owner) weft_i_arena_free(model->owner);
-    free(model->owner);
-    free(model);
+    if (model) weft_i_owned_free(model->owner);
 }

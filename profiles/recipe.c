@@ -1,7 +1,6 @@
 /* profiles/recipe.c - loading a recipe by name, its defaults, changing it in one line. */
 #include "weft/recipe.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -94,14 +93,10 @@ static weft_status fill(weft_recipe *recipe, const char *name, weft_error *error
 
 weft_status weft_recipe_load(const char *name, weft_error *error, weft_recipe **out_recipe)
 {
-    weft_recipe *recipe = weft_i_alloc(1, sizeof(*recipe));
-    weft_i_arena *arena = weft_i_alloc(1, sizeof(*arena));
+    weft_i_arena *arena;
+    weft_recipe *recipe = weft_i_owned_new(sizeof(*recipe), &arena);
     weft_status status = WEFT_STATUS_OK;
-    if (!recipe || !arena) {
-        free(arena);
-        free(recipe);
-        return weft_i_no_memory(error);
-    }
+    if (!recipe) return weft_i_no_memory(error);
     set_defaults(recipe);
     recipe->owner = arena;
     if (name) status = fill(recipe, name, error);
@@ -127,10 +122,7 @@ weft_status weft_recipe_of_model(const weft_model *model, weft_error *error,
 
 void weft_recipe_free(weft_recipe *recipe)
 {
-    if (!recipe) return;
-    if (recipe->owner) weft_i_arena_free(recipe->owner);
-    free(recipe->owner);
-    free(recipe);
+    if (recipe) weft_i_owned_free(recipe->owner);
 }
 
 /* The entry of a module, added where there is none: `modules` has room. NULL when out of memory. */

@@ -111,3 +111,20 @@ Test(arena, survives_a_failed_block)
         weft_i_arena_free(&arena);
     }
 }
+
+Test(arena, an_object_with_what_it_owns)
+{
+    weft_i_arena *owner = NULL;
+    for (long k = 1; k <= 2; k++) {
+        weft_i_alloc_fail_after(k);
+        cr_expect_null(weft_i_owned_new(8, &owner), "allocation %ld", k);
+        cr_expect_null(owner);
+    }
+    weft_i_alloc_fail_after(0);
+    int64_t *object = weft_i_owned_new(sizeof(*object), &owner);
+    cr_assert(object && owner);
+    cr_expect_eq(*object, 0);
+    cr_assert_not_null(weft_i_new(owner, int64_t, 10000));
+    weft_i_owned_free(owner);
+    weft_i_owned_free(NULL);
+}
