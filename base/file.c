@@ -70,9 +70,15 @@ static weft_status read_open(int fd, const char *name, weft_error *error, char *
     return WEFT_STATUS_OK;
 }
 
+const char *weft_i_file_label(const char *name)
+{
+    return strcmp(name, "-") == 0 ? "stdin" : name;
+}
+
 weft_status weft_i_file_read(const char *name, weft_error *error, char **out_text, size_t *out_n)
 {
-    if (strcmp(name, "-") == 0) return read_open(STDIN_FILENO, "stdin", error, out_text, out_n);
+    if (strcmp(name, "-") == 0)
+        return read_open(STDIN_FILENO, weft_i_file_label(name), error, out_text, out_n);
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) return weft_i_fail_io(error, name, "read", errno);
     weft_status status = read_open(fd, name, error, out_text, out_n);

@@ -15,6 +15,9 @@
  * BAD_INPUT where it is too large. Caller frees *out_text. */
 weft_status weft_i_file_read(const char *name, weft_error *error, char **out_text, size_t *out_n);
 
+/* What errors call a file: its name, "stdin" for "-". */
+const char *weft_i_file_label(const char *name);
+
 /* A file that appears under its name only when complete. */
 typedef struct weft_i_file_out {
     FILE *stream;

@@ -275,3 +275,13 @@ void weft_i_json_put_key_ints(weft_i_json_out *out, const char *key, const int64
         weft_i_json_put_int(out, values[i]);
     weft_i_json_close_array(out);
 }
+
+void weft_i_json_put_header(weft_i_json_out *out, const char *kind)
+{
+    char format[64];
+    snprintf(format, sizeof(format), "weft.%s", kind);
+    weft_i_json_open_object(out);
+    weft_i_json_put_key_string(out, "format", format);
+    weft_i_json_put_key_int(out, "version", 1);
+    weft_i_json_put_key_int(out, "revision", 0);
+}

@@ -31,6 +31,9 @@ void weft_i_json_out_begin(weft_i_json_out *out, FILE *stream);
 /* Ends the text with a newline and flushes; IO when any write failed. */
 weft_status weft_i_json_out_end(weft_i_json_out *out, weft_error *error);
 
+/* Opens the document's object: "format": "weft.<kind>", "version": 1, "revision": 0. */
+void weft_i_json_put_header(weft_i_json_out *out, const char *kind);
+
 void weft_i_json_key(weft_i_json_out *out, const char *key);
 void weft_i_json_open_object(weft_i_json_out *out);
 void weft_i_json_close_object(weft_i_json_out *out);

@@ -94,3 +94,11 @@ void weft_i_sha256_end(weft_i_sha256 *state, char out_hex[65])
     }
     out_hex[64] = '\0';
 }
+
+void weft_i_sha256_of(const void *bytes, size_t n, char out_hex[65])
+{
+    weft_i_sha256 state;
+    weft_i_sha256_begin(&state);
+    weft_i_sha256_add(&state, bytes, n);
+    weft_i_sha256_end(&state, out_hex);
+}

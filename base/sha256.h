@@ -16,4 +16,7 @@ void weft_i_sha256_add(weft_i_sha256 *state, const void *bytes, size_t n);
 /* 64 lower-case hex digits and a NUL. */
 void weft_i_sha256_end(weft_i_sha256 *state, char out_hex[65]);
 
+/* All three for one piece. */
+void weft_i_sha256_of(const void *bytes, size_t n, char out_hex[65]);
+
 #endif

@@ -1,5 +1,5 @@
-/* plan/pipeline_json.h - the parts that weft.problem and weft.plan have in common: chunks, memory
- * of the ranks, sub-microbatches, stages, edges. */
+/* plan/pipeline_json.h - the parts that weft.problem, weft.plan and weft.layout have in common:
+ * parallel sizes, chunks, shared tensors, memory of the ranks, sub-microbatches, stages, edges. */
 #ifndef WEFT_PLAN_PIPELINE_JSON_H
 #define WEFT_PLAN_PIPELINE_JSON_H
 
@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/json_in.h"
 #include "base/json_out.h"
+#include "weft/layout.h"
 #include "weft/problem.h"
 
 /* Words of JSON in the order of their enums. */
@@ -43,7 +44,8 @@ typedef struct weft_i_reader {
     weft_i_arena *arena; /* of all that is read */
     weft_error *error;
     weft_status status;
-    void *context; /* for the caller's own weft_i_read_fn */
+    int32_t n_chunks; /* of the document, once they are read */
+    void *context;    /* for the caller's own weft_i_read_fn */
 } weft_i_reader;
 
 /* Read an object by its table into `out`. */
@@ -69,8 +71,10 @@ int64_t weft_i_read_int(weft_i_reader *reader, const weft_i_json *in, int64_t mi
 int64_t *weft_i_read_int64s(weft_i_reader *reader, const weft_i_json *in, const char *key,
                             int32_t n);
 
-/* "chunks" of the document. */
+/* "parallel" and "chunks" of the document, and then "shared", which counts on the chunks. */
+void weft_i_read_parallel(weft_i_reader *reader, weft_parallel *out);
 weft_chunk *weft_i_read_chunks(weft_i_reader *reader, int32_t *out_n);
+weft_shared *weft_i_read_shared(weft_i_reader *reader, int32_t *out_n);
 
 /* "static_bytes", "limit_bytes", "submicrobatches", "stages" and "edges" of an object, which its
  * own table names, into a problem that has its chunks already. */
@@ -84,7 +88,9 @@ void weft_i_read_check(weft_i_reader *reader, const char *path, const weft_probl
 void weft_i_write_word(weft_i_json_out *out, const char *key, const char *words, int place);
 
 /* The same parts written as a stream. Each goes under its keys into the object that is open. */
+void weft_i_write_parallel(weft_i_json_out *out, const weft_parallel *parallel);
 void weft_i_write_chunks(weft_i_json_out *out, const weft_chunk *chunks, int32_t n);
+void weft_i_write_shared(weft_i_json_out *out, const weft_shared *shared, int32_t n);
 void weft_i_write_pipeline(weft_i_json_out *out, const weft_problem *problem, bool is_plan);
 void weft_i_write_int32s(weft_i_json_out *out, const char *key, const int32_t *values, int32_t n);
 

@@ -35,6 +35,22 @@ static const weft_i_json_field chunk_fields[] = {
 };
 static const table chunk_table = TABLE_OF(chunk_fields);
 
+/* A size of weft_parallel. */
+#define AXIS(axis)                                                                                 \
+    {                                                                                              \
+        WEFT_I_FIELD_INT32(#axis, weft_parallel, axis), .min = 1, .max = INT32_MAX, REQUIRED       \
+    }
+
+static const weft_i_json_field parallel_fields[] = {AXIS(dp), AXIS(pp), AXIS(tp), AXIS(cp),
+                                                    AXIS(ep)};
+
+static const weft_i_json_field shared_fields[] = {
+    {WEFT_I_FIELD_STRING("name", weft_shared, name), REQUIRED},
+    {WEFT_I_FIELD_OTHER("chunks"), REQUIRED},
+    {WEFT_I_FIELD_INT64("bytes", weft_shared, bytes)},
+};
+static const table shared_table = TABLE_OF(shared_fields);
+
 static const weft_i_json_field item_fields[] = {
     {WEFT_I_FIELD_INT32("sample", weft_item, sample), REQUIRED},
     {WEFT_I_FIELD_ENUM("kind", weft_item, kind, WEFT_I_ITEM_KIND_WORDS), REQUIRED},
@@ -198,7 +214,31 @@ static void read_chunk(weft_i_reader *reader, const weft_i_json *in, void *out)
 
 weft_chunk *weft_i_read_chunks(weft_i_reader *reader, int32_t *out_n)
 {
-    return weft_i_read_array(reader, &reader->root, "chunks", sizeof(weft_chunk), read_chunk,
+    weft_chunk *chunks =
+        weft_i_read_array(reader, &reader->root, "chunks", sizeof(weft_chunk), read_chunk, out_n);
+    reader->n_chunks = *out_n;
+    return chunks;
+}
+
+void weft_i_read_parallel(weft_i_reader *reader, weft_parallel *out)
+{
+    weft_i_json member;
+    if (reader->status != WEFT_STATUS_OK || !weft_i_json_get(&reader->root, "parallel", &member))
+        return;
+    weft_i_read_object(reader, &member, parallel_fields, WEFT_I_N_FIELDS(parallel_fields), out);
+}
+
+static void read_shared(weft_i_reader *reader, const weft_i_json *in, void *out)
+{
+    weft_shared *shared = out;
+    read_by_table(reader, in, &shared_table, shared);
+    shared->chunks =
+        weft_i_read_int32s(reader, in, "chunks", reader->n_chunks - 1, &shared->n_chunks);
+}
+
+weft_shared *weft_i_read_shared(weft_i_reader *reader, int32_t *out_n)
+{
+    return weft_i_read_array(reader, &reader->root, "shared", sizeof(weft_shared), read_shared,
                              out_n);
 }
 

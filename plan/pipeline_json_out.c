@@ -37,6 +37,31 @@ void weft_i_write_int32s(weft_i_json_out *out, const char *key, const int32_t *v
     weft_i_json_close_array(out);
 }
 
+void weft_i_write_parallel(weft_i_json_out *out, const weft_parallel *parallel)
+{
+    weft_i_json_key(out, "parallel");
+    open_item(out);
+    weft_i_json_put_key_int(out, "dp", parallel->dp);
+    weft_i_json_put_key_int(out, "pp", parallel->pp);
+    weft_i_json_put_key_int(out, "tp", parallel->tp);
+    weft_i_json_put_key_int(out, "cp", parallel->cp);
+    weft_i_json_put_key_int(out, "ep", parallel->ep);
+    weft_i_json_close_object(out);
+}
+
+void weft_i_write_shared(weft_i_json_out *out, const weft_shared *shared, int32_t n)
+{
+    open_array(out, "shared");
+    for (const weft_shared *tensor = shared; tensor < shared + n; tensor++) {
+        open_item(out);
+        weft_i_json_put_key_string(out, "name", tensor->name);
+        weft_i_write_int32s(out, "chunks", tensor->chunks, tensor->n_chunks);
+        weft_i_json_put_key_int(out, "bytes", tensor->bytes);
+        weft_i_json_close_object(out);
+    }
+    weft_i_json_close_array(out);
+}
+
 void weft_i_write_chunks(weft_i_json_out *out, const weft_chunk *chunks, int32_t n)
 {
     open_array(out, "chunks");

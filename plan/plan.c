@@ -2,7 +2,6 @@
  * (compile.c), its rules (check.c), its file (plan_json_in.c, plan_json_out.c). */
 #include "weft/plan.h"
 
-
 #include "base/arena.h"
 #include "plan/plan_own.h"
 

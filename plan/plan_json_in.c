@@ -124,28 +124,6 @@ static void read_recipe(weft_i_reader *reader, const weft_i_json *in, weft_plan 
     }
 }
 
-static const weft_i_json_field parallel_fields[] = {
-    {WEFT_I_FIELD_INT32("dp", weft_parallel, dp), .min = 1, .max = INT32_MAX, REQUIRED},
-    {WEFT_I_FIELD_INT32("pp", weft_parallel, pp), .min = 1, .max = INT32_MAX, REQUIRED},
-    {WEFT_I_FIELD_INT32("tp", weft_parallel, tp), .min = 1, .max = INT32_MAX, REQUIRED},
-    {WEFT_I_FIELD_INT32("cp", weft_parallel, cp), .min = 1, .max = INT32_MAX, REQUIRED},
-    {WEFT_I_FIELD_INT32("ep", weft_parallel, ep), .min = 1, .max = INT32_MAX, REQUIRED},
-};
-
-static void read_shared(weft_i_reader *reader, const weft_i_json *in, void *out)
-{
-    static const weft_i_json_field fields[] = {
-        {WEFT_I_FIELD_STRING("name", weft_shared, name), REQUIRED},
-        {WEFT_I_FIELD_OTHER("chunks"), REQUIRED},
-        {WEFT_I_FIELD_INT64("bytes", weft_shared, bytes), REQUIRED},
-    };
-    const place *at = reader->context;
-    weft_shared *shared = out;
-    READ_OBJECT(reader, in, fields, shared);
-    shared->chunks =
-        weft_i_read_int32s(reader, in, "chunks", at->plan->n_chunks - 1, &shared->n_chunks);
-}
-
 static void read_rank(weft_i_reader *reader, const weft_i_json *in, void *out)
 {
     static const weft_i_json_field fields[] = {
@@ -257,10 +235,9 @@ static weft_status read_document(const weft_i_json_doc *doc, weft_i_arena *arena
     read_inputs(&reader, root, plan);
     READ_MEMBER(&reader, root, "options", option_fields, plan);
     read_recipe(&reader, root, plan);
-    READ_MEMBER(&reader, root, "parallel", parallel_fields, &plan->parallel);
+    weft_i_read_parallel(&reader, &plan->parallel);
     plan->chunks = weft_i_read_chunks(&reader, &plan->n_chunks);
-    plan->shared = weft_i_read_array(&reader, root, "shared", sizeof(weft_shared), read_shared,
-                                     &plan->n_shared);
+    plan->shared = weft_i_read_shared(&reader, &plan->n_shared);
     read_pipelines(&reader, root, plan);
     READ_MEMBER(&reader, root, "predicted", prediction_fields, &plan->predicted);
     return reader.status;
@@ -290,8 +267,7 @@ weft_status weft_plan_read(const char *file, weft_error *error, weft_plan **out_
     size_t n;
     weft_status status = weft_i_file_read(file, error, &text, &n);
     if (status != WEFT_STATUS_OK) return status;
-    const char *name = strcmp(file, "-") == 0 ? "stdin" : file;
-    status = weft_i_plan_parse(name, text, n, error, out_plan);
+    status = weft_i_plan_parse(weft_i_file_label(file), text, n, error, out_plan);
     free(text);
     return status;
 }

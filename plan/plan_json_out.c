@@ -54,29 +54,7 @@ static void write_options(weft_i_json_out *out, const weft_plan *plan)
     if (plan->recipe.name[0] != '\0') weft_i_json_put_key_string(out, "name", plan->recipe.name);
     weft_i_json_put_key_int(out, "post_ns", plan->post_ns);
     weft_i_json_close_object(out);
-    open_line(out, "parallel");
-    weft_i_json_put_key_int(out, "dp", plan->parallel.dp);
-    weft_i_json_put_key_int(out, "pp", plan->parallel.pp);
-    weft_i_json_put_key_int(out, "tp", plan->parallel.tp);
-    weft_i_json_put_key_int(out, "cp", plan->parallel.cp);
-    weft_i_json_put_key_int(out, "ep", plan->parallel.ep);
-    weft_i_json_close_object(out);
-}
-
-static void write_shared(weft_i_json_out *out, const weft_plan *plan)
-{
-    weft_i_json_key(out, "shared");
-    weft_i_json_open_array(out);
-    for (int32_t i = 0; i < plan->n_shared; i++) {
-        const weft_shared *shared = &plan->shared[i];
-        weft_i_json_compact(out);
-        weft_i_json_open_object(out);
-        weft_i_json_put_key_string(out, "name", shared->name);
-        weft_i_write_int32s(out, "chunks", shared->chunks, shared->n_chunks);
-        weft_i_json_put_key_int(out, "bytes", shared->bytes);
-        weft_i_json_close_object(out);
-    }
-    weft_i_json_close_array(out);
+    weft_i_write_parallel(out, &plan->parallel);
 }
 
 static void write_rank(weft_i_json_out *out, const weft_rank_actions *rank)
@@ -140,16 +118,13 @@ weft_status weft_i_plan_print(const weft_plan *plan, FILE *stream, weft_error *e
     weft_status status = check_numbers(plan, error);
     if (status != WEFT_STATUS_OK) return status;
     weft_i_json_out_begin(&out, stream);
-    weft_i_json_open_object(&out);
-    weft_i_json_put_key_string(&out, "format", "weft.plan");
-    weft_i_json_put_key_int(&out, "version", 1);
-    weft_i_json_put_key_int(&out, "revision", 0);
+    weft_i_json_put_header(&out, "plan");
     open_line(&out, "meta");
     weft_i_json_close_object(&out);
     write_inputs(&out, plan);
     write_options(&out, plan);
     weft_i_write_chunks(&out, plan->chunks, plan->n_chunks);
-    write_shared(&out, plan);
+    weft_i_write_shared(&out, plan->shared, plan->n_shared);
     weft_i_json_key(&out, "pipelines");
     weft_i_json_open_array(&out);
     for (int32_t p = 0; p < plan->n_pipelines; p++)

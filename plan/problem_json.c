@@ -55,8 +55,7 @@ weft_status weft_problem_read(const char *file, weft_error *error, weft_problem 
     size_t n;
     weft_status status = weft_i_file_read(file, error, &text, &n);
     if (status != WEFT_STATUS_OK) return status;
-    const char *name = strcmp(file, "-") == 0 ? "stdin" : file;
-    status = weft_i_problem_parse(name, text, n, error, out_problem);
+    status = weft_i_problem_parse(weft_i_file_label(file), text, n, error, out_problem);
     free(text);
     return status;
 }
@@ -65,10 +64,7 @@ weft_status weft_i_problem_print(const weft_problem *problem, FILE *stream, weft
 {
     weft_i_json_out out;
     weft_i_json_out_begin(&out, stream);
-    weft_i_json_open_object(&out);
-    weft_i_json_put_key_string(&out, "format", "weft.problem");
-    weft_i_json_put_key_int(&out, "version", 1);
-    weft_i_json_put_key_int(&out, "revision", 0);
+    weft_i_json_put_header(&out, "problem");
     if (problem->post_ns > 0) weft_i_json_put_key_int(&out, "post_ns", problem->post_ns);
     weft_i_write_chunks(&out, problem->chunks, problem->n_chunks);
     weft_i_write_pipeline(&out, problem, false);

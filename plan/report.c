@@ -2,7 +2,6 @@
  */
 #include "weft/report.h"
 
-
 #include "base/arena.h"
 #include "base/error.h"
 #include "plan/peaks.h"

@@ -122,8 +122,7 @@ weft_status weft_timeline_read(const char *file, weft_error *error, weft_timelin
     size_t n;
     weft_status status = weft_i_file_read(file, error, &text, &n);
     if (status != WEFT_STATUS_OK) return status;
-    const char *name = strcmp(file, "-") == 0 ? "stdin" : file;
-    status = weft_i_timeline_parse(name, text, n, error, out_timeline);
+    status = weft_i_timeline_parse(weft_i_file_label(file), text, n, error, out_timeline);
     free(text);
     return status;
 }
@@ -146,10 +145,7 @@ weft_status weft_i_timeline_print(const weft_timeline *timeline, FILE *stream, w
                            timeline->scale);
     }
     weft_i_json_out_begin(&out, stream);
-    weft_i_json_open_object(&out);
-    weft_i_json_put_key_string(&out, "format", "weft.timeline");
-    weft_i_json_put_key_int(&out, "version", 1);
-    weft_i_json_put_key_int(&out, "revision", 0);
+    weft_i_json_put_header(&out, "timeline");
     weft_i_json_put_key_string(&out, "device", timeline->device);
     weft_i_json_put_key_double(&out, "scale", timeline->scale);
     weft_i_json_put_key_int(&out, "steps", timeline->n_steps);

@@ -243,13 +243,10 @@ static weft_status fill(const char *name, const char *text, size_t n, weft_i_are
 {
     size_t n_samples = count_samples(text, n);
     text_line line = {.begin = text};
-    weft_i_sha256 sha;
     char hex[65];
     if (n_samples == 0)
         return weft_i_fail_at(error, WEFT_STATUS_BAD_INPUT, name, 0, NULL, "no sample in the file");
-    weft_i_sha256_begin(&sha);
-    weft_i_sha256_add(&sha, text, n);
-    weft_i_sha256_end(&sha, hex);
+    weft_i_sha256_of(text, n, hex);
     batch->name = weft_i_arena_string(arena, name);
     batch->sha256 = weft_i_arena_string(arena, hex);
     batch->samples = weft_i_new(arena, weft_sample, n_samples);
@@ -285,7 +282,7 @@ weft_status weft_batch_read(const char *file, weft_error *error, weft_batch **ou
     size_t n;
     weft_status status = weft_i_file_read(file, error, &text, &n);
     if (status != WEFT_STATUS_OK) return status;
-    status = weft_i_batch_parse(strcmp(file, "-") == 0 ? "stdin" : file, text, n, error, out_batch);
+    status = weft_i_batch_parse(weft_i_file_label(file), text, n, error, out_batch);
     free(text);
     return status;
 }

@@ -18,11 +18,8 @@ const char *weft_model_shipped(size_t index)
 static weft_status fill_from_gpt(const char *name, weft_i_arena *arena, weft_error *error,
                                  weft_model *model)
 {
-    weft_i_sha256 sha;
     char hex[65];
-    weft_i_sha256_begin(&sha);
-    weft_i_sha256_add(&sha, name, strlen(name));
-    weft_i_sha256_end(&sha, hex);
+    weft_i_sha256_of(name, strlen(name), hex);
     model->name = weft_i_arena_string(arena, name);
     model->sha256 = weft_i_arena_string(arena, hex);
     if (!model->name || !model->sha256) return weft_i_no_memory(error);

@@ -82,10 +82,7 @@ weft_status weft_i_text_open(weft_i_shipped_kind kind, const char *name, weft_er
         text.text = row->text;
         text.n = row->n;
     }
-    weft_i_sha256 sha;
-    weft_i_sha256_begin(&sha);
-    weft_i_sha256_add(&sha, text.text, text.n);
-    weft_i_sha256_end(&sha, text.sha256);
+    weft_i_sha256_of(text.text, text.n, text.sha256);
     *out = text;
     return WEFT_STATUS_OK;
 }
