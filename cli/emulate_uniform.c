@@ -18,7 +18,7 @@ const weft_option cli_uniform_table[] = {
      "chunks of a rank (default 1; under --schedule vpp 2)"},
     {"recompute", WEFT_OPTION_ENUM, FIELD(recompute), 0, 0, "none|selective|full", "NAME",
      "what the backward computes again (default none)"},
-    {"zero", WEFT_OPTION_INT, FIELD(zero), 0, 1, NULL, "N",
+    {"zero", WEFT_OPTION_INT, FIELD(zero), 0, 3, NULL, "N",
      "ZeRO stage (default 0; of --recipe: the recipe's)"},
     {"sequence-parallel", WEFT_OPTION_BOOL, FIELD(sequence_parallel), 0, 0, NULL, NULL,
      "cut norms and dropout over the TP group, too"},

@@ -15,6 +15,12 @@ weft_i_core weft_i_core_of(const weft_i_shape *shape, int64_t merge, int64_t spr
     core.mask = shape->attention;
     core.window = shape->window;
     core.cross = shape->cross_hidden > 0;
+    core.self = shape->kind == WEFT_LAYER_DIT || !core.cross;
+    core.gathers = shape->cp > 1 && shape->cp_gathers;
+    if (shape->kv_rank > 0) {
+        core.kv_heads = shape->heads;
+        core.head_size = (shape->head_size + shape->rope_size + shape->value_size) / 2;
+    }
     core.flash = shape->flash;
     core.dropout = weft_i_has_dropout(shape);
     return core;
@@ -113,7 +119,7 @@ static void add_span(const weft_i_core *core, const weft_i_machine *machine, dou
                       .seen = seen,
                       .length = (mask == WEFT_ATTENTION_WINDOWED ? 2 * seen : tokens) / cp,
                       .causal = mask != WEFT_ATTENTION_FULL};
-    add_rectangle(core, machine, &self, sums);
+    if (core->self) add_rectangle(core, machine, &self, sums);
     if (core->cross) {
         rectangle cross = {tokens / cp, context, context, context, false};
         add_rectangle(core, machine, &cross, sums);
@@ -170,9 +176,26 @@ static double flop_of(const weft_i_core *core, const weft_i_work *work)
         weft_i_span span = span_of(work, i);
         double tokens = merged(span.tokens, core->merge);
         double seen = weft_i_core_keys((weft_attention)core->mask, (double)core->window, tokens);
-        flop += 4 * tokens * width * (seen + (core->cross ? (double)span.context : 0));
+        flop += 4 * tokens * width *
+                ((core->self ? seen : 0) + (core->cross ? (double)span.context : 0));
     }
     return flop;
+}
+
+/* All keys and values are gathered before the kernel, in the backward again, and their gradients
+ * are scattered after it: exposed (Llama 3, arXiv 2407.21783, section 3.3.2). `bytes` of one
+ * device. */
+static void add_gather(const weft_i_core *core, const weft_i_machine *machine, double bytes,
+                       weft_i_core_sums *sums)
+{
+    double whole = bytes * (double)core->cp;
+    double ns =
+        weft_i_network_collective_ns(&machine->network, &machine->network.groups[WEFT_I_AXIS_CP],
+                                     WEFT_I_COLLECTIVE_ALL_GATHER, whole);
+    sums->fw_ns += ns;
+    sums->bw_ns += 2 * ns;
+    sums->work_fw_bytes += whole;
+    sums->work_bw_bytes += 2 * whole;
 }
 
 /* A kernel is launched once for all sequences, reads and writes at least its tensors, and under CP
@@ -189,11 +212,12 @@ static void bound_times(const weft_i_core *core, const weft_i_machine *machine,
     double step_ns = weft_i_network_ring_step_ns(&machine->network, WEFT_I_AXIS_CP,
                                                  WEFT_I_VALUE_BYTES * 2 * tokens * key);
     double ring_ns = (double)(core->cp - 1) * step_ns;
-    int kinds = core->cross ? 2 : 1;
+    int kinds = (core->self ? 1 : 0) + (core->cross ? 1 : 0);
     sums->fw_kernels = kinds * (core->flash ? 1 : 4);
     sums->bw_kernels = kinds * (core->flash ? 1 : 7);
-    sums->fw_ns = fmax(fmax(sums->fw_ns, tensors_ns), ring_ns);
-    sums->bw_ns = fmax(fmax(sums->bw_ns, 2 * tensors_ns), 2 * ring_ns);
+    sums->fw_ns = fmax(fmax(sums->fw_ns, tensors_ns), core->gathers ? 0 : ring_ns);
+    sums->bw_ns = fmax(fmax(sums->bw_ns, 2 * tensors_ns), core->gathers ? 0 : 2 * ring_ns);
+    if (core->gathers) add_gather(core, machine, WEFT_I_VALUE_BYTES * 2 * tokens * key, sums);
     sums->fw_ns += sums->fw_kernels * machine->launch_ns;
     sums->bw_ns += sums->bw_kernels * machine->launch_ns;
 }

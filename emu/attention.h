@@ -13,12 +13,13 @@ enum { WEFT_I_MAX_SPREAD = 1024 };
 
 /* Structure of the attention of a layer. Only int64_t: equal where the bytes are. */
 typedef struct weft_i_core {
-    int64_t heads, kv_heads; /* of the whole layer; 0 = no attention */
-    int64_t head_size, mask, window;
-    int64_t cross; /* reads the condition too */
+    int64_t heads, kv_heads;         /* of the whole layer; 0 = no attention */
+    int64_t head_size, mask, window; /* head_size: the mean of a query's and a value's */
+    int64_t self, cross;             /* reads its own sequence, the condition */
     int64_t tp, cp, flash, dropout;
-    int64_t merge;  /* module tokens that are one token of this layer */
-    int64_t spread; /* devices that the sequences are dealt to, 1 = all see all */
+    int64_t gathers; /* under CP all keys before, instead of a ring meanwhile */
+    int64_t merge;   /* module tokens that are one token of this layer */
+    int64_t spread;  /* devices that the sequences are dealt to, 1 = all see all */
 } weft_i_core;
 
 weft_i_core weft_i_core_of(const weft_i_shape *shape, int64_t merge, int64_t spread);

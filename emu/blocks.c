@@ -63,7 +63,9 @@ void weft_i_block_experts(weft_i_builder *b)
 {
     const weft_i_shape *s = b->shape;
     double h = (double)s->hidden, e = (double)s->experts, top = (double)s->experts_per_token;
-    double local = ceil(e / (double)s->ep), routed = b->rows * top;
+    /* Of the devices that share the experts, the one with the most tokens decides. */
+    double skew = fmin((double)s->imbalance_ppm / 1e6, (double)s->ep);
+    double local = ceil(e / (double)s->ep), routed = b->rows * top * skew;
     weft_i_part_map(b, b->shard, h, e, WEFT_I_CUT_NOT, 1);
     weft_i_part_traffic(b, WEFT_I_PHASE_FW, 4 * WEFT_I_VALUE_BYTES * b->shard * e);
     weft_i_part_gather(b, h);
@@ -71,7 +73,7 @@ void weft_i_block_experts(weft_i_builder *b)
         double values = routed * h;
         weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values);
         weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values);
-        double sent = WEFT_I_VALUE_BYTES * b->shard * top * h;
+        double sent = WEFT_I_VALUE_BYTES * b->shard * top * skew * h;
         weft_i_part_collective(b, WEFT_I_PHASE_FW, WEFT_I_AXIS_EP, WEFT_I_COLLECTIVE_ALL_TO_ALL,
                                sent);
         weft_i_part_collective(b, WEFT_I_PHASE_BWI, WEFT_I_AXIS_EP, WEFT_I_COLLECTIVE_ALL_TO_ALL,

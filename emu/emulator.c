@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "emu/shards.h"
 
 /* Of each of the two caches; enough for a step of the largest shipped set-ups many times over. */
 static const size_t max_cache_bytes = (size_t)32 << 20;
@@ -166,9 +167,11 @@ static int32_t class_of(weft_i_emu *emu, int32_t m, int32_t l)
     int64_t spread = module->tp_mode == WEFT_TP_MODE_DP_IN_TP ? emu->parallel.tp : 1;
     int64_t merge = l > 0 ? module->merge[l - 1] : 1;
     made.core = weft_i_core_of(&made.shape, merge, spread);
+    made.shard = weft_i_shard_of(emu, m, l);
     for (int32_t c = 0; c < emu->n_classes; c++)
         if (memcmp(&emu->classes[c].shape, &made.shape, sizeof made.shape) == 0 &&
-            memcmp(&emu->classes[c].core, &made.core, sizeof made.core) == 0)
+            memcmp(&emu->classes[c].core, &made.core, sizeof made.core) == 0 &&
+            memcmp(&emu->classes[c].shard, &made.shard, sizeof made.shard) == 0)
             return c;
     made.core_number = core_number(emu, &made.core);
     made.flop = weft_i_layer_flop_rates(&made.shape, layer);

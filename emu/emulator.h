@@ -1,7 +1,7 @@
 /* emu/emulator.h - what an emulator holds: the layers of a model sorted into classes.
  *
- * Two layers of equal shape, place in the token flow and backward are one class, whichever module
- * or rank has them. Not: costs (emu/stage.c).
+ * Two layers of equal shape, shard, place in the token flow and backward are one class, whichever
+ * module or rank has them. Not: costs (emu/stage.c).
  */
 #ifndef WEFT_EMU_EMULATOR_H
 #define WEFT_EMU_EMULATOR_H
@@ -10,8 +10,16 @@
 #include "emu/attention.h"
 #include "emu/cache.h"
 
+/* What a layer gathers and scatters over the replicas, in bytes of a device; experts, which are
+ * alike on fewer replicas, apart (emu/shards.h). */
+typedef struct weft_i_shard {
+    int64_t gather, gather_experts;
+    int64_t scatter, scatter_experts;
+} weft_i_shard;
+
 typedef struct weft_i_class {
     weft_i_shape shape;
+    weft_i_shard shard;
     weft_i_core core;
     int32_t core_number;     /* equal for classes of equal core */
     const weft_layer *layer; /* one of them */
@@ -42,6 +50,13 @@ struct weft_i_emu {
     int32_t n_classes;
     bool spreads; /* some module is replicated over the TP group */
 };
+
+/* Parameters of a layer on one device, before the replicas cut them. */
+typedef struct weft_i_parameters {
+    double all, experts;
+    double trained, trained_experts;
+} weft_i_parameters;
+weft_i_parameters weft_i_layer_share(const weft_i_emu *emu, int32_t module, int32_t layer);
 
 /* The one rounding of times: to the nearest ns, at least 1 where there is anything; and of bytes:
  * up. Both at most WEFT_INT_MAX. */

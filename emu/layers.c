@@ -22,6 +22,11 @@ weft_i_shape weft_i_shape_of(const weft_layer *layer, const weft_recipe *recipe,
         .experts = layer->experts,
         .experts_per_token = layer->experts_per_token,
         .shared_experts = layer->shared_experts,
+        .imbalance_ppm = layer->imbalance > 1 ? llround(layer->imbalance * 1e6) : 1000000,
+        .kv_rank = layer->kv_rank,
+        .q_rank = layer->q_rank,
+        .rope_size = layer->rope_size,
+        .value_size = layer->value_size,
         .cross_hidden = layer->cross_hidden,
         .adaln_shared = layer->adaln_shared,
         .vocab = layer->vocab,
@@ -35,6 +40,7 @@ weft_i_shape weft_i_shape_of(const weft_layer *layer, const weft_recipe *recipe,
         .ep = parallel->ep,
         .sequence_parallel = recipe->sequence_parallel,
         .flash = recipe->flash_attention,
+        .cp_gathers = recipe->cp_mode == WEFT_CP_MODE_ALL_GATHER,
         .backward = place->backward,
         .asked = place->asked,
         .condition_asked = place->condition_asked,
@@ -42,11 +48,16 @@ weft_i_shape weft_i_shape_of(const weft_layer *layer, const weft_recipe *recipe,
     };
 }
 
-static void transformer(weft_i_builder *b)
+static void transformer(weft_i_builder *b, const weft_i_load *load)
 {
     double h = (double)b->shape->hidden;
     weft_i_part_norm(b, b->shard, h, true);
-    weft_i_block_self_attention(b);
+    if (b->shape->cross_hidden > 0)
+        weft_i_block_cross_attention(b, (double)load->context);
+    else if (b->shape->kv_rank > 0)
+        weft_i_block_latent_attention(b);
+    else
+        weft_i_block_self_attention(b);
     weft_i_part_add(b);
     weft_i_part_norm(b, b->shard, h, false);
     if (b->shape->experts > 0)
@@ -236,7 +247,7 @@ void weft_i_layer_operators(const weft_i_shape *shape, const weft_layer *layer,
     weft_i_builder b = weft_i_builder_make(shape, tokens, out_graph);
     switch ((weft_layer_kind)shape->kind) {
     case WEFT_LAYER_TRANSFORMER:
-        transformer(&b);
+        transformer(&b, load);
         break;
     case WEFT_LAYER_DIT:
         dit(&b, load);
@@ -282,6 +293,7 @@ weft_i_flop_rates weft_i_layer_flop_rates(const weft_i_shape *shape, const weft_
     weft_i_shape whole = *shape;
     whole.tp = whole.cp = whole.ep = 1;
     whole.sequence_parallel = 0;
+    whole.imbalance_ppm = 1000000;
     if (whole.kind == WEFT_LAYER_MEASURED) {
         int passes = shape->backward == WEFT_BACKWARD_FULL ? 3 : 1 + (int)shape->backward;
         return (weft_i_flop_rates){.token = 2.0 * passes * (double)layer->parameters};

@@ -12,11 +12,13 @@ typedef struct weft_i_shape {
     int64_t ffn, heads, kv_heads, head_size, swiglu;
     int64_t attention, window;
     int64_t experts, experts_per_token, shared_experts;
+    int64_t imbalance_ppm;                          /* of experts, in millionths; even = 1000000 */
+    int64_t kv_rank, q_rank, rope_size, value_size; /* latent attention; kv_rank 0 = none */
     int64_t cross_hidden, adaln_shared;
     int64_t vocab, in_features, merge;
     int64_t state_size, expand, conv_width;
     int64_t tp, cp, ep; /* ways the layer is cut; tp 1 where the module is replicated */
-    int64_t sequence_parallel, flash;
+    int64_t sequence_parallel, flash, cp_gathers;
     int64_t backward;               /* weft_backward */
     int64_t asked, condition_asked; /* for the gradient of its input, of its condition */
     int64_t measured;               /* its number among the measured layers, else -1 */

@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "base/error.h"
-#include "emu/layer_price.h"
+#include "emu/shards.h"
 
 enum { KEY_CORE, KEY_LAYER };
 
@@ -181,6 +181,7 @@ static void price_layer(pricer *p, int32_t c, weft_i_strategy strategy)
                                                   (double)class->shape.cross_hidden * 2);
     }
     p->price = weft_i_layer_price_of(&p->emu->machine, class, &p->sums, &p->core, strategy);
+    if (p->emu->recipe->zero >= 2) weft_i_shard_apply(p->emu, class, &p->price);
     p->again = weft_i_layer_recompute_flop(class, p->work, &p->sums, &p->core, strategy);
     p->class = c;
     p->strategy = strategy;

@@ -2,14 +2,8 @@
  * the replicas, optimizer. */
 #include <math.h>
 
-#include "emu/emulator.h"
+#include "emu/shards.h"
 #include "profiles/linear.h"
-
-/* Parameters of a layer on one device. */
-typedef struct share {
-    double all, trained;
-    double trained_experts; /* part of `trained` that a replica shares with its expert group only */
-} share;
 
 static double expert_parameters(const weft_layer *layer)
 {
@@ -17,7 +11,7 @@ static double expert_parameters(const weft_layer *layer)
     return (double)layer->experts * maps * layer->hidden * layer->ffn;
 }
 
-static share share_of(const weft_i_emu *emu, int32_t module, int32_t l)
+weft_i_parameters weft_i_layer_share(const weft_i_emu *emu, int32_t module, int32_t l)
 {
     weft_layer layer = emu->model->modules[module].layers[l];
     const weft_i_emu_module *own = &emu->modules[module];
@@ -30,7 +24,8 @@ static share share_of(const weft_i_emu *emu, int32_t module, int32_t l)
     double experts = layer.experts > 0 ? expert_parameters(&layer) : 0;
     double all = weft_i_layer_parameters(&layer);
     double cut_experts = experts / (ways * emu->parallel.ep);
-    share mine = {.all = ceil((all - experts) / ways + cut_experts)};
+    weft_i_parameters mine = {.all = ceil((all - experts) / ways + cut_experts),
+                              .experts = cut_experts};
     if (trained && layer.lora_rank > 0)
         mine.trained = ceil(weft_i_layer_trained_parameters(&layer) / ways);
     else if (trained) {
@@ -40,12 +35,14 @@ static share share_of(const weft_i_emu *emu, int32_t module, int32_t l)
     return mine;
 }
 
-static share share_of_layers(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n)
+static weft_i_parameters share_of_layers(const weft_i_emu *emu, int32_t module, int32_t first,
+                                         int32_t n)
 {
-    share sum = {0};
+    weft_i_parameters sum = {0};
     for (int32_t l = first; l < first + n; l++) {
-        share layer = share_of(emu, module, l);
+        weft_i_parameters layer = weft_i_layer_share(emu, module, l);
         sum.all += layer.all;
+        sum.experts += layer.experts;
         sum.trained += layer.trained;
         sum.trained_experts += layer.trained_experts;
     }
@@ -58,22 +55,19 @@ static int32_t expert_replicas(const weft_i_emu *emu)
     return emu->parallel.dp / emu->parallel.ep;
 }
 
-/* Bytes of optimizer state on a device: ZeRO 1 cuts them over the replicas. */
-static double optimizer_bytes(const weft_i_emu *emu, const share *mine)
-{
-    bool cut = emu->recipe->zero >= 1;
-    double rest = mine->trained - mine->trained_experts;
-    return emu->recipe->optimizer_bytes *
-           (rest / (cut ? emu->parallel.dp : 1) +
-            mine->trained_experts / (cut ? expert_replicas(emu) : 1));
-}
-
 weft_i_state weft_i_emu_state(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n)
 {
-    share sum = share_of_layers(emu, module, first, n);
-    return (weft_i_state){(int64_t)ceil(sum.all * emu->recipe->parameter_bytes),
-                          (int64_t)ceil(sum.trained * emu->recipe->gradient_bytes),
-                          (int64_t)ceil(optimizer_bytes(emu, &sum))};
+    const weft_recipe *recipe = emu->recipe;
+    weft_i_parameters sum = share_of_layers(emu, module, first, n);
+    weft_i_cuts cut = weft_i_cuts_of(recipe->zero, emu->parallel.dp);
+    weft_i_cuts experts = weft_i_cuts_of(recipe->zero, expert_replicas(emu));
+    double all = (sum.all - sum.experts) / cut.parameters + sum.experts / experts.parameters;
+    double rest = sum.trained - sum.trained_experts;
+    double gradients = rest / cut.gradients + sum.trained_experts / experts.gradients;
+    double optimizer = rest / cut.optimizer + sum.trained_experts / experts.optimizer;
+    return (weft_i_state){(int64_t)ceil(all * recipe->parameter_bytes),
+                          (int64_t)ceil(gradients * recipe->gradient_bytes),
+                          (int64_t)ceil(optimizer * recipe->optimizer_bytes)};
 }
 
 int64_t weft_i_emu_state_bytes(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n)
@@ -89,10 +83,13 @@ static bool is_spread(const weft_i_emu *emu, int32_t module)
 
 int64_t weft_i_emu_reduce_bytes(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n)
 {
-    share sum = share_of_layers(emu, module, first, n);
+    weft_i_parameters sum = share_of_layers(emu, module, first, n);
     double rest = sum.trained - sum.trained_experts;
-    bool anywhere = emu->parallel.dp > 1 || is_spread(emu, module);
-    double bytes = (anywhere ? rest : 0) + (expert_replicas(emu) > 1 ? sum.trained_experts : 0);
+    /* Under ZeRO 2 every microbatch's gradients have been reduced already. */
+    bool over_replicas = emu->parallel.dp > 1 && emu->recipe->zero < 2;
+    bool anywhere = over_replicas || is_spread(emu, module);
+    double bytes = (anywhere ? rest : 0) +
+                   (expert_replicas(emu) > 1 && over_replicas ? sum.trained_experts : 0);
     return (int64_t)ceil(bytes * emu->recipe->gradient_bytes);
 }
 
@@ -108,13 +105,14 @@ int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int32_t module, int32_t firs
                              int32_t rank)
 {
     const weft_i_network *network = &emu->machine.network;
-    share sum = share_of_layers(emu, module, first, n);
+    weft_i_parameters sum = share_of_layers(emu, module, first, n);
     double value = emu->recipe->gradient_bytes;
     double rest = value * (sum.trained - sum.trained_experts);
     weft_i_group all = weft_i_network_replicas(network, rank, 1);
     weft_i_group experts = weft_i_network_replicas(network, rank, emu->parallel.ep);
-    double ns = reduce_over(emu, &all, rest);
-    ns += reduce_over(emu, &experts, value * sum.trained_experts);
+    double ns = 0;
+    if (emu->recipe->zero < 2)
+        ns = reduce_over(emu, &all, rest) + reduce_over(emu, &experts, value * sum.trained_experts);
     if (is_spread(emu, module)) /* each device of the TP group has had its own instances */
         ns += weft_i_network_collective_ns(network, &network->groups[WEFT_I_AXIS_TP],
                                            WEFT_I_COLLECTIVE_ALL_REDUCE, rest);
@@ -125,14 +123,15 @@ int64_t weft_i_emu_optimizer_ns(const weft_i_emu *emu, int64_t state_bytes)
 {
     const weft_recipe *recipe = emu->recipe;
     if (state_bytes <= 0) return 0;
-    double parameters = (double)state_bytes / (recipe->parameter_bytes + recipe->gradient_bytes +
-                                               (double)recipe->optimizer_bytes /
-                                                   (recipe->zero >= 1 ? emu->parallel.dp : 1));
+    weft_i_cuts cut = weft_i_cuts_of(recipe->zero, emu->parallel.dp);
+    double parameters = (double)state_bytes / (recipe->parameter_bytes / cut.parameters +
+                                               recipe->gradient_bytes / cut.gradients +
+                                               recipe->optimizer_bytes / cut.optimizer);
     /* Gradients are read, optimizer state is read and written, parameters are written. */
     double moved = recipe->gradient_bytes + 2.0 * recipe->optimizer_bytes + recipe->parameter_bytes;
     double mine = recipe->zero >= 1 ? parameters / emu->parallel.dp : parameters;
     double ns = emu->machine.launch_ns + mine * moved / emu->machine.memory;
-    if (recipe->zero >= 1)
+    if (recipe->zero == 1 || recipe->zero == 2) /* ZeRO 3 gathers before every pass */
         ns += weft_i_network_collective_ns(
             &emu->machine.network, &emu->machine.network.groups[WEFT_I_AXIS_DP],
             WEFT_I_COLLECTIVE_ALL_GATHER, parameters * recipe->parameter_bytes);

@@ -70,6 +70,16 @@ static const weft_i_json_field TRANSFORMER[] = {
     INT("experts", experts, 1, 65536),
     INT("experts_per_token", experts_per_token, 1, 65536),
     INT("shared_experts", shared_experts, 0, 1024),
+    {.key = "imbalance",
+     .type = WEFT_I_JSON_DOUBLE,
+     .offset = AT(imbalance),
+     .min = 1,
+     .max = 65536},
+    INT("kv_rank", kv_rank, 1, MAX_HIDDEN),
+    INT("q_rank", q_rank, 1, MAX_HIDDEN),
+    INT("rope_size", rope_size, 1, MAX_HIDDEN),
+    INT("value_size", value_size, 1, MAX_HIDDEN),
+    INT("cross_hidden", cross_hidden, 1, MAX_HIDDEN),
 };
 static const weft_i_json_field DIT[] = {
     COMMON,
@@ -152,6 +162,8 @@ void weft_i_layer_complete(weft_layer *layer)
     if (layer->kv_heads == 0) layer->kv_heads = layer->heads;
     if (layer->head_size == 0 && layer->hidden % layer->heads == 0)
         layer->head_size = layer->hidden / layer->heads;
+    if (layer->kv_rank > 0 && layer->value_size == 0) layer->value_size = layer->head_size;
+    if (layer->experts > 0 && layer->imbalance < 1) layer->imbalance = 1;
 }
 
 static bool unsound(char *out_text, size_t size, const char *fmt, ...) WEFT_PRINTF(3, 4);
@@ -181,6 +193,25 @@ static bool heads_are_sound(const weft_layer *layer, char *out_text, size_t size
     return true;
 }
 
+static bool latent_is_sound(const weft_layer *layer, char *out_text, size_t size)
+{
+    if (layer->kv_rank == 0) {
+        if (layer->q_rank == 0 && layer->rope_size == 0 && layer->value_size == 0) return true;
+        return unsound(out_text, size, "q_rank, rope_size and value_size go with kv_rank");
+    }
+    if (layer->cross_hidden > 0)
+        return unsound(out_text, size, "kv_rank and cross_hidden exclude each other");
+    if (layer->kv_heads != layer->heads)
+        return unsound(out_text, size, "kv_heads %d with kv_rank, expected heads %d",
+                       layer->kv_heads, layer->heads);
+    if ((layer->head_size + (int64_t)layer->rope_size + layer->value_size) % 2 != 0)
+        return unsound(out_text, size,
+                       "head_size %d, rope_size %d and value_size %d add up to an "
+                       "odd number",
+                       layer->head_size, layer->rope_size, layer->value_size);
+    return true;
+}
+
 static bool transformer_is_sound(const weft_layer *layer, char *out_text, size_t size)
 {
     bool has_window = layer->window > 0, is_windowed = layer->attention == WEFT_ATTENTION_WINDOWED;
@@ -192,11 +223,13 @@ static bool transformer_is_sound(const weft_layer *layer, char *out_text, size_t
         return unsound(out_text, size, "experts and experts_per_token go together");
     if (layer->shared_experts > 0 && layer->experts == 0)
         return unsound(out_text, size, "shared_experts without experts");
+    if (layer->imbalance > 0 && layer->experts == 0)
+        return unsound(out_text, size, "imbalance without experts");
     if (layer->experts_per_token > layer->experts) {
         return unsound(out_text, size, "experts_per_token %d is more than experts %d",
                        layer->experts_per_token, layer->experts);
     }
-    return heads_are_sound(layer, out_text, size);
+    return latent_is_sound(layer, out_text, size) && heads_are_sound(layer, out_text, size);
 }
 
 static bool mamba_is_sound(const weft_layer *layer, char *out_text, size_t size)

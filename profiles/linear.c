@@ -23,6 +23,20 @@ static void add_attention(maps *m, const weft_layer *layer, double source)
     add(m, query, layer->hidden, 1, layer->bias == WEFT_BIAS_ALL);
 }
 
+/* Down to the latents and up again for every head; without a latent of queries these come from the
+ * whole width. */
+static void add_latent_attention(maps *m, const weft_layer *layer)
+{
+    double heads = layer->heads, query = heads * (layer->head_size + layer->rope_size);
+    double value = heads * layer->value_size, made = heads * layer->head_size + value;
+    bool bias = layer->bias == WEFT_BIAS_ALL;
+    if (layer->q_rank > 0) add(m, layer->hidden, layer->q_rank, 1, bias);
+    add(m, layer->q_rank > 0 ? layer->q_rank : layer->hidden, query, 1, false);
+    add(m, layer->hidden, layer->kv_rank + layer->rope_size, 1, bias);
+    add(m, layer->kv_rank, made, 1, false);
+    add(m, value, layer->hidden, 1, bias);
+}
+
 static void add_mlp(maps *m, const weft_layer *layer, double copies)
 {
     bool bias = layer->bias == WEFT_BIAS_ALL;
@@ -45,7 +59,10 @@ int weft_i_linear_maps(const weft_layer *layer, weft_i_linear out[WEFT_I_LINEAR_
     bool bias = layer->bias == WEFT_BIAS_ALL;
     switch (layer->kind) {
     case WEFT_LAYER_TRANSFORMER:
-        add_attention(&m, layer, layer->hidden);
+        if (layer->kv_rank > 0)
+            add_latent_attention(&m, layer);
+        else
+            add_attention(&m, layer, layer->cross_hidden > 0 ? layer->cross_hidden : layer->hidden);
         if (layer->experts > 0) add(&m, layer->hidden, layer->experts, 1, false);
         add_mlp(&m, layer, layer->experts > 0 ? layer->experts + layer->shared_experts : 1);
         break;
@@ -87,7 +104,8 @@ static double other_parameters(const weft_layer *layer)
     double width = (double)layer->hidden * layer->expand;
     switch (layer->kind) {
     case WEFT_LAYER_TRANSFORMER:
-        return 2 * norm_parameters(layer, layer->hidden);
+        return 2 * norm_parameters(layer, layer->hidden) + norm_parameters(layer, layer->kv_rank) +
+               norm_parameters(layer, layer->q_rank);
     case WEFT_LAYER_DIT: /* its norms have none: the modulation takes their place */
         return layer->adaln_shared ? 6.0 * layer->hidden : 0;
     case WEFT_LAYER_EMBEDDING:

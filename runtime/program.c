@@ -213,6 +213,8 @@ static weft_status check(const weft_layer *layer, weft_error *error)
     if (layer->kind == WEFT_LAYER_MAMBA || layer->kind == WEFT_LAYER_MEASURED)
         what = weft_layer_name(layer->kind);
     if (layer->experts > 0) what = "experts";
+    if (layer->kv_rank > 0) what = "kv_rank";
+    if (layer->kind == WEFT_LAYER_TRANSFORMER && layer->cross_hidden > 0) what = "cross_hidden";
     if (layer->lora_rank > 0) what = "lora_rank";
     if (!what) return WEFT_STATUS_OK;
     return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,

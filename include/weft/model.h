@@ -19,6 +19,8 @@ extern "C" {
 /* Kinds of layers: enum value, name in JSON. What each is made of:
  * - transformer: norm, query key value, attention, output map; norm, MLP. gelu: two maps hidden x
  *   ffn, swiglu: three. With experts: a router, experts_per_token of them and the shared ones.
+ *   With kv_rank keys and values are made from a latent (MLA, arXiv 2405.04434); with cross_hidden
+ *   attention reads a condition instead of its own sequence (Llama 3.2 Vision).
  * - dit: self-attention, then cross-attention to the condition (cross_hidden > 0), then the MLP,
  *   each with a norm; self-attention and MLP modulated by the time step (adaLN).
  * - embedding: a table of vocab rows. head: a last norm and a map to vocab outputs.
@@ -82,8 +84,13 @@ typedef struct weft_layer {
     int32_t window;
     /* transformer with experts: `ffn` is of one expert; experts = 0: dense */
     int32_t experts, experts_per_token, shared_experts;
-    /* dit: width of the condition that cross-attention reads (0 = no cross-attention); adaLN with
-     * its own linear map of 6 * hidden, or (shared) one small table a layer */
+    double imbalance; /* tokens of the busiest device of the expert group over the mean; 0 = 1 */
+    /* transformer with latent attention (kv_rank > 0): widths of the latents of keys and values and
+     * of queries (0 = none), and what is rotated of a head beside head_size, and a value's size */
+    int32_t kv_rank, q_rank, rope_size, value_size;
+    /* dit: width of the condition that cross-attention reads (0 = no cross-attention); transformer:
+     * the same, in place of its own sequence. dit: adaLN with its own linear map of 6 * hidden, or
+     * (shared) one small table a layer */
     int32_t cross_hidden;
     bool adaln_shared;
     /* embedding, head */

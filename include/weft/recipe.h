@@ -33,6 +33,10 @@ typedef enum weft_tp_mode {
     WEFT_TP_MODE_DP_IN_TP /* the module is replicated over the TP group, its instances spread */
 } weft_tp_mode;
 
+/* How attention under context parallelism gets the keys of others: in a ring while it computes
+ * (Liu et al. 2023), or all at once before (Llama 3). */
+typedef enum weft_cp_mode { WEFT_CP_MODE_RING, WEFT_CP_MODE_ALL_GATHER } weft_cp_mode;
+
 /* What a recipe says of one module; the defaults where it says nothing. */
 typedef struct weft_recipe_module {
     const char *module;
@@ -58,7 +62,9 @@ typedef struct weft_recipe {
     /* training */
     weft_precision precision;
     int32_t parameter_bytes, gradient_bytes, optimizer_bytes; /* a parameter: 2, 4, 12 */
-    int32_t zero; /* ZeRO stage 0 or 1 (optimizer state cut over replicas) */
+    int32_t zero; /* ZeRO stage: 1 cuts optimizer state over replicas (the distributed optimizer),
+                     2 gradients, too, 3 parameters, too (FSDP) */
+    weft_cp_mode cp_mode;
     bool sequence_parallel;
     bool flash_attention;
     bool allow_none, allow_selective, allow_full; /* memory strategies */

@@ -9,7 +9,8 @@ static void check_recipe(const weft_recipe *recipe)
 {
     const char *key;
     FUZZ_CHECK(!weft_i_recipe_wrong(recipe, &key));
-    FUZZ_CHECK(recipe->objective >= 0 && recipe->objective <= 2 && recipe->zero <= 1);
+    FUZZ_CHECK(recipe->objective >= 0 && recipe->objective <= 2 && recipe->zero <= 3 &&
+               recipe->cp_mode <= WEFT_CP_MODE_ALL_GATHER);
     for (int32_t m = 0; m < recipe->n_modules; m++) {
         weft_recipe_module module = weft_recipe_of_module(recipe, recipe->modules[m].module);
         FUZZ_CHECK(module.frozen >= -1 && module.frozen <= 1 && module.segments >= 0);
