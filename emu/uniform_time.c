@@ -1,4 +1,5 @@
-/* emu/uniform_time.c - GPipe, 1F1B, VPP and ZB-H1 of equal microbatches, pass by pass. */
+/* emu/uniform_time.c - GPipe, 1F1B, VPP and ZB-H1 of equal microbatches, pass by pass until each
+ * microbatch does what the one before did. */
 #include "emu/uniform_time.h"
 
 /* A rank as it goes through its passes. */
@@ -162,8 +163,9 @@ static bool advance(walk *w, int32_t rank)
     return moved;
 }
 
-bool weft_i_uniform_time(const weft_i_uniform_line *line, weft_i_arena *arena,
-                         weft_i_uniform_rank *out_ranks, int64_t *out_pipeline_ns)
+/* Walk all passes; false when out of memory. */
+static bool run(const weft_i_uniform_line *line, weft_i_arena *arena,
+                weft_i_uniform_rank *out_ranks, walk *out_walk)
 {
     bool grouped = line->n_segments > 1 && line->schedule != WEFT_SCHEDULE_GPIPE;
     int32_t n_ranks = line->n_ranks, group = grouped ? n_ranks : 1;
@@ -184,8 +186,65 @@ bool weft_i_uniform_time(const weft_i_uniform_line *line, weft_i_arena *arena,
         for (int32_t r = n_ranks - 1; r >= 0; r--)
             moved |= advance(&w, r);
     }
+    *out_walk = w;
+    return true;
+}
+
+/* Microbatches, in units of n_ranks: no pass waits for one of a microbatch so far away. A rank has
+ * at most twice n_ranks microbatches under way, and as many again may lie between two ranks. */
+enum { REACH = 3 };
+
+/* Whether each pass of REACH units of microbatches ended the same time after that of the microbatch
+ * n_ranks before. A pass waits for the one before it on its rank and for its input, all within
+ * reach; so every later pass does as well, until the forwards run out, and that end is the same
+ * however late it comes. `*out_ns` is that time. */
+static bool is_steady(const walk *w, int64_t *out_ns)
+{
+    int64_t n = w->line->n_microbatches, period = w->line->n_ranks;
+    int64_t end = n - REACH * period, first = end - REACH * period;
+    int64_t ns = w->fw_end[first] - w->fw_end[first - period];
+    for (int64_t place = 0; place < (int64_t)w->line->n_segments * period; place++) {
+        const int64_t *fw = &w->fw_end[place * n], *bw = &w->bw_end[place * n];
+        for (int64_t m = first; m < end; m++)
+            if (fw[m] - fw[m - period] != ns || bw[m] - bw[m - period] != ns) return false;
+    }
+    *out_ns = ns;
+    return true;
+}
+
+/* Walk fewer microbatches, enough for a steady phase, and add the rest of it; false where none was
+ * found. `*out_failed`: out of memory. */
+static bool run_shorter(const weft_i_uniform_line *line, weft_i_arena *arena,
+                        weft_i_uniform_rank *out_ranks, bool *out_failed)
+{
+    int32_t period = line->n_ranks;
+    *out_failed = false;
+    if (line->schedule == WEFT_SCHEDULE_GPIPE) return false;
+    for (int64_t units = 2 * REACH + 2; units <= 32; units *= 2) {
+        weft_i_uniform_line shorter = *line;
+        int64_t left_out = line->n_microbatches / period - units, ns;
+        walk w;
+        if (left_out < units / 2) return false;
+        shorter.n_microbatches -= (int32_t)(left_out * period);
+        *out_failed = !run(&shorter, arena, out_ranks, &w);
+        if (*out_failed) return false;
+        if (!is_steady(&w, &ns)) continue;
+        for (int32_t r = 0; r < period; r++)
+            out_ranks[r].last_ns += left_out * ns;
+        return true;
+    }
+    return false;
+}
+
+bool weft_i_uniform_time(const weft_i_uniform_line *line, weft_i_arena *arena,
+                         weft_i_uniform_rank *out_ranks, int64_t *out_pipeline_ns)
+{
+    walk w;
+    bool failed;
+    bool done = run_shorter(line, arena, out_ranks, &failed);
+    if (failed || (!done && !run(line, arena, out_ranks, &w))) return false;
     *out_pipeline_ns = 0;
-    for (int32_t r = 0; r < n_ranks; r++)
+    for (int32_t r = 0; r < line->n_ranks; r++)
         *out_pipeline_ns = later(*out_pipeline_ns, out_ranks[r].last_ns);
     return true;
 }

@@ -22,14 +22,14 @@ static int64_t below(weft_i_rng *rng, uint64_t n)
     return (int64_t)weft_i_rng_below(rng, n);
 }
 
-static void make_line(random_line *made, weft_i_rng *rng)
+static void make_line(random_line *made, weft_i_rng *rng, uint64_t max_microbatches)
 {
     weft_i_uniform_line *line = &made->line;
     line->n_ranks = 1 + (int32_t)below(rng, MAX_RANKS);
     line->schedule = (weft_schedule)below(rng, 3);
     line->n_segments = 1 + (int32_t)below(rng, MAX_SEGMENTS);
     if (line->schedule == WEFT_SCHEDULE_ZB_H1) line->n_segments = 1;
-    line->n_microbatches = 1 + (int32_t)below(rng, 20);
+    line->n_microbatches = 1 + (int32_t)below(rng, max_microbatches);
     line->units = made->units;
     line->transfer_ns = made->transfer_ns;
     /* All chunks alike, all different, or only the first and the last. */
@@ -137,6 +137,30 @@ static weft_i_uniform_rank rank_of(const weft_pipeline *pipeline, int32_t r)
     return rank;
 }
 
+static void expect_the_plans(const random_line *made, uint64_t seed, int i)
+{
+    weft_i_arena arena = {0};
+    weft_i_uniform_rank ranks[MAX_RANKS];
+    int64_t pipeline_ns = 0;
+    cr_assert(weft_i_uniform_time(&made->line, &arena, ranks, &pipeline_ns));
+    weft_problem *problem = make_problem(made);
+    weft_plan *plan = make_plan(problem, kind_of(&made->line));
+    cr_expect_eq(pipeline_ns, plan->pipelines[0].pipeline_ns,
+                 "seed %llu, line %d: schedule %d, %d ranks, %d segments, %d microbatches",
+                 (unsigned long long)seed, i, (int)made->line.schedule, made->line.n_ranks,
+                 made->line.n_segments, made->line.n_microbatches);
+    for (int32_t r = 0; r < made->line.n_ranks; r++) {
+        weft_i_uniform_rank slow = rank_of(&plan->pipelines[0], r);
+        cr_expect_eq(ranks[r].first_ns, slow.first_ns, "line %d rank %d", i, r);
+        cr_expect_eq(ranks[r].last_ns, slow.last_ns, "line %d rank %d", i, r);
+        cr_expect_eq(ranks[r].peak_bytes, slow.peak_bytes, "line %d rank %d: %lld, plan %lld", i, r,
+                     (long long)ranks[r].peak_bytes, (long long)slow.peak_bytes);
+    }
+    weft_plan_free(plan);
+    weft_problem_free(problem);
+    weft_i_arena_free(&arena);
+}
+
 Test(uniform_time, is_that_of_the_plan)
 {
     const uint64_t seed = 20250414;
@@ -144,26 +168,20 @@ Test(uniform_time, is_that_of_the_plan)
     weft_i_rng_seed(&rng, seed);
     for (int i = 0; i < 300; i++) {
         random_line made;
-        make_line(&made, &rng);
-        weft_i_arena arena = {0};
-        weft_i_uniform_rank ranks[MAX_RANKS];
-        int64_t pipeline_ns = 0;
-        cr_assert(weft_i_uniform_time(&made.line, &arena, ranks, &pipeline_ns));
-        weft_problem *problem = make_problem(&made);
-        weft_plan *plan = make_plan(problem, kind_of(&made.line));
-        cr_expect_eq(pipeline_ns, plan->pipelines[0].pipeline_ns,
-                     "seed %llu, line %d: schedule %d, %d ranks, %d segments, %d microbatches",
-                     (unsigned long long)seed, i, (int)made.line.schedule, made.line.n_ranks,
-                     made.line.n_segments, made.line.n_microbatches);
-        for (int32_t r = 0; r < made.line.n_ranks; r++) {
-            weft_i_uniform_rank slow = rank_of(&plan->pipelines[0], r);
-            cr_expect_eq(ranks[r].first_ns, slow.first_ns, "line %d rank %d", i, r);
-            cr_expect_eq(ranks[r].last_ns, slow.last_ns, "line %d rank %d", i, r);
-            cr_expect_eq(ranks[r].peak_bytes, slow.peak_bytes, "line %d rank %d: %lld, plan %lld",
-                         i, r, (long long)ranks[r].peak_bytes, (long long)slow.peak_bytes);
-        }
-        weft_plan_free(plan);
-        weft_problem_free(problem);
-        weft_i_arena_free(&arena);
+        make_line(&made, &rng, 20);
+        expect_the_plans(&made, seed, i);
+    }
+}
+
+/* So many microbatches that the middle of the steady phase is not walked. */
+Test(uniform_time, a_long_steady_phase)
+{
+    const uint64_t seed = 7;
+    weft_i_rng rng;
+    weft_i_rng_seed(&rng, seed);
+    for (int i = 0; i < 60; i++) {
+        random_line made;
+        make_line(&made, &rng, 150);
+        expect_the_plans(&made, seed, i);
     }
 }
