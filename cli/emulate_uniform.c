@@ -16,8 +16,8 @@ const weft_option cli_uniform_table[] = {
      "sequences of a step (default: --microbatches x --dp x --microbatch)"},
     {"segments", WEFT_OPTION_INT, FIELD(segments), 1, 4096, NULL, "N",
      "chunks of a rank (default 1; under --schedule vpp 2)"},
-    {"recompute", WEFT_OPTION_ENUM, FIELD(recompute), 0, 0, "none|selective|full", "NAME",
-     "what the backward computes again (default none)"},
+    {"recompute", WEFT_OPTION_ENUM, FIELD(recompute), 0, 0, "none|selective|full|offload", "NAME",
+     "what the backward computes again, or offload: saved on the host (default none)"},
     {"zero", WEFT_OPTION_INT, FIELD(zero), 0, 3, NULL, "N",
      "ZeRO stage (default 0; of --recipe: the recipe's)"},
     {"sequence-parallel", WEFT_OPTION_BOOL, FIELD(sequence_parallel), 0, 0, NULL, NULL,
@@ -222,7 +222,7 @@ static void json_memory(const weft_uniform_rank *ranks, int32_t n_ranks)
 static void print_json(const asked *a, const weft_uniform_answer *answer,
                        const weft_uniform_rank *ranks, bool memory)
 {
-    static const char *const recompute[] = {"none", "selective", "full"};
+    static const char *const recompute[] = {"none", "selective", "full", "offload"};
     const weft_uniform *q = &a->question;
     printf("{\"step_ns\":%" PRId64 ",\"pipeline_ns\":%" PRId64 ",\"fill_ns\":%" PRId64
            ",\"steady_ns\":%" PRId64 ",\"drain_ns\":%" PRId64 ",\"reduction_ns\":%" PRId64

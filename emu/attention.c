@@ -15,8 +15,8 @@ weft_i_core weft_i_core_of(const weft_i_shape *shape, int64_t merge, int64_t spr
     core.mask = shape->attention;
     core.window = shape->window;
     core.cross = shape->cross_hidden > 0;
-    core.self = shape->kind == WEFT_LAYER_DIT || !core.cross;
-    core.gathers = shape->cp > 1 && shape->cp_gathers;
+    core.cross_only = core.cross && shape->kind == WEFT_LAYER_TRANSFORMER;
+    core.gathers = shape->cp > 1 && shape->cp_gathers && !core.cross_only;
     if (shape->kv_rank > 0) {
         core.kv_heads = shape->heads;
         core.head_size = (shape->head_size + shape->rope_size + shape->value_size) / 2;
@@ -119,7 +119,7 @@ static void add_span(const weft_i_core *core, const weft_i_machine *machine, dou
                       .seen = seen,
                       .length = (mask == WEFT_ATTENTION_WINDOWED ? 2 * seen : tokens) / cp,
                       .causal = mask != WEFT_ATTENTION_FULL};
-    if (core->self) add_rectangle(core, machine, &self, sums);
+    if (!core->cross_only) add_rectangle(core, machine, &self, sums);
     if (core->cross) {
         rectangle cross = {tokens / cp, context, context, context, false};
         add_rectangle(core, machine, &cross, sums);
@@ -177,7 +177,7 @@ static double flop_of(const weft_i_core *core, const weft_i_work *work)
         double tokens = merged(span.tokens, core->merge);
         double seen = weft_i_core_keys((weft_attention)core->mask, (double)core->window, tokens);
         flop += 4 * tokens * width *
-                ((core->self ? seen : 0) + (core->cross ? (double)span.context : 0));
+                ((core->cross_only ? 0 : seen) + (core->cross ? (double)span.context : 0));
     }
     return flop;
 }
@@ -211,12 +211,12 @@ static void bound_times(const weft_i_core *core, const weft_i_machine *machine,
     double tensors_ns = WEFT_I_VALUE_BYTES * 2 * tokens * (query + key) / machine->memory;
     double step_ns = weft_i_network_ring_step_ns(&machine->network, WEFT_I_AXIS_CP,
                                                  WEFT_I_VALUE_BYTES * 2 * tokens * key);
-    double ring_ns = (double)(core->cp - 1) * step_ns;
-    int kinds = (core->self ? 1 : 0) + (core->cross ? 1 : 0);
+    double ring_ns = core->gathers || core->cross_only ? 0 : (double)(core->cp - 1) * step_ns;
+    int kinds = (core->cross_only ? 0 : 1) + (core->cross ? 1 : 0);
     sums->fw_kernels = kinds * (core->flash ? 1 : 4);
     sums->bw_kernels = kinds * (core->flash ? 1 : 7);
-    sums->fw_ns = fmax(fmax(sums->fw_ns, tensors_ns), core->gathers ? 0 : ring_ns);
-    sums->bw_ns = fmax(fmax(sums->bw_ns, 2 * tensors_ns), core->gathers ? 0 : 2 * ring_ns);
+    sums->fw_ns = fmax(fmax(sums->fw_ns, tensors_ns), ring_ns);
+    sums->bw_ns = fmax(fmax(sums->bw_ns, 2 * tensors_ns), 2 * ring_ns);
     if (core->gathers) add_gather(core, machine, WEFT_I_VALUE_BYTES * 2 * tokens * key, sums);
     sums->fw_ns += sums->fw_kernels * machine->launch_ns;
     sums->bw_ns += sums->bw_kernels * machine->launch_ns;

@@ -15,7 +15,8 @@ enum { WEFT_I_MAX_SPREAD = 1024 };
 typedef struct weft_i_core {
     int64_t heads, kv_heads;         /* of the whole layer; 0 = no attention */
     int64_t head_size, mask, window; /* head_size: the mean of a query's and a value's */
-    int64_t self, cross;             /* reads its own sequence, the condition */
+    int64_t cross;                   /* reads the condition too */
+    int64_t cross_only;              /* does not read its own sequence */
     int64_t tp, cp, flash, dropout;
     int64_t gathers; /* under CP all keys before, instead of a ring meanwhile */
     int64_t merge;   /* module tokens that are one token of this layer */

@@ -31,11 +31,13 @@ typedef struct weft_i_work {
     int32_t n_spans;
 } weft_i_work;
 
-/* Memory strategies of a layer, leanest last. */
+/* Memory strategies of a layer, leanest last: recompute nothing, some, all of it, or keep all on
+ * the host. */
 typedef enum weft_i_strategy {
     WEFT_I_STRATEGY_NONE,
     WEFT_I_STRATEGY_SELECTIVE,
     WEFT_I_STRATEGY_FULL,
+    WEFT_I_STRATEGY_OFFLOAD,
     WEFT_I_N_STRATEGIES
 } weft_i_strategy;
 const char *weft_i_strategy_name(weft_i_strategy strategy);

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "emu/offload.h"
 #include "emu/shards.h"
 
 enum { KEY_CORE, KEY_LAYER };
@@ -180,9 +181,12 @@ static void price_layer(pricer *p, int32_t c, weft_i_strategy strategy)
             p->condition = fmax(p->condition, (double)p->core.load.context *
                                                   (double)class->shape.cross_hidden * 2);
     }
-    p->price = weft_i_layer_price_of(&p->emu->machine, class, &p->sums, &p->core, strategy);
+    bool offload = strategy == WEFT_I_STRATEGY_OFFLOAD;
+    weft_i_strategy recompute = offload ? WEFT_I_STRATEGY_NONE : strategy;
+    p->price = weft_i_layer_price_of(&p->emu->machine, class, &p->sums, &p->core, recompute);
     if (p->emu->recipe->zero >= 2) weft_i_shard_apply(p->emu, class, &p->price);
-    p->again = weft_i_layer_recompute_flop(class, p->work, &p->sums, &p->core, strategy);
+    if (offload) weft_i_offload_apply(p->emu, &p->price);
+    p->again = weft_i_layer_recompute_flop(class, p->work, &p->sums, &p->core, recompute);
     p->class = c;
     p->strategy = strategy;
 }
@@ -299,6 +303,6 @@ weft_backward weft_i_emu_backward(const weft_i_emu *emu, int32_t module, int32_t
 
 const char *weft_i_strategy_name(weft_i_strategy strategy)
 {
-    static const char *const names[] = {"none", "selective", "full"};
+    static const char *const names[] = {"none", "selective", "full", "offload"};
     return strategy >= 0 && strategy < WEFT_I_N_STRATEGIES ? names[strategy] : "?";
 }

@@ -36,9 +36,10 @@ static weft_status check_sizes(asker *a)
         if (sizes[i] < 1)
             return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT, "%s is %lld, expected 1 or more",
                                names[i], (long long)sizes[i]);
-    if (q->recompute < WEFT_RECOMPUTE_NONE || q->recompute > WEFT_RECOMPUTE_FULL)
+    if (q->recompute < WEFT_RECOMPUTE_NONE || q->recompute > WEFT_RECOMPUTE_OFFLOAD)
         return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
-                           "recompute is %d, expected none, selective or full", q->recompute);
+                           "recompute is %d, expected none, selective, full or offload",
+                           q->recompute);
     if (q->schedule < WEFT_SCHEDULE_1F1B || q->schedule > WEFT_SCHEDULE_ZB_H1)
         return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
                            "schedule is %d, expected 1f1b, gpipe or zb-h1", q->schedule);

@@ -66,7 +66,7 @@ int64_t weft_i_cost_ns(const weft_cost *cost)
 int32_t weft_i_strategies(const weft_recipe *recipe, weft_i_strategy out[WEFT_I_N_STRATEGIES])
 {
     const bool allowed[WEFT_I_N_STRATEGIES] = {recipe->allow_none, recipe->allow_selective,
-                                               recipe->allow_full};
+                                               recipe->allow_full, recipe->allow_offload};
     int32_t n = 0;
     for (int s = 0; s < WEFT_I_N_STRATEGIES; s++)
         if (allowed[s]) out[n++] = (weft_i_strategy)s;

@@ -45,7 +45,8 @@ weft_status weft_recipe_check(const weft_recipe *recipe, const weft_model *model
 const char *weft_i_recipe_wrong(const weft_recipe *recipe, const char **out_key)
 {
     *out_key = "allow_none";
-    if (!recipe->allow_none && !recipe->allow_selective && !recipe->allow_full)
+    if (!recipe->allow_none && !recipe->allow_selective && !recipe->allow_full &&
+        !recipe->allow_offload)
         return "no memory strategy is allowed, expected at least one";
     return NULL;
 }

@@ -61,6 +61,7 @@ const weft_i_json_field weft_i_recipe_fields[] = {
     BOOL(allow_none),
     BOOL(allow_selective),
     BOOL(allow_full),
+    BOOL(allow_offload),
     BOOL(overlap_dp),
     BOOL(overlap_tp),
     CHOICE(objective, "step|makespan|span"),

@@ -18,7 +18,8 @@ extern "C" {
 typedef enum weft_recompute {
     WEFT_RECOMPUTE_NONE,
     WEFT_RECOMPUTE_SELECTIVE,
-    WEFT_RECOMPUTE_FULL
+    WEFT_RECOMPUTE_FULL,
+    WEFT_RECOMPUTE_OFFLOAD /* nothing: what is saved goes to the host meanwhile */
 } weft_recompute;
 
 /* The order of passes. 1F1B (Narayanan et al. 2019): with more segments than one, Megatron's

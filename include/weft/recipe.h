@@ -68,6 +68,7 @@ typedef struct weft_recipe {
     bool sequence_parallel;
     bool flash_attention;
     bool allow_none, allow_selective, allow_full; /* memory strategies */
+    bool allow_offload;                           /* to the host; not by default */
     bool overlap_dp, overlap_tp;
     int objective; /* weft_objective */
     int64_t post_ns;

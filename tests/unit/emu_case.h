@@ -34,7 +34,7 @@ static inline void emu_case_make(emu_case *c, const char *model)
     c->collective = (weft_collective_row){8, {&c->whole, 1}};
     c->levels[0] = (weft_level){"node", 8, 100, 0, 0, 1000, 1, &c->collective, 1};
     c->levels[1] = (weft_level){"network", 16, 10, 8, 10, 2000, 1, &c->collective, 1};
-    c->node_type = (weft_node_type){.devices = 8, .nodes = 2};
+    c->node_type = (weft_node_type){.devices = 8, .nodes = 2, .host_gbs = 10};
     c->node_type.device = (weft_device){.name = "round",
                                         .bf16_tflops = 100,
                                         .memory_bytes = 80,

@@ -159,3 +159,27 @@ Test(emu_variants, context_parallel_ring_and_gather)
     cr_expect_eq(gather.cost.saved_bytes, ring.cost.saved_bytes);
     cr_expect_eq(gather.model_flop, ring.model_flop);
 }
+
+/* All that a layer saves goes to the host at 10 bytes a ns and comes back for the backward: a pass
+ * takes the longer of the two. Two layers' tensors are there meanwhile. */
+Test(emu_variants, offload_to_the_host)
+{
+    double rates[] = {10, 1e6};
+    for (int i = 0; i < 2; i++) {
+        c.node_type.host_gbs = rates[i];
+        weft_cost kept = stage().cost;
+        weft_cost sent = emu_case_stage(&c, 0, 1, 1, T, 1, WEFT_I_STRATEGY_OFFLOAD).cost;
+        int64_t copy_ns = (int64_t)((double)kept.saved_bytes / rates[i] + 0.5);
+        cr_expect_eq(copy_ns > kept.bw_ns, i == 0);
+        cr_expect_eq(sent.fw_ns, i == 0 ? copy_ns : kept.fw_ns);
+        cr_expect_eq(sent.bw_ns, i == 0 ? copy_ns : kept.bw_ns);
+        cr_expect_eq(sent.bwi_ns, i == 0 ? copy_ns : kept.bwi_ns);
+        cr_expect_eq(sent.bww_ns, kept.bww_ns);
+        cr_expect(sent.saved_bytes == 0 && sent.recompute_ns == 0);
+        cr_expect_eq(sent.held_bytes, kept.held_bytes);
+        for (int p = WEFT_PASS_FW; p <= WEFT_PASS_BW; p++)
+            cr_expect_eq(sent.work_bytes[p], kept.work_bytes[p] + 2 * kept.saved_bytes);
+        weft_cost two = emu_case_stage(&c, 0, 1, 1, T, 2, WEFT_I_STRATEGY_OFFLOAD).cost;
+        cr_expect(two.saved_bytes == 0 && two.fw_ns > sent.fw_ns);
+    }
+}

@@ -28,7 +28,7 @@ static int64_t draw(weft_i_rng *rng, int64_t max)
 static void make_case(fixture *f, weft_i_rng *rng)
 {
     *f = (fixture){.n_classes = 1 + (int32_t)draw(rng, MAX_CLASSES - 1)};
-    for (int s = 0; s < WEFT_I_N_STRATEGIES; s++)
+    for (int s = 0; s <= WEFT_I_STRATEGY_FULL; s++)
         if (draw(rng, 3) > 0 || (s == 2 && f->n_strategies == 0))
             f->strategies[f->n_strategies++] = (weft_i_strategy)s;
     for (int32_t c = 0; c < f->n_classes; c++) {
@@ -58,7 +58,7 @@ static void enumerate(fixture *f, int32_t c, pair so_far)
         allowed[f->strategies[k]] = true;
     for (int32_t i = 0; i <= class->layers; i++)
         for (int32_t j = 0; i + j <= class->layers; j++) {
-            int32_t count[] = {i, j, class->layers - i - j};
+            int32_t count[WEFT_I_N_STRATEGIES] = {i, j, class->layers - i - j};
             pair p = so_far;
             bool is_allowed = true;
             for (int s = 0; s < WEFT_I_N_STRATEGIES; s++) {

@@ -138,8 +138,8 @@ Test(uniform, says_what_is_wrong)
     f.question.parallel.tp = 3;
     expect_refused(&f, WEFT_STATUS_INFEASIBLE, "16 heads do not divide by tp 3");
     f.question = good;
-    f.question.recompute = (weft_recompute)3;
-    expect_refused(&f, WEFT_STATUS_BAD_INPUT, "recompute is 3");
+    f.question.recompute = (weft_recompute)4;
+    expect_refused(&f, WEFT_STATUS_BAD_INPUT, "recompute is 4");
     drop(&f);
     f = make("vlm-s", "h800");
     expect_refused(&f, WEFT_STATUS_BAD_INPUT, "is not uniform");

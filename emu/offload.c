@@ -1,0 +1,32 @@
+/* emu/offload.c - see emu/offload.h. */
+#include "emu/offload.h"
+
+#include <math.h>
+
+/* Bytes a ns between the slowest device and its host. */
+static double host_rate(const weft_i_emu *emu)
+{
+    double rate = INFINITY;
+    for (int32_t i = 0; i < emu->cluster->n_node_types; i++)
+        rate = fmin(rate, emu->cluster->node_types[i].host_gbs);
+    return rate;
+}
+
+static void raise_to(int64_t *ns, int64_t least)
+{
+    if (*ns < least) *ns = least;
+}
+
+void weft_i_offload_apply(const weft_i_emu *emu, weft_i_layer_price *price)
+{
+    int64_t bytes = price->saved_bytes;
+    int64_t copy_ns = weft_i_whole_ns((double)bytes / host_rate(emu));
+    if (bytes == 0) return;
+    raise_to(&price->fw_ns, copy_ns);
+    raise_to(&price->bw_ns, copy_ns);
+    if (price->bwi_ns > 0) raise_to(&price->bwi_ns, copy_ns);
+    price->saved_bytes = 0;
+    price->made_bytes = price->held_bytes;
+    price->fw_work += 2 * bytes;
+    price->bw_work += 2 * bytes;
+}
