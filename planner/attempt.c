@@ -8,6 +8,7 @@
 #include "base/threads.h"
 #include "search/memory.h"
 #include "search/one_strategy.h"
+#include "search/order_floor.h"
 #include "search/variant.h"
 
 static weft_status allocate(weft_i_attempt *a, weft_error *error)
@@ -77,9 +78,22 @@ static weft_status slots_of(const weft_i_attempt *a, const weft_i_graph *graph, 
     return WEFT_STATUS_OK;
 }
 
+/* LIMIT where an order cannot get shorter than what is known. */
+static weft_status weigh(const weft_i_attempt *a, const weft_i_graph *graph,
+                         const weft_i_effort *effort, const weft_order *order, weft_error *error)
+{
+    int64_t floor_ns = 0;
+    if (effort->beat_ns == WEFT_INT_MAX || a->options->objective == WEFT_OBJECTIVE_SPAN)
+        return WEFT_STATUS_OK;
+    weft_status status = weft_i_order_floor(graph, order, error, &floor_ns);
+    if (status || floor_ns < effort->beat_ns) return status;
+    return weft_i_fail(error, WEFT_STATUS_LIMIT, "%lld ns at the least, expected less than %lld",
+                       (long long)floor_ns, (long long)effort->beat_ns);
+}
+
 /* Choose strategies for solution->order and time it with them. */
-static weft_status complete(const weft_i_graph *graph, bool one_strategy, weft_i_arena *arena,
-                            weft_error *error, weft_solution *solution)
+static weft_status complete(const weft_i_graph *graph, bool one_strategy, int64_t until_ns,
+                            weft_i_arena *arena, weft_error *error, weft_solution *solution)
 {
     const weft_problem *problem = graph->problem;
     weft_i_variant variant;
@@ -87,7 +101,8 @@ static weft_status complete(const weft_i_graph *graph, bool one_strategy, weft_i
     if (!solution->choices) return weft_i_no_memory(error);
     weft_status status =
         one_strategy ? weft_i_one_strategy_choose(graph, solution->order, error, solution->choices)
-                     : weft_i_memory_choose(graph, solution->order, error, NULL, solution->choices);
+                     : weft_i_memory_choose_until(graph, solution->order, until_ns, error, NULL,
+                                                  solution->choices);
     if (!status) status = weft_i_variant_init(graph, arena, error, &variant);
     if (status) return status;
     weft_i_variant_set_all(&variant, solution->choices);
@@ -96,7 +111,8 @@ static weft_status complete(const weft_i_graph *graph, bool one_strategy, weft_i
 
 /* `group` as in weft_i_order_fixed. */
 static weft_status solve_order(const weft_i_attempt *a, int32_t r, weft_i_fixed_kind kind,
-                               int32_t group, weft_error *error, weft_solution *out_solution)
+                               int32_t group, const weft_i_effort *effort, weft_error *error,
+                               weft_solution *out_solution)
 {
     weft_i_arena arena = {0};
     weft_i_graph graph;
@@ -105,7 +121,9 @@ static weft_status solve_order(const weft_i_attempt *a, int32_t r, weft_i_fixed_
     weft_status status = weft_i_graph_build(a->problems[r], &arena, error, &graph);
     if (!status) status = slots_of(a, &graph, &arena, error, &slots);
     if (!status) status = weft_i_order_fixed(&graph, kind, &slots, group, error, &solution.order);
-    if (!status) status = complete(&graph, a->one_strategy, &arena, error, &solution);
+    if (!status) status = weigh(a, &graph, effort, solution.order, error);
+    if (!status)
+        status = complete(&graph, a->one_strategy, effort->until_ns, &arena, error, &solution);
     weft_i_arena_free(&arena);
     if (status)
         weft_solution_free(&solution);
@@ -127,24 +145,28 @@ static int32_t count_microbatches(const weft_problem *problem)
 
 /* OPTIMUS takes as many microbatches together through the encoders as memory allows. */
 static weft_status solve_fixed(const weft_i_attempt *a, int32_t r, weft_i_fixed_kind kind,
-                               weft_error *error, weft_solution *out_solution)
+                               const weft_i_effort *effort, weft_error *error,
+                               weft_solution *out_solution)
 {
     weft_error why = {0};
     int32_t group = kind == WEFT_I_FIXED_OPTIMUS ? count_microbatches(a->problems[r]) : 0;
-    weft_status status = solve_order(a, r, kind, group, &why, out_solution);
+    weft_status status = solve_order(a, r, kind, group, effort, &why, out_solution);
     while (status == WEFT_STATUS_INFEASIBLE && group > 1) {
         group /= 2;
         why = (weft_error){0};
-        status = solve_order(a, r, kind, group, &why, out_solution);
+        status = solve_order(a, r, kind, group, effort, &why, out_solution);
     }
     return status ? weft_i_fail(error, status, "%s", why.text) : status;
 }
 
-weft_status weft_i_attempt_fixed(weft_i_attempt *attempt, weft_i_fixed_kind kind, weft_error *error)
+weft_status weft_i_attempt_fixed(weft_i_attempt *attempt, weft_i_fixed_kind kind,
+                                 const weft_i_effort *effort, weft_error *error)
 {
+    static const weft_i_effort all = {.beat_ns = WEFT_INT_MAX};
     for (int32_t r = 0; r < attempt->n_replicas; r++) {
         weft_solution solution = {0};
-        weft_status status = solve_fixed(attempt, r, kind, error, &solution);
+        weft_status status =
+            solve_fixed(attempt, r, kind, effort ? effort : &all, error, &solution);
         if (status) return status;
         weft_solution_free(&attempt->solutions[r]);
         attempt->solutions[r] = solution;

@@ -20,6 +20,12 @@ typedef struct weft_i_attempt {
     bool stopped;             /* by the caller's progress function */
 } weft_i_attempt;
 
+/* How much work a published order is worth. */
+typedef struct weft_i_effort {
+    int64_t beat_ns;  /* none where it cannot get shorter than this; WEFT_INT_MAX = it may be */
+    int64_t until_ns; /* of the clock: from then on strategies are not mixed; 0 = never */
+} weft_i_effort;
+
 /* Build the problems of every replica for a layout, which the attempt takes over (also when this
  * fails) unless it is the case's own. Close *out_attempt. */
 weft_status weft_i_attempt_open(const weft_i_case *plan_case, weft_layout *layout,
@@ -32,10 +38,10 @@ weft_status weft_i_attempt_open_problem(const weft_problem *problem,
 void weft_i_attempt_close(weft_i_attempt *attempt);
 
 /* Schedule every replica by a published order on the layout's slots (or on those that the problem
- * has by itself), with the fastest memory choice that fits. INFEASIBLE, or FAILED where the order
- * does not suit the layout. */
+ * has by itself), with the fastest memory choice that fits. `effort` NULL: all that it takes.
+ * INFEASIBLE; FAILED where the order does not suit the layout; LIMIT where it is not worth it. */
 weft_status weft_i_attempt_fixed(weft_i_attempt *attempt, weft_i_fixed_kind kind,
-                                 weft_error *error);
+                                 const weft_i_effort *effort, weft_error *error);
 
 /* Search the replicas within `seconds` in all (0 = no limit) and `iterations` a replica (0 = no
  * limit). Keeps what was there where it is better. */

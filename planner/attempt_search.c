@@ -111,12 +111,15 @@ static weft_status run(side_by_side *all, int32_t workers, double seconds, weft_
 
 /* A problem alone has its baselines as orders only. The search makes them itself, but for Optimus
  * in groups: it begins with that, so that no baseline is better than the plan. */
-static weft_status start_from_groups(weft_i_attempt *attempt, weft_error *error)
+static weft_status start_from_groups(weft_i_attempt *attempt, double seconds, weft_error *error)
 {
     if (attempt->plan_case || attempt->solutions[0].order ||
         attempt->options->search != WEFT_SEARCH_DEFAULT)
         return WEFT_STATUS_OK;
-    weft_status status = weft_i_attempt_fixed(attempt, WEFT_I_FIXED_OPTIMUS, NULL);
+    const weft_i_effort effort = {.beat_ns = WEFT_INT_MAX,
+                                  .until_ns =
+                                      seconds > 0 ? weft_i_now_ns() + (int64_t)(seconds * 1e9) : 0};
+    weft_status status = weft_i_attempt_fixed(attempt, WEFT_I_FIXED_OPTIMUS, &effort, NULL);
     return status == WEFT_STATUS_NO_MEMORY ? weft_i_no_memory(error) : WEFT_STATUS_OK;
 }
 
@@ -134,7 +137,7 @@ weft_status weft_i_attempt_search(weft_i_attempt *attempt, double seconds, int64
                         .began_ns = weft_i_now_ns()};
     weft_status status = WEFT_STATUS_OK;
     if (!all.replicas || !all.status || !all.errors) status = weft_i_no_memory(error);
-    if (!status) status = start_from_groups(attempt, error);
+    if (!status) status = start_from_groups(attempt, seconds, error);
     if (!status) {
         pthread_mutex_init(&all.lock, NULL);
         status = run(&all, workers, seconds, error);

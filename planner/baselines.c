@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/threads.h"
 
 typedef enum baseline_cut {
     CUT_PARAMETERS,
@@ -87,13 +88,14 @@ static weft_i_fixed_kind order_for(const struct baseline *b, int32_t v)
 }
 
 static weft_status attempt_v(const weft_i_case *c, const struct baseline *b, int32_t v,
-                             const char *hand, weft_error *error, weft_i_attempt *out_attempt)
+                             const char *hand, const weft_i_effort *effort, weft_error *error,
+                             weft_i_attempt *out_attempt)
 {
     weft_layout *layout = NULL;
     weft_status status = make_layout(c, b->cut, v, hand, error, &layout);
     weft_i_attempt attempt = {0};
     if (!status) status = weft_i_attempt_open(c, layout, error, &attempt);
-    if (!status) status = weft_i_attempt_fixed(&attempt, order_for(b, v), error);
+    if (!status) status = weft_i_attempt_fixed(&attempt, order_for(b, v), effort, error);
     if (status)
         weft_i_attempt_close(&attempt);
     else
@@ -102,8 +104,10 @@ static weft_status attempt_v(const weft_i_case *c, const struct baseline *b, int
 }
 
 weft_status weft_i_baseline_attempt(const weft_i_case *plan_case, int32_t index, const char *hand,
-                                    weft_error *error, weft_i_attempt *out_attempt)
+                                    const weft_i_effort *effort, weft_error *error,
+                                    weft_i_attempt *out_attempt)
 {
+    weft_i_effort left = *effort;
     const struct baseline *b = &baselines[index];
     weft_i_attempt best = {0};
     bool found = false;
@@ -111,14 +115,17 @@ weft_status weft_i_baseline_attempt(const weft_i_case *plan_case, int32_t index,
     for (int32_t v = 1; v <= b->max_v; v++) {
         weft_i_attempt attempt = {0};
         weft_error why = {0};
-        weft_status status = attempt_v(plan_case, b, v, hand, &why, &attempt);
+        if (v > 1 && left.until_ns > 0 && weft_i_now_ns() >= left.until_ns) break;
+        weft_status status = attempt_v(plan_case, b, v, hand, &left, &why, &attempt);
         if (status && !first.status) first = why;
         if (status == WEFT_STATUS_NO_MEMORY) break;
         if (status) continue;
-        if (!found || weft_i_attempt_value(&attempt) < weft_i_attempt_value(&best)) {
+        int64_t value = weft_i_attempt_value(&attempt);
+        if (!found || value < weft_i_attempt_value(&best)) {
             weft_i_attempt_close(&best);
             best = attempt;
             found = true;
+            left.beat_ns = value < left.beat_ns ? value : left.beat_ns;
         } else {
             weft_i_attempt_close(&attempt);
         }
@@ -136,7 +143,7 @@ weft_status weft_i_baseline_problem(const weft_problem *problem,
 {
     weft_i_attempt attempt = {0};
     weft_status status = weft_i_attempt_open_problem(problem, options, error, &attempt);
-    if (!status) status = weft_i_attempt_fixed(&attempt, baselines[index].order, error);
+    if (!status) status = weft_i_attempt_fixed(&attempt, baselines[index].order, NULL, error);
     if (status)
         weft_i_attempt_close(&attempt);
     else

@@ -17,9 +17,11 @@ bool weft_i_baseline_suits_all(int32_t index);
 
 /* The best attempt of baseline `index` on a case: over its numbers of chunks a rank (vpp: 1 to 4).
  * `hand` is the cut of the baseline of that name, USAGE without one. INFEASIBLE with what is
- * missing. Close *out_attempt. */
+ * missing; LIMIT where no number can beat what the effort says. From the effort's end on no further
+ * number is tried. Close *out_attempt. */
 weft_status weft_i_baseline_attempt(const weft_i_case *plan_case, int32_t index, const char *hand,
-                                    weft_error *error, weft_i_attempt *out_attempt);
+                                    const weft_i_effort *effort, weft_error *error,
+                                    weft_i_attempt *out_attempt);
 
 /* The same on a problem as it is cut: the order alone. */
 weft_status weft_i_baseline_problem(const weft_problem *problem,

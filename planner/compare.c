@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "planner/baselines.h"
 #include "planner/make.h"
 #include "planner/synthetic_cuts.h"
@@ -90,11 +91,14 @@ static void fill_from_attempt(weft_compared *row, weft_status status, weft_error
 static weft_status compare_case(const weft_i_case *c, const char *hand, weft_error *error,
                                 weft_comparison *comparison)
 {
+    weft_i_effort effort = {.beat_ns = WEFT_INT_MAX};
+    if (c->options.time_limit_s > 0)
+        effort.until_ns = weft_i_now_ns() + (int64_t)(c->options.time_limit_s * 1e9);
     for (int32_t i = 0; i < weft_i_baseline_count(); i++) {
         if (!hand && strcmp(weft_i_baseline_name(i), "hand") == 0) continue;
         weft_i_attempt attempt = {0};
         weft_error why = {0};
-        weft_status status = weft_i_baseline_attempt(c, i, hand, &why, &attempt);
+        weft_status status = weft_i_baseline_attempt(c, i, hand, &effort, &why, &attempt);
         if (status == WEFT_STATUS_FAILED && !weft_i_baseline_suits_all(i)) continue;
         fill_from_attempt(row_of(comparison, i), status, &why, &attempt);
     }

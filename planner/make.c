@@ -4,14 +4,11 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/threads.h"
 #include "plan/synthetic.h"
 #include "planner/baselines.h"
+#include "planner/contest.h"
 #include "planner/reference.h"
 #include "planner/tries.h"
-
-/* Part of the time that goes into choosing a layout, where none is given. */
-#define EXPLORE_SHARE 0.5
 
 int64_t weft_i_plan_value(const weft_plan *plan)
 {
@@ -22,97 +19,30 @@ int64_t weft_i_plan_value(const weft_plan *plan)
     return worst;
 }
 
-/* Keep the better plan in *best; the other is freed. */
-static void keep_better(weft_plan **best, weft_plan *plan)
+/* By the paper's method, on the given layout, or on the best of those tried. */
+static weft_status make_attempt(const weft_i_case *c, weft_error *error, weft_i_attempt *attempt)
 {
-    if (*best && weft_i_plan_value(plan) >= weft_i_plan_value(*best)) {
-        weft_plan_free(plan);
-        return;
-    }
-    weft_plan_free(*best);
-    *best = plan;
-}
-
-static double left_s(int64_t end_ns)
-{
-    double left = (double)(end_ns - weft_i_now_ns()) / 1e9;
-    return left > 0.001 ? left : 0.001;
-}
-
-/* The given layout, or the best of those tried, searched to the end of the time. */
-static weft_status our_attempt(const weft_i_case *c, int64_t end_ns, weft_error *error,
-                               weft_i_attempt *attempt)
-{
-    bool timed = c->options.time_limit_s > 0;
-    weft_status status;
-    if (c->layout) {
-        status = weft_i_attempt_open(c, (weft_layout *)(uintptr_t)c->layout, error, attempt);
-    } else {
-        double share = timed ? left_s(end_ns) * EXPLORE_SHARE : 0;
-        status = weft_i_try_layouts(c, share, c->options.iterations, error, attempt);
-    }
-    if (!status && (c->layout || timed))
-        status = weft_i_attempt_search(attempt, timed ? left_s(end_ns) : 0, c->options.iterations,
-                                       error);
-    return status;
-}
-
-static weft_status our_plan(const weft_i_case *c, int64_t end_ns, weft_error *error,
-                            weft_plan **out_plan)
-{
-    weft_i_attempt attempt = {0};
-    double seconds = c->options.time_limit_s > 0 ? left_s(end_ns) : 0;
-    weft_status status =
-        c->options.search == WEFT_SEARCH_PAPER
-            ? weft_i_reference_attempt(c, seconds, c->options.iterations, error, &attempt)
-            : our_attempt(c, end_ns, error, &attempt);
-    if (!status) status = weft_i_attempt_plan(&attempt, NULL, error, out_plan);
-    weft_i_attempt_close(&attempt);
-    return status;
-}
-
-/* Whether a baseline that has been made is no better than `best`. */
-static bool is_beaten(const weft_comparison *baselines, const char *name, const weft_plan *best)
-{
-    for (int32_t i = 1; baselines && i < baselines->n_rows; i++) {
-        const weft_plan *plan = baselines->rows[i].plan;
-        if (strcmp(baselines->rows[i].name, name) == 0)
-            return !plan || (best && weft_i_plan_value(plan) >= weft_i_plan_value(best));
-    }
-    return false;
-}
-
-static weft_status add_baselines(const weft_i_case *c, const weft_comparison *baselines,
-                                 const char *hand, weft_plan **best)
-{
-    for (int32_t i = 0; i < weft_i_baseline_count(); i++) {
-        const char *name = weft_i_baseline_name(i);
-        if (is_beaten(baselines, name, *best)) continue;
-        weft_i_attempt attempt = {0};
-        weft_plan *plan = NULL;
-        weft_status status = weft_i_baseline_attempt(c, i, hand, NULL, &attempt);
-        if (!status) status = weft_i_attempt_plan(&attempt, name, NULL, &plan);
-        if (!status) keep_better(best, plan);
-        weft_i_attempt_close(&attempt);
-        if (status == WEFT_STATUS_NO_MEMORY) return status;
-    }
-    return WEFT_STATUS_OK;
+    double seconds = c->options.time_limit_s;
+    int64_t iterations = c->options.iterations;
+    if (c->options.search == WEFT_SEARCH_PAPER)
+        return weft_i_reference_attempt(c, seconds, iterations, error, attempt);
+    if (!c->layout) return weft_i_try_layouts(c, seconds, iterations, error, attempt);
+    weft_layout *layout = (weft_layout *)(uintptr_t)c->layout; /* only read */
+    weft_status status = weft_i_attempt_open(c, layout, error, attempt);
+    return status ? status : weft_i_attempt_search(attempt, seconds, iterations, error);
 }
 
 weft_status weft_i_make_plan(const weft_i_case *plan_case, const weft_comparison *baselines,
                              const char *hand, weft_error *error, weft_plan **out_plan)
 {
-    int64_t end_ns = weft_i_now_ns() + (int64_t)(plan_case->options.time_limit_s * 1e9);
-    weft_plan *best = NULL, *plan = NULL;
-    weft_error why = {0};
-    weft_status status = our_plan(plan_case, end_ns, &why, &plan);
-    if (!status) keep_better(&best, plan);
     bool is_ours = plan_case->options.search == WEFT_SEARCH_DEFAULT;
-    if (is_ours && !plan_case->layout && add_baselines(plan_case, baselines, hand, &best))
-        status = weft_i_no_memory(&why);
-    if (!best) return weft_i_fail_at(error, status, why.file, why.line, why.path, "%s", why.text);
-    *out_plan = best;
-    return WEFT_STATUS_OK;
+    if (is_ours && !plan_case->layout)
+        return weft_i_contest(plan_case, baselines, hand, error, out_plan);
+    weft_i_attempt attempt = {0};
+    weft_status status = make_attempt(plan_case, error, &attempt);
+    if (!status) status = weft_i_attempt_plan(&attempt, NULL, error, out_plan);
+    weft_i_attempt_close(&attempt);
+    return status;
 }
 
 weft_status weft_i_make_problem_plan(const weft_problem *problem,
@@ -180,7 +110,9 @@ weft_status weft_planner_make_baseline(const weft_planner_input *input, const ch
     weft_status status = weft_i_case_open(input, options, error, &plan_case);
     if (status) return status;
     status = weft_i_case_pack(&plan_case, input->batch, error);
-    if (!status) status = weft_i_baseline_attempt(&plan_case, index, input->hand, error, &attempt);
+    const weft_i_effort all = {.beat_ns = WEFT_INT_MAX};
+    if (!status)
+        status = weft_i_baseline_attempt(&plan_case, index, input->hand, &all, error, &attempt);
     if (!status) status = weft_i_attempt_plan(&attempt, name, error, out_plan);
     weft_i_attempt_close(&attempt);
     weft_i_case_close(&plan_case);

@@ -42,8 +42,8 @@ static weft_status begin(const weft_i_case *c, weft_layout *layout, int32_t piec
     if (has(c, WEFT_ABLATE_INTERLEAVING))
         status = weft_i_attempt_search(&attempt, 0, 1, error);
     else
-        status =
-            weft_i_attempt_fixed(&attempt, is_vpp ? WEFT_I_FIXED_VPP : WEFT_I_FIXED_1F1B, error);
+        status = weft_i_attempt_fixed(&attempt, is_vpp ? WEFT_I_FIXED_VPP : WEFT_I_FIXED_1F1B, NULL,
+                                      error);
     if (status)
         weft_i_attempt_close(&attempt);
     else

@@ -164,6 +164,7 @@ weft_status weft_i_try_layouts(const weft_i_case *plan_case, double seconds, int
     while (c.n_tried > 0)
         weft_layout_free(c.tried[--c.n_tried]);
     weft_i_arena_free(&c.arena);
+    c.best.stopped = c.stopped;
     if (!status) *out_best = c.best;
     return status;
 }

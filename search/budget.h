@@ -25,4 +25,10 @@ weft_i_budget weft_i_budget_begin(const weft_search_options *options);
  * calls back at most every tenth of a second. */
 double weft_i_budget_used(weft_i_budget *budget);
 
+/* When the time is over by the clock; 0 = never. */
+static inline int64_t weft_i_budget_end_ns(const weft_i_budget *budget)
+{
+    return budget->limit_ns > 0 ? budget->begin_ns + budget->limit_ns : 0;
+}
+
 #endif

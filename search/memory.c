@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/threads.h"
 #include "plan/compile.h"
 #include "plan/order_time.h"
 #include "search/levels.h"
@@ -24,6 +25,7 @@ typedef struct chooser {
     int32_t *choices;     /* those in force */
     int32_t *best;        /* the best of all so far, and its makespan */
     int64_t best_ns;
+    int64_t until_ns; /* 0 = no end */
     weft_i_arena arena;
 } chooser;
 
@@ -219,6 +221,7 @@ static weft_status choose_mixes(chooser *c, weft_error *error)
                             .position = c->position,
                             .base = c->uniform,
                             .peaks = peaks,
+                            .until_ns = c->until_ns,
                             .variant = &c->variant,
                             .choices = c->choices};
     weft_status status = WEFT_STATUS_OK;
@@ -241,17 +244,26 @@ static weft_status choose(chooser *c, const weft_i_graph *graph, weft_error *err
     status = measure_strategies(c, error);
     if (status == WEFT_STATUS_OK) status = choose_uniform(c, error, out_missing_bytes);
     if (status == WEFT_STATUS_OK) status = keep_best(c, error);
-    return status == WEFT_STATUS_OK && is_short_of_memory(c) ? choose_mixes(c, error) : status;
+    bool is_over = c->until_ns > 0 && weft_i_now_ns() >= c->until_ns;
+    if (status != WEFT_STATUS_OK || is_over || !is_short_of_memory(c)) return status;
+    return choose_mixes(c, error);
+}
+
+weft_status weft_i_memory_choose_until(const weft_i_graph *graph, const weft_order *order,
+                                       int64_t until_ns, weft_error *error,
+                                       int64_t *out_missing_bytes, int32_t *out_choices)
+{
+    chooser c = {.problem = graph->problem, .order = order, .until_ns = until_ns};
+    weft_status status = choose(&c, graph, error, out_missing_bytes);
+    if (status == WEFT_STATUS_OK)
+        memcpy(out_choices, c.best, (size_t)c.problem->n_stages * sizeof *out_choices);
+    weft_i_arena_free(&c.arena);
+    return status;
 }
 
 weft_status weft_i_memory_choose(const weft_i_graph *graph, const weft_order *order,
                                  weft_error *error, int64_t *out_missing_bytes,
                                  int32_t *out_choices)
 {
-    chooser c = {.problem = graph->problem, .order = order};
-    weft_status status = choose(&c, graph, error, out_missing_bytes);
-    if (status == WEFT_STATUS_OK)
-        memcpy(out_choices, c.best, (size_t)c.problem->n_stages * sizeof *out_choices);
-    weft_i_arena_free(&c.arena);
-    return status;
+    return weft_i_memory_choose_until(graph, order, 0, error, out_missing_bytes, out_choices);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/threads.h"
 #include "plan/compile.h"
 #include "search/pick.h"
 #include "search/profile.h"
@@ -143,7 +144,8 @@ static weft_status mix_rank(mixer *m, int32_t rank)
         weft_i_profile_add_stage(&m->profile, m->mixing->position, s, &m->problem->stages[s],
                                  &m->mixing->variant->problem.stages[s].now.cost, 1);
     }
-    if (m->ranks[rank].given_up) return WEFT_STATUS_OK;
+    bool is_over = m->mixing->until_ns > 0 && weft_i_now_ns() >= m->mixing->until_ns;
+    if (m->ranks[rank].given_up || is_over) return WEFT_STATUS_OK;
     /* Messages and what is static. */
     int64_t others = m->mixing->peaks[rank] - weft_i_profile_max(&m->profile);
     int64_t room = m->problem->limit_bytes[rank] - m->ranks[rank].margin - others;

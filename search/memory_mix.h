@@ -21,6 +21,7 @@ typedef struct weft_i_mixing {
     const int32_t *position; /* of each task in its rank's order; -1 = not there */
     const int32_t *base;     /* candidate of each stage in the choice that fits */
     const int64_t *peaks;    /* of each rank under it, at least */
+    int64_t until_ns;        /* of the clock: from then on ranks are left as they are; 0 = never */
     weft_i_variant *variant; /* left with the mix in force */
     int32_t *choices;        /* the same, of each stage */
 } weft_i_mixing;

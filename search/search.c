@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/threads.h"
 #include "search/anneal.h"
 #include "search/climb.h"
 #include "search/dual_queue.h"
@@ -12,6 +13,7 @@
 #include "search/levels.h"
 #include "search/memory.h"
 #include "search/modulo.h"
+#include "search/order_floor.h"
 #include "search/squeeze.h"
 #include "search/zb_v.h"
 
@@ -23,6 +25,9 @@ static const double LISTS_UNTIL = 0.15;
 
 /* Of what is then left, the parts for sequences of unlike microbatches and for patterns. */
 static const double SEQUENCES_SHARE = 0.3, PATTERNS_SHARE = 0.35;
+
+/* Budgets of time after which a search has to be over. */
+enum { LATE = 4 };
 
 typedef struct searcher {
     const weft_problem *problem;
@@ -38,16 +43,31 @@ typedef struct searcher {
     weft_i_arena arena;
 } searcher;
 
-/* Offer an order with the fastest strategies that fit; passed over where none does. */
+/* Whether there is an answer, and so little time that even what is always done is left out: without
+ * one try of each kind a search says little about its problem. */
+static bool is_late(searcher *s)
+{
+    const weft_i_budget *b = &s->budget;
+    if (!s->best.order || (weft_i_budget_used(&s->budget) < 1)) return false;
+    return b->stopped || (b->limit_ns > 0 && weft_i_now_ns() - b->begin_ns > LATE * b->limit_ns);
+}
+
+/* Offer an order with the fastest strategies that fit; passed over where none does, or where none
+ * could make it the best. */
 static weft_status offer_with_memory(searcher *s, const weft_order *order, const char *method,
                                      weft_error *error)
 {
     weft_i_offer offer;
-    weft_status status = weft_i_memory_choose(&s->graph, order, NULL, NULL, s->choices);
-    if (status == WEFT_STATUS_OK)
-        return weft_i_incumbent_offer(&s->best, order, s->choices, method, error, &offer);
+    int64_t floor_ns = 0, until_ns = weft_i_budget_end_ns(&s->budget);
+    weft_status status = weft_i_order_floor(&s->graph, order, error, &floor_ns);
+    if (status != WEFT_STATUS_OK) return status;
+    if (s->best.objective != WEFT_OBJECTIVE_SPAN && floor_ns >= weft_i_incumbent_ns(&s->best))
+        return WEFT_STATUS_OK;
+    weft_error why = {0};
+    status = weft_i_memory_choose_until(&s->graph, order, until_ns, &why, NULL, s->choices);
     if (status == WEFT_STATUS_INFEASIBLE) return WEFT_STATUS_OK;
-    return weft_i_memory_choose(&s->graph, order, error, NULL, s->choices); /* for its text */
+    if (status != WEFT_STATUS_OK) return weft_i_fail(error, status, "%s", why.text);
+    return weft_i_incumbent_offer(&s->best, order, s->choices, method, error, &offer);
 }
 
 static weft_status try_starts(searcher *s, const weft_i_start *starts, int32_t n_starts,
@@ -65,30 +85,54 @@ static weft_status try_starts(searcher *s, const weft_i_start *starts, int32_t n
     return status;
 }
 
-/* The published orders that suit the problem's own slots. */
-static weft_status try_fixed(searcher *s, weft_error *error)
+/* A published order, and how short it can get. */
+typedef struct fixed_order {
+    weft_order *order;
+    const char *method;
+    int64_t floor_ns;
+} fixed_order;
+
+/* The published orders that suit the problem's own slots, what can get shortest first. */
+static weft_status list_fixed(searcher *s, weft_error *error, fixed_order *list, int *out_n)
 {
     weft_i_slots slots;
     weft_status status = weft_i_slots_derive(&s->graph, &s->arena, NULL, &slots);
     if (status == WEFT_STATUS_NO_MEMORY) return weft_i_no_memory(error);
     if (status != WEFT_STATUS_OK) return WEFT_STATUS_OK;
     for (int kind = WEFT_I_FIXED_GPIPE; kind <= WEFT_I_FIXED_OPTIMUS; kind++) {
-        weft_order *order = NULL;
-        status = weft_i_order_fixed(&s->graph, (weft_i_fixed_kind)kind, &slots, 0, NULL, &order);
+        fixed_order one = {.method = weft_i_fixed_name((weft_i_fixed_kind)kind)};
+        status =
+            weft_i_order_fixed(&s->graph, (weft_i_fixed_kind)kind, &slots, 0, NULL, &one.order);
         if (status == WEFT_STATUS_NO_MEMORY) return weft_i_no_memory(error);
         if (status != WEFT_STATUS_OK) continue;
-        status = offer_with_memory(s, order, weft_i_fixed_name((weft_i_fixed_kind)kind), error);
-        weft_order_free(order);
+        status = weft_i_order_floor(&s->graph, one.order, error, &one.floor_ns);
+        int at = (*out_n)++;
+        for (; at > 0 && one.floor_ns < list[at - 1].floor_ns; at--)
+            list[at] = list[at - 1];
+        list[at] = one;
         if (status != WEFT_STATUS_OK) return status;
-        s->budget.iterations++;
     }
     return WEFT_STATUS_OK;
+}
+
+static weft_status try_fixed(searcher *s, weft_error *error)
+{
+    fixed_order list[WEFT_I_FIXED_OPTIMUS + 1];
+    int n = 0;
+    weft_status status = list_fixed(s, error, list, &n);
+    for (int i = 0; i < n; i++) {
+        if (status == WEFT_STATUS_OK && !is_late(s))
+            status = offer_with_memory(s, list[i].order, list[i].method, error);
+        weft_order_free(list[i].order);
+        s->budget.iterations++;
+    }
+    return status;
 }
 
 /* The V-shaped zero bubble schedule, where the problem has that shape. */
 static weft_status try_zb_v(searcher *s, weft_error *error)
 {
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4 && !is_late(s); i++) {
         weft_i_zb_v_options options = {i % 2 == 1, i >= 2};
         weft_order *order = NULL;
         weft_status status = weft_i_order_zb_v(&s->graph, &options, NULL, &order);
@@ -167,7 +211,7 @@ static weft_status try_strategies(searcher *s, double until, weft_error *error)
     bool splits = can_split(s), fuses = !splits || fused_is_faster(s);
     weft_status status = WEFT_STATUS_OK;
     s->splits = splits;
-    for (int32_t k = 0; k < s->n_strategies && status == WEFT_STATUS_OK; k++) {
+    for (int32_t k = 0; k < s->n_strategies && status == WEFT_STATUS_OK && !is_late(s); k++) {
         double end = until * (k + 1) / s->n_strategies;
         if (splits) status = try_strategy(s, k, true, end, error);
         if (fuses && status == WEFT_STATUS_OK) status = try_strategy(s, k, false, end, error);
@@ -232,7 +276,8 @@ static weft_status offer_serial(searcher *s, const weft_order *order, weft_error
 {
     weft_i_offer offer;
     weft_error why = {0};
-    weft_status status = weft_i_memory_choose(&s->graph, order, &why, NULL, s->choices);
+    weft_status status = weft_i_memory_choose_until(
+        &s->graph, order, weft_i_budget_end_ns(&s->budget), &why, NULL, s->choices);
     if (status == WEFT_STATUS_OK)
         return weft_i_incumbent_offer(&s->best, order, s->choices, "serial", error, &offer);
     if (status == WEFT_STATUS_INFEASIBLE) {

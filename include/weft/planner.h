@@ -67,8 +67,9 @@ typedef struct weft_planner_input {
 } weft_planner_input;
 
 /* Plan a batch. The answer has passed weft_plan_check and, by the default search, is no worse than
- * the best baseline. By the paper's search the layout is that of the paper's rule, and baselines
- * play no part.
+ * the best baseline, but for those that a short time_limit_s leaves out. By the paper's search the
+ * layout is that of the paper's rule, and baselines play no part. A batch too large for the limit
+ * gets the first plan that fits, however long that takes.
  * INFEASIBLE with what is missing, LIMIT when stopped with nothing found, BAD_INPUT for a batch
  * that does not suit the model. Free *out_plan. */
 WEFT_API weft_status weft_planner_make(const weft_planner_input *input,
