@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/inputs.h"
 #include "cli/summary.h"
+#include "cli/trace.h"
 
 #include <stddef.h>
 
@@ -9,6 +10,9 @@ typedef struct plan_flags {
     const char *output;
     bool json;
     int64_t replica; /* -1 = all */
+    const char *trace;
+    double jitter; /* 0 = not asked for */
+    int64_t samples;
 } plan_flags;
 
 static const weft_option plan_table[] = {
@@ -18,6 +22,12 @@ static const weft_option plan_table[] = {
      "print the summary as one JSON object"},
     {"replica", WEFT_OPTION_INT, offsetof(plan_flags, replica), 0, 65535, NULL, "R",
      "write this replica alone, as a rank's own host needs it"},
+    {"trace", WEFT_OPTION_STRING, offsetof(plan_flags, trace), 0, 0, NULL, "FILE",
+     "write each better answer of the search with its time and bound there, as CSV"},
+    {"jitter", WEFT_OPTION_DOUBLE, offsetof(plan_flags, jitter), 0.001, 0.999, NULL, "PART",
+     "say how the step spreads when each pass takes up to that part more or less"},
+    {"samples", WEFT_OPTION_INT, offsetof(plan_flags, samples), 1, 1000000, NULL, "N",
+     "steps to draw for --jitter (default 100)"},
 };
 
 /* Leave one replica in the plan; what the others hold stays the plan's to free. */
@@ -34,6 +44,23 @@ static int keep_replica(const cli_command *command, weft_plan *plan, int64_t rep
                      plan->n_pipelines - 1, (long long)replica);
 }
 
+static int print(const weft_plan *plan, const plan_flags *flags)
+{
+    weft_spread spread;
+    if (flags->jitter > 0) {
+        weft_error error = {0};
+        if (weft_plan_jitter(plan, flags->jitter, (int32_t)flags->samples, plan->seed, &error,
+                             &spread))
+            return cli_fail(&error);
+    }
+    const weft_spread *asked = flags->jitter > 0 ? &spread : NULL;
+    if (flags->json)
+        cli_summary_json(plan, asked, stdout);
+    else
+        cli_summary_text(plan, asked, stdout);
+    return -1;
+}
+
 static int deliver(const cli_command *command, weft_plan *plan, const plan_flags *flags)
 {
     if (flags->replica >= 0) {
@@ -44,27 +71,42 @@ static int deliver(const cli_command *command, weft_plan *plan, const plan_flags
         weft_error error = {0};
         if (weft_plan_write(plan, flags->output, &error)) return cli_fail(&error);
     }
-    if (flags->json)
-        cli_summary_json(plan, stdout);
-    else if (!flags->output)
-        cli_summary_text(plan, stdout);
+    if (flags->json || !flags->output) {
+        int code = print(plan, flags);
+        if (code >= 0) return code;
+    }
     return cli_interrupted() ? weft_status_exit_code(WEFT_STATUS_INTERRUPTED) : 0;
+}
+
+/* What the search minimised. */
+static int64_t value_of(const weft_plan *plan)
+{
+    const weft_pipeline *slowest = cli_summary_sums(plan).slowest;
+    return plan->objective == WEFT_OBJECTIVE_SPAN ? slowest->span_ns : slowest->pipeline_ns;
 }
 
 int cmd_plan(const cli_command *command, int argc, char **argv)
 {
-    plan_flags flags = {.replica = -1};
+    plan_flags flags = {.replica = -1, .samples = 100};
+    cli_trace trace;
     const cli_group own = {"where to", plan_table, sizeof plan_table / sizeof plan_table[0],
                            &flags};
     cli_job job;
     int code = cli_job_parse(command, argc, argv, &own, 1, false, &job);
     if (code < 0) code = cli_job_load(command, &job);
+    if (code < 0) code = cli_trace_open(flags.trace, &trace);
     if (code < 0) {
         weft_error error = {0};
         weft_plan *plan = NULL;
+        job.options.progress = cli_trace_progress;
+        job.options.context = &trace;
         weft_status status = cli_job_plan(&job, &error, &plan);
         cli_progress_end();
-        code = status ? cli_fail(&error) : deliver(command, plan, &flags);
+        code = cli_trace_close(&trace, status ? WEFT_INT_MAX : value_of(plan));
+        if (status)
+            code = cli_fail(&error);
+        else if (code < 0)
+            code = deliver(command, plan, &flags);
         weft_plan_free(plan);
     }
     cli_job_close(&job);

@@ -51,7 +51,16 @@ static void ranks(const weft_pipeline *pipeline, FILE *stream)
     }
 }
 
-void cli_summary_text(const weft_plan *plan, FILE *stream)
+static void print_spread(const weft_spread *spread, FILE *stream)
+{
+    fprintf(stream, "jitter    %s on each pass, %d steps: mean %s (%.1f %% above the prediction), ",
+            cli_percent(spread->jitter).s, spread->n_samples, cli_time(spread->mean_ns).s,
+            100 * over(spread->mean_ns, spread->predicted_ns));
+    fprintf(stream, "half within %s, 95 %% within %s, worst %s\n", cli_time(spread->p50_ns).s,
+            cli_time(spread->p95_ns).s, cli_time(spread->worst_ns).s);
+}
+
+void cli_summary_text(const weft_plan *plan, const weft_spread *spread, FILE *stream)
 {
     cli_sums sums = cli_summary_sums(plan);
     const weft_pipeline *p = sums.slowest;
@@ -66,6 +75,7 @@ void cli_summary_text(const weft_plan *plan, FILE *stream)
             cli_time(p->lower_bound_ns).s, cli_percent(over(p->pipeline_ns, p->lower_bound_ns)).s,
             cli_time(p->work_bound_ns).s, cli_percent(over(p->pipeline_ns, p->work_bound_ns)).s);
     fprintf(stream, "span      %s\n", cli_time(p->span_ns).s);
+    if (spread) print_spread(spread, stream);
     fprintf(stream, "parallel  dp %d, pp %d, tp %d, cp %d, ep %d\n", plan->parallel.dp,
             plan->parallel.pp, plan->parallel.tp, plan->parallel.cp, plan->parallel.ep);
     fprintf(stream, "method    %s\n\n", plan->method);
@@ -74,7 +84,8 @@ void cli_summary_text(const weft_plan *plan, FILE *stream)
     ranks(p, stream);
 }
 
-void cli_summary_json_object(const weft_plan *plan, FILE *stream)
+/* The object without its closing brace. */
+static void print_fields(const weft_plan *plan, FILE *stream)
 {
     cli_sums sums = cli_summary_sums(plan);
     const weft_pipeline *p = sums.slowest;
@@ -95,11 +106,23 @@ void cli_summary_json_object(const weft_plan *plan, FILE *stream)
                 plan->pipelines[i].peak_bytes[r] > peak ? plan->pipelines[i].peak_bytes[r] : peak;
         fprintf(stream, "%s%" PRId64, r ? "," : "", peak);
     }
-    fputs("]}", stream);
+    fputc(']', stream);
 }
 
-void cli_summary_json(const weft_plan *plan, FILE *stream)
+void cli_summary_json_object(const weft_plan *plan, FILE *stream)
 {
-    cli_summary_json_object(plan, stream);
-    fputc('\n', stream);
+    print_fields(plan, stream);
+    fputc('}', stream);
+}
+
+void cli_summary_json(const weft_plan *plan, const weft_spread *spread, FILE *stream)
+{
+    print_fields(plan, stream);
+    if (spread)
+        fprintf(stream,
+                ",\"jitter\":{\"part\":%.6f,\"samples\":%d,\"mean_ns\":%" PRId64
+                ",\"p50_ns\":%" PRId64 ",\"p95_ns\":%" PRId64 ",\"worst_ns\":%" PRId64 "}",
+                spread->jitter, spread->n_samples, spread->mean_ns, spread->p50_ns, spread->p95_ns,
+                spread->worst_ns);
+    fputs("}\n", stream);
 }

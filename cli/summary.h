@@ -4,10 +4,11 @@
 
 #include "cli/cli.h"
 
-void cli_summary_text(const weft_plan *plan, FILE *stream);
-/* {"step_ns":..,"pipeline_ns":..,...,"peak_bytes":[..]} and a newline. */
-void cli_summary_json(const weft_plan *plan, FILE *stream);
-/* The same object without the newline, to stand inside another. */
+/* spread: NULL where it was not asked for. */
+void cli_summary_text(const weft_plan *plan, const weft_spread *spread, FILE *stream);
+/* {"step_ns":..,"pipeline_ns":..,...,"peak_bytes":[..],"jitter":{..}} and a newline. */
+void cli_summary_json(const weft_plan *plan, const weft_spread *spread, FILE *stream);
+/* The same object without jitter and newline, to stand inside another. */
 void cli_summary_json_object(const weft_plan *plan, FILE *stream);
 
 /* Sums over a plan's pipelines that both need. */

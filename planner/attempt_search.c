@@ -11,6 +11,12 @@
  * waits for them. */
 #define SLICES 4
 
+/* What is known of one replica's search. */
+typedef struct watched {
+    struct side_by_side *all;
+    int64_t best_ns, bound_ns, iterations;
+} watched;
+
 /* What the replicas' searches share. */
 typedef struct side_by_side {
     weft_i_attempt *attempt;
@@ -24,15 +30,32 @@ typedef struct side_by_side {
         lock; /* of `stopped`; the caller's progress function is called by one at a time */
     bool stopped;
     int64_t began_ns;
+    watched *watched; /* by replica */
 } side_by_side;
+
+/* Of a step the slowest replica counts. */
+static weft_progress sum_up(const side_by_side *all)
+{
+    weft_progress told = {.seconds = (double)(weft_i_now_ns() - all->began_ns) / 1e9};
+    for (int32_t r = 0; r < all->attempt->n_replicas; r++) {
+        const watched *w = &all->watched[r];
+        told.best_ns = w->best_ns > told.best_ns ? w->best_ns : told.best_ns;
+        told.bound_ns = w->bound_ns > told.bound_ns ? w->bound_ns : told.bound_ns;
+        told.iterations += w->iterations;
+    }
+    return told;
+}
 
 static bool tell(void *context, const weft_progress *progress)
 {
-    side_by_side *all = context;
+    watched *w = context;
+    side_by_side *all = w->all;
     const weft_planner_options *o = all->attempt->options;
     pthread_mutex_lock(&all->lock);
-    weft_progress told = *progress;
-    told.seconds = (double)(weft_i_now_ns() - all->began_ns) / 1e9;
+    if (progress->best_ns < w->best_ns) w->best_ns = progress->best_ns;
+    w->bound_ns = progress->bound_ns;
+    w->iterations = progress->iterations;
+    weft_progress told = sum_up(all);
     if (!all->stopped && o->progress && !o->progress(o->context, &told)) all->stopped = true;
     bool go_on = !all->stopped;
     pthread_mutex_unlock(&all->lock);
@@ -53,7 +76,7 @@ static void search_replica(void *context, int job, int worker)
     options.seed = (uint64_t)all->attempt->options->seed;
     options.threads = all->threads;
     options.progress = tell;
-    options.progress_context = all;
+    options.progress_context = &all->watched[r];
     options.method = (weft_search_method)all->attempt->options->search;
     options.ablate = (uint32_t)all->attempt->options->ablate;
     weft_solution found = {0}, *kept = &all->attempt->solutions[r];
@@ -63,6 +86,16 @@ static void search_replica(void *context, int job, int worker)
     if (all->status[r]) return;
     weft_solution_free(kept);
     *kept = found;
+}
+
+static void begin_watching(side_by_side *all)
+{
+    for (int32_t r = 0; r < all->attempt->n_replicas; r++) {
+        const weft_solution *kept = &all->attempt->solutions[r];
+        bool span = all->attempt->options->objective == WEFT_OBJECTIVE_SPAN;
+        int64_t ns = span ? kept->time.span_ns : kept->time.pipeline_ns;
+        all->watched[r] = (watched){.all = all, .best_ns = kept->order ? ns : WEFT_INT_MAX};
+    }
 }
 
 /* The n slowest replicas first. */
@@ -134,11 +167,14 @@ weft_status weft_i_attempt_search(weft_i_attempt *attempt, double seconds, int64
                         .threads = threads / workers,
                         .status = weft_i_alloc((size_t)n, sizeof *all.status),
                         .errors = weft_i_alloc((size_t)n, sizeof *all.errors),
+                        .watched = weft_i_alloc((size_t)n, sizeof *all.watched),
                         .began_ns = weft_i_now_ns()};
     weft_status status = WEFT_STATUS_OK;
-    if (!all.replicas || !all.status || !all.errors) status = weft_i_no_memory(error);
+    if (!all.replicas || !all.status || !all.errors || !all.watched)
+        status = weft_i_no_memory(error);
     if (!status) status = start_from_groups(attempt, seconds, error);
     if (!status) {
+        begin_watching(&all);
         pthread_mutex_init(&all.lock, NULL);
         status = run(&all, workers, seconds, error);
         pthread_mutex_destroy(&all.lock);
@@ -147,5 +183,6 @@ weft_status weft_i_attempt_search(weft_i_attempt *attempt, double seconds, int64
     free(all.replicas);
     free(all.status);
     free(all.errors);
+    free(all.watched);
     return status;
 }

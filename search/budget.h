@@ -15,6 +15,7 @@ typedef struct weft_i_budget {
     void *progress_context;
     int64_t next_progress_ns;
     int64_t best_ns, bound_ns; /* told to the callback */
+    int64_t told_ns;           /* best_ns when it was told last */
     bool stopped;              /* by the callback */
 } weft_i_budget;
 
@@ -22,7 +23,7 @@ typedef struct weft_i_budget {
 weft_i_budget weft_i_budget_begin(const weft_search_options *options);
 
 /* How much is used up, from 0 to 1, and 1 once the callback has said stop. Reads the clock and
- * calls back at most every tenth of a second. */
+ * calls back at every tenth of a second, and when the best has become better. */
 double weft_i_budget_used(weft_i_budget *budget);
 
 /* When the time is over by the clock; 0 = never. */

@@ -110,8 +110,7 @@ weft_status weft_i_climb(weft_i_player *player, weft_i_budget *budget, double un
         weft_status status = play(&c, error);
         if (status != WEFT_STATUS_OK) return status;
         budget->iterations++;
-        budget->best_ns = weft_i_incumbent_ns(incumbent);
-        if (budget->best_ns <= budget->bound_ns) break;
+        if (weft_i_incumbent_ns(incumbent) <= budget->bound_ns) break;
         accept(&c, &remembered[i]);
         change(&c);
     }

@@ -46,6 +46,7 @@ static weft_status take(weft_i_incumbent *incumbent, const weft_order *order,
     incumbent->order = copy;
     incumbent->time = *time;
     incumbent->method = method;
+    if (incumbent->budget) incumbent->budget->best_ns = weft_i_incumbent_ns(incumbent);
     for (int32_t s = 0; s < n_stages; s++)
         incumbent->choices[s] = choices ? choices[s] : -1;
     return WEFT_STATUS_OK;

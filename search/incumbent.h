@@ -14,6 +14,7 @@ typedef struct weft_i_incumbent {
     int32_t *choices;       /* by stage */
     weft_schedule_time time;
     const char *method;
+    weft_i_budget *budget; /* is told of a better answer; may be NULL */
 } weft_i_incumbent;
 
 /* Arrays live in the arena, but not the order: free it with weft_i_incumbent_free. */

@@ -44,7 +44,6 @@ static weft_status offer(paper *p, const weft_order *order, const int32_t *choic
 {
     weft_i_offer fate;
     weft_status status = weft_i_incumbent_offer(&p->best, order, choices, method, error, &fate);
-    p->budget.best_ns = weft_i_incumbent_ns(&p->best);
     return status;
 }
 
@@ -194,7 +193,9 @@ static weft_status prepare(paper *p, const weft_problem *problem, weft_error *er
     p->choices = weft_i_new(&p->arena, int32_t, problem->n_stages);
     p->margin = weft_i_new(&p->arena, int64_t, problem->n_ranks);
     if (!p->level2 || !p->choices || !p->margin) return weft_i_no_memory(error);
-    return weft_i_incumbent_init(&p->graph, p->options->objective, &p->arena, error, &p->best);
+    status = weft_i_incumbent_init(&p->graph, p->options->objective, &p->arena, error, &p->best);
+    p->best.budget = &p->budget;
+    return status;
 }
 
 weft_status weft_i_paper(const weft_problem *problem, const weft_search_options *options,

@@ -43,7 +43,9 @@ static weft_status prepare(proof *p, weft_objective objective, weft_error *error
     if (!p->choices) return weft_i_no_memory(error);
     for (int32_t s = 0; s < problem->n_stages; s++)
         p->choices[s] = problem->stages[s].n_candidates - 1;
-    return weft_i_incumbent_init(&p->graph, objective, &p->arena, error, &p->best);
+    status = weft_i_incumbent_init(&p->graph, objective, &p->arena, error, &p->best);
+    p->best.budget = &p->budget;
+    return status;
 }
 
 /* An answer to be beaten, if the default search has one. */
@@ -61,7 +63,6 @@ static weft_status search_first(proof *p, const weft_search_options *options, we
             weft_i_incumbent_offer(&p->best, solution.order, p->choices, "exact", error, &offer);
     else
         weft_i_fail(error, status, "%s", weft_status_text(status));
-    p->budget.best_ns = weft_i_incumbent_ns(&p->best);
     weft_solution_free(&solution);
     return status;
 }

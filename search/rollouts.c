@@ -174,7 +174,6 @@ static weft_status merge_round(table *t, weft_error *error)
             weft_i_incumbent_offer(t->incumbent, r->order, r->choices, "paper", error, &offer);
         if (status != WEFT_STATUS_OK) return status;
     }
-    t->budget->best_ns = weft_i_incumbent_ns(t->incumbent);
     return WEFT_STATUS_OK;
 }
 

@@ -308,7 +308,9 @@ static weft_status prepare(searcher *s, const weft_search_options *options, weft
     s->split = weft_i_new(&s->arena, bool, s->problem->n_stages);
     if (!s->choices || !s->split) return weft_i_no_memory(error);
     weft_i_rng_seed(&s->rng, options->seed != 0 ? options->seed : 1);
-    return weft_i_incumbent_init(&s->graph, options->objective, &s->arena, error, &s->best);
+    status = weft_i_incumbent_init(&s->graph, options->objective, &s->arena, error, &s->best);
+    s->best.budget = &s->budget;
+    return status;
 }
 
 /* The bound of the best answer's costs; of those in force while there is none. */
