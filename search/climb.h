@@ -9,9 +9,10 @@
 #include "search/budget.h"
 #include "search/player.h"
 
-/* Climb from data order and the paper's rule until `until` of the budget is used or its bound is
- * reached. Rules of the dual queue's grid are changed too. What is better than the incumbent is
- * offered to it as "sequence". An iteration is one sequence. NO_MEMORY or OK. */
+/* Climb from the best of some sequences near data order and the paper's rule until `until` of the
+ * budget is used or its bound is reached. Rules of the dual queue's grid are changed too. What is
+ * better than the incumbent is offered to it as "sequence". An iteration is one sequence. NO_MEMORY
+ * or OK. */
 weft_status weft_i_climb(weft_i_player *player, weft_i_budget *budget, double until,
                          weft_i_rng *rng, weft_i_incumbent *incumbent, weft_error *error);
 
