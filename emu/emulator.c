@@ -154,7 +154,20 @@ static int32_t core_number(const weft_i_emu *emu, const weft_i_core *core)
     return emu->n_classes;
 }
 
-/* The class of a layer, made where there is none like it yet. */
+/* Room for one more class: most models have few, whatever the number of their layers. */
+static bool has_room(weft_i_emu *emu)
+{
+    if (emu->n_classes < emu->max_classes) return true;
+    int32_t n = emu->max_classes > 0 ? 2 * emu->max_classes : 8;
+    weft_i_class *grown = weft_i_new(&emu->arena, weft_i_class, n);
+    if (!grown) return false;
+    if (emu->n_classes > 0) memcpy(grown, emu->classes, (size_t)emu->n_classes * sizeof *grown);
+    emu->classes = grown;
+    emu->max_classes = n;
+    return true;
+}
+
+/* The class of a layer, made where there is none like it yet; -1 = out of memory. */
 static int32_t class_of(weft_i_emu *emu, int32_t m, int32_t l)
 {
     const weft_i_emu_module *module = &emu->modules[m];
@@ -173,6 +186,7 @@ static int32_t class_of(weft_i_emu *emu, int32_t m, int32_t l)
             memcmp(&emu->classes[c].core, &made.core, sizeof made.core) == 0 &&
             memcmp(&emu->classes[c].shard, &made.shard, sizeof made.shard) == 0)
             return c;
+    if (!has_room(emu)) return -1;
     made.core_number = core_number(emu, &made.core);
     made.flop = weft_i_layer_flop_rates(&made.shape, layer);
     emu->classes[emu->n_classes] = made;
@@ -182,15 +196,12 @@ static int32_t class_of(weft_i_emu *emu, int32_t m, int32_t l)
 static weft_status make_classes(weft_i_emu *emu, weft_error *error)
 {
     const weft_model *model = emu->model;
-    int64_t n_layers = 0;
-    for (int32_t m = 0; m < model->n_modules; m++)
-        n_layers += model->modules[m].n_layers;
-    emu->classes = weft_i_new(&emu->arena, weft_i_class, n_layers);
-    if (!emu->classes) return out_of_memory(error);
     /* An edge goes from a lower module to a higher: what is asked is known when it is needed. */
     for (int32_t m = 0; m < model->n_modules; m++)
-        for (int32_t l = 0; l < model->modules[m].n_layers; l++)
+        for (int32_t l = 0; l < model->modules[m].n_layers; l++) {
             emu->modules[m].classes[l] = class_of(emu, m, l);
+            if (emu->modules[m].classes[l] < 0) return out_of_memory(error);
+        }
     for (int32_t m = 0; m < model->n_modules; m++) {
         weft_i_emu_module *own = &emu->modules[m];
         for (int32_t l = model->modules[m].n_layers - 1; l >= 0; l--) {

@@ -46,8 +46,8 @@ struct weft_i_emu {
     weft_i_cache *stages; /* the same of stages */
     weft_i_arena arena;
     weft_i_emu_module *modules;
-    weft_i_class *classes; /* n_classes */
-    int32_t n_classes;
+    weft_i_class *classes; /* n_classes of max_classes */
+    int32_t n_classes, max_classes;
     bool spreads; /* some module is replicated over the TP group */
 };
 

@@ -277,7 +277,8 @@ void weft_i_layer_operators(const weft_i_shape *shape, const weft_layer *layer,
 
 static double flop_of(const weft_i_shape *shape, const weft_layer *layer, const weft_i_load *load)
 {
-    weft_i_operators graph = {0};
+    weft_i_operators graph;
+    weft_i_operators_clear(&graph);
     weft_i_layer_operators(shape, layer, load, &graph);
     double flop = 0;
     for (int32_t i = 0; i < graph.n_operators; i++)
@@ -300,7 +301,9 @@ weft_i_flop_rates weft_i_layer_flop_rates(const weft_i_shape *shape, const weft_
     }
     weft_i_load load = {.tokens = tokens * whole.merge};
     weft_i_flop_rates rates = {.token = flop_of(&whole, layer, &load) / (double)load.tokens};
-    rates.context = flop_of(&whole, layer, &(weft_i_load){.context = 1});
-    rates.span = flop_of(&whole, layer, &(weft_i_load){.spans = 1});
+    if (shape->cross_hidden > 0)
+        rates.context = flop_of(&whole, layer, &(weft_i_load){.context = 1});
+    if (shape->kind == WEFT_LAYER_DIT)
+        rates.span = flop_of(&whole, layer, &(weft_i_load){.spans = 1});
     return rates;
 }

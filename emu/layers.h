@@ -40,7 +40,7 @@ typedef struct weft_i_load {
     int64_t tokens, context, spans;
 } weft_i_load;
 
-/* Fill a zeroed graph. `layer` is read only where it is measured. */
+/* Fill an empty graph. `layer` is read only where it is measured. */
 void weft_i_layer_operators(const weft_i_shape *shape, const weft_layer *layer,
                             const weft_i_load *load, weft_i_operators *out_graph);
 

@@ -65,6 +65,13 @@ typedef struct weft_i_operators {
     double inner_bytes;         /* largest input and output together of one map inside the layer */
 } weft_i_operators;
 
+/* An empty graph; the arrays stay as they are. */
+static inline void weft_i_operators_clear(weft_i_operators *graph)
+{
+    graph->n_operators = graph->n_tensors = 0;
+    graph->in_bytes = graph->out_bytes = graph->inner_bytes = 0;
+}
+
 void weft_i_operators_add(weft_i_operators *graph, weft_i_operator op);
 void weft_i_operators_keep(weft_i_operators *graph, weft_i_tensor tensor);
 

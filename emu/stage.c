@@ -43,7 +43,8 @@ typedef struct layer_question {
 static void fill_layer(const void *context, void *value)
 {
     const layer_question *q = context;
-    weft_i_operators graph = {0};
+    weft_i_operators graph;
+    weft_i_operators_clear(&graph);
     weft_i_layer_operators(&q->class->shape, q->class->layer, &q->load, &graph);
     weft_i_operators_price(&graph, &q->emu->machine, (weft_backward)q->class->shape.backward,
                            value);

@@ -1,6 +1,7 @@
 /* emu/state.c - what a rank holds all the time, and what happens to it once a step: reduction over
  * the replicas, optimizer. */
 #include <math.h>
+#include <string.h>
 
 #include "emu/shards.h"
 #include "profiles/linear.h"
@@ -38,9 +39,14 @@ weft_i_parameters weft_i_layer_share(const weft_i_emu *emu, int32_t module, int3
 static weft_i_parameters share_of_layers(const weft_i_emu *emu, int32_t module, int32_t first,
                                          int32_t n)
 {
-    weft_i_parameters sum = {0};
+    const weft_layer *layers = emu->model->modules[module].layers;
+    const bool *trained = emu->modules[module].trained;
+    weft_i_parameters sum = {0}, layer = {0};
     for (int32_t l = first; l < first + n; l++) {
-        weft_i_parameters layer = weft_i_layer_share(emu, module, l);
+        /* Runs of equal layers are copies of each other. */
+        if (l == first || trained[l] != trained[l - 1] ||
+            memcmp(&layers[l], &layers[l - 1], sizeof *layers) != 0)
+            layer = weft_i_layer_share(emu, module, l);
         sum.all += layer.all;
         sum.experts += layer.experts;
         sum.trained += layer.trained;
