@@ -179,7 +179,7 @@ Test(uniform_time, a_long_steady_phase)
     const uint64_t seed = 7;
     weft_i_rng rng;
     weft_i_rng_seed(&rng, seed);
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 40; i++) {
         random_line made;
         make_line(&made, &rng, 150);
         expect_the_plans(&made, seed, i);
