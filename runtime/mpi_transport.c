@@ -3,11 +3,24 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "runtime/mpi_own.h"
+#include "runtime/pool.h"
 #include "runtime/tags.h"
+
+/* Open MPI sends shorter messages at once. Longer ones leave when the receiver takes them: so that
+ * a rank need not stand in wait_isend for it, they are sent from copies, at most so many bytes. */
+enum { COPY_FROM_BYTES = 4096, COPIES_MAX_BYTES = 64 << 20 };
+
+/* A copy under way. */
+typedef struct sending {
+    MPI_Request request;
+    void *copy;
+    int64_t n_bytes;
+} sending;
 
 struct weft_i_mpi_transport {
     weft_i_world *world;
@@ -19,6 +32,10 @@ struct weft_i_mpi_transport {
     MPI_Request *reduction; /* per chunk */
     int32_t *posted;        /* chunks under reduction in the order of their posts */
     int32_t n_posted, n_complete;
+    sending *sends;
+    size_t n_sends, cap_sends;
+    int64_t copied_bytes; /* of them all */
+    weft_i_pool pool;
 };
 
 static weft_status check_size(const weft_run_buffer *buffer, weft_error *error)
@@ -44,6 +61,63 @@ static weft_status post_reduction(weft_i_mpi_transport *transport, int32_t chunk
     return weft_i_mpi_check(code, "cannot post", error);
 }
 
+static void end_send(weft_i_mpi_transport *transport, size_t i)
+{
+    weft_i_pool_give(&transport->pool, transport->sends[i].copy);
+    transport->copied_bytes -= transport->sends[i].n_bytes;
+    transport->sends[i] = transport->sends[--transport->n_sends];
+}
+
+/* Let go of what has been taken. */
+static weft_status look_after_sends(weft_i_mpi_transport *transport, weft_error *error)
+{
+    for (size_t i = transport->n_sends; i-- > 0;) {
+        int done = 0;
+        int code = MPI_Test(&transport->sends[i].request, &done, MPI_STATUS_IGNORE);
+        if (code != MPI_SUCCESS) return weft_i_mpi_check(code, "cannot send", error);
+        if (done) end_send(transport, i);
+    }
+    return WEFT_STATUS_OK;
+}
+
+/* The request for a send from `data`: that of its edge, which wait_isend waits for, or that of a
+ * copy, which *data becomes. */
+static weft_status choose_send(weft_i_mpi_transport *transport, const weft_run_action *action,
+                               const void **data, int64_t n_bytes, weft_error *error,
+                               MPI_Request **out_request)
+{
+    *out_request = &transport->messages[action->operand];
+    weft_status status = look_after_sends(transport, error);
+    if (status != WEFT_STATUS_OK || n_bytes < COPY_FROM_BYTES ||
+        transport->copied_bytes + n_bytes > COPIES_MAX_BYTES)
+        return status;
+    if (weft_i_grow(&transport->sends, &transport->cap_sends, transport->n_sends + 1,
+                    sizeof(*transport->sends)) != 0)
+        return weft_i_no_memory(error);
+    void *copy = weft_i_pool_take(&transport->pool, (size_t)n_bytes);
+    if (!copy) return weft_i_no_memory(error);
+    memcpy(copy, *data, (size_t)n_bytes);
+    sending *made = &transport->sends[transport->n_sends++];
+    *made = (sending){.request = MPI_REQUEST_NULL, .copy = copy, .n_bytes = n_bytes};
+    transport->copied_bytes += n_bytes;
+    *data = copy;
+    *out_request = &made->request;
+    return status;
+}
+
+static weft_status post_send(weft_i_mpi_transport *transport, const weft_run_action *action,
+                             const weft_run_buffer *buffer, weft_error *error)
+{
+    const void *data = buffer->data;
+    MPI_Request *request = NULL;
+    weft_status status = choose_send(transport, action, &data, buffer->n_bytes, error, &request);
+    if (status != WEFT_STATUS_OK) return status;
+    int code = MPI_Isend(data, (int)buffer->n_bytes, MPI_BYTE, action->peer,
+                         transport->tags[action->operand], transport->world->pipeline, request);
+    weft_i_world_ring_rank(transport->world, action->peer);
+    return weft_i_mpi_check(code, "cannot post", error);
+}
+
 static weft_status post(void *context, const weft_run_action *action, const weft_run_buffer *buffer,
                         weft_error *error)
 {
@@ -52,17 +126,12 @@ static weft_status post(void *context, const weft_run_action *action, const weft
     if (status != WEFT_STATUS_OK) return status;
     if (action->kind == WEFT_ACTION_REDUCE)
         return post_reduction(transport, action->operand, buffer, error);
+    if (action->kind == WEFT_ACTION_ISEND) return post_send(transport, action, buffer, error);
     int32_t edge = action->operand;
-    int n_bytes = (int)buffer->n_bytes, tag = transport->tags[edge];
-    MPI_Comm comm = transport->world->pipeline;
-    MPI_Request *request = &transport->messages[edge];
-    transport->n_bytes[edge] = n_bytes;
-    if (action->kind == WEFT_ACTION_IRECV) {
-        int code = MPI_Irecv(buffer->data, n_bytes, MPI_BYTE, action->peer, tag, comm, request);
-        return weft_i_mpi_check(code, "cannot post", error);
-    }
-    int code = MPI_Isend(buffer->data, n_bytes, MPI_BYTE, action->peer, tag, comm, request);
-    weft_i_world_ring_rank(transport->world, action->peer);
+    transport->n_bytes[edge] = buffer->n_bytes;
+    int code =
+        MPI_Irecv(buffer->data, (int)buffer->n_bytes, MPI_BYTE, action->peer, transport->tags[edge],
+                  transport->world->pipeline, &transport->messages[edge]);
     return weft_i_mpi_check(code, "cannot post", error);
 }
 
@@ -129,8 +198,9 @@ static weft_status test(void *context, const weft_run_action *action, weft_error
 /* Any call lets MPI move what is under way. */
 static weft_status progress(void *context, weft_error *error)
 {
-    const weft_i_mpi_transport *transport = context;
+    weft_i_mpi_transport *transport = context;
     int found = 0;
+    if (transport->n_sends > 0) return look_after_sends(transport, error);
     int code = MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, transport->world->pipeline, &found,
                           MPI_STATUS_IGNORE);
     return weft_i_mpi_check(code, "cannot go on", error);
@@ -214,9 +284,23 @@ weft_status weft_i_mpi_transport_create(weft_i_world *world, const weft_plan *pl
     return WEFT_STATUS_OK;
 }
 
+weft_status weft_i_mpi_transport_drain(weft_i_mpi_transport *transport, weft_error *error)
+{
+    while (transport->n_sends > 0) {
+        size_t last = transport->n_sends - 1;
+        weft_status status = weft_i_world_wait(transport->world, "sending what is left",
+                                               &transport->sends[last].request, error);
+        if (status != WEFT_STATUS_OK) return status;
+        end_send(transport, last);
+    }
+    return WEFT_STATUS_OK;
+}
+
 void weft_i_mpi_transport_free(weft_i_mpi_transport *transport)
 {
     if (!transport) return;
+    weft_i_pool_free(&transport->pool);
+    free(transport->sends);
     weft_i_arena_free(&transport->arena);
     free(transport);
 }

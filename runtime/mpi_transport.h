@@ -15,6 +15,10 @@ weft_status weft_i_mpi_transport_create(weft_i_world *world, const weft_plan *pl
 /* What the interpreter calls; valid as long as the transport. */
 weft_run_transport weft_i_mpi_transport_callbacks(weft_i_mpi_transport *transport);
 
+/* After the last action of a run: wait until all that was sent has been taken. Else as
+ * weft_i_world_wait. */
+weft_status weft_i_mpi_transport_drain(weft_i_mpi_transport *transport, weft_error *error);
+
 /* Nothing may be under way. */
 void weft_i_mpi_transport_free(weft_i_mpi_transport *transport);
 

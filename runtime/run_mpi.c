@@ -98,7 +98,12 @@ void weft_run_mpi_break(weft_run_mpi *mpi, weft_status status, const weft_error 
 
 void weft_run_mpi_end(weft_run_mpi *mpi)
 {
+    weft_error error = {0};
     if (!mpi) return;
+    if (mpi->transport) {
+        weft_status status = weft_i_mpi_transport_drain(mpi->transport, &error);
+        if (status != WEFT_STATUS_OK) weft_i_world_farewell(mpi->world, status, &error);
+    }
     weft_i_mpi_transport_free(mpi->transport);
     weft_i_world_end(mpi->world);
     free(mpi);

@@ -207,7 +207,7 @@ weft_status weft_i_session_run(weft_i_session *session, weft_error *error)
             status = weft_i_training_end_step(session->training, (int32_t)step, error);
         if (status != WEFT_STATUS_OK) return status;
     }
-    return WEFT_STATUS_OK;
+    return weft_i_mpi_transport_drain(session->transport, error);
 }
 
 static int compare(const void *a, const void *b)

@@ -46,8 +46,14 @@ for case in 'plan' 'large --payload --scale 0.5'; do
         [ "$(grep -c "\"host\": *\"$host\"" "$work/t.json")" = 2 ] || fail "expected 2 ranks on $host"
     done
 done
-WEFT_RUN_FAULT=kill:2:20 hosts_mpirun 4 -x WEFT_RUN_FAULT "$weft_run" "$work/plan.json" --timeout 3 \
-    >"$work/out" 2>"$work/err" && fail 'status 0'
+# mpirun 4.1.4 itself crashes now and then (139) while it is told of an abort on another host.
+for _ in 1 2 3; do
+    WEFT_RUN_FAULT=kill:2:20 hosts_mpirun 4 -x WEFT_RUN_FAULT "$weft_run" "$work/plan.json" \
+        --timeout 3 >"$work/out" 2>"$work/err"
+    status=$?
+    [ "$status" = 139 ] || break
+done
+[ "$status" != 0 ] || fail 'status 0'
 [ "$(grep -c '^weft-run: rank ' "$work/err")" = 1 ] || fail 'expected one line of weft-run'
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     living=$(ps -eo stat=,args= | grep -F "$work/" | grep -vE '^Z|grep -F|two_hosts.sh')
