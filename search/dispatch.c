@@ -251,20 +251,19 @@ static void reset(weft_i_dispatcher *d)
     }
 }
 
-/* The first pass of a queue that can start now; NULL if there is none. *next_ns falls to the time
- * when the next one that cannot yet will be ready. */
+/* The first pass of a queue that can start now; NULL if there is none: then *next_ns falls to the
+ * time when the next one that is not ready will be. */
 static const waiting *first_ready(const weft_i_dispatcher *d, const pass_queue *q, int64_t now_ns,
                                   int64_t *next_ns)
 {
-    const waiting *found = NULL;
     for (int32_t i = q->begin; i < q->end; i++) {
         const waiting *item = &q->items[i];
         if (item->ready_ns > now_ns)
             *next_ns = item->ready_ns < *next_ns ? item->ready_ns : *next_ns;
-        else if (!found && weft_i_room_admits(&d->room, item->task))
-            found = item;
+        else if (weft_i_room_admits(&d->room, item->task))
+            return item;
     }
-    return found;
+    return NULL;
 }
 
 /* The first weight gradient of a rank that can start: all in the queue are ready. */

@@ -73,6 +73,8 @@ weft_status weft_i_room_create(const weft_i_net *net, const weft_i_flow *flow, w
                         .in_bytes = weft_i_new(arena, int64_t, 4 * n_stages),
                         .need = weft_i_new(arena, int64_t, n_cells),
                         .largest_need = weft_i_new(arena, int64_t, n_ranks),
+                        .all = weft_i_new(arena, int64_t, n_ranks),
+                        .is_loose = weft_i_new(arena, bool, n_ranks),
                         .largest_work = weft_i_new(arena, int64_t, n_ranks),
                         .n_passes = weft_i_new(arena, int32_t, n_cells),
                         .used = weft_i_new(arena, int64_t, n_ranks),
@@ -82,8 +84,8 @@ weft_status weft_i_room_create(const weft_i_net *net, const weft_i_flow *flow, w
                         .oldest = weft_i_new(arena, int32_t, n_ranks)};
     int32_t *turn = weft_i_new(arena, int32_t, flow->n_microbatches);
     if (!room.fw_turn || !room.bw_turn || !room.out_bytes || !room.in_bytes || !room.need ||
-        !room.largest_need || !room.largest_work || !room.n_passes || !room.used ||
-        !room.reserved || !room.slack || !room.left || !room.oldest || !turn)
+        !room.largest_need || !room.largest_work || !room.all || !room.is_loose || !room.n_passes ||
+        !room.used || !room.reserved || !room.slack || !room.left || !room.oldest || !turn)
         return weft_i_no_memory(error);
     sum_edges(&room);
     find_largest_work(&room);
@@ -106,12 +108,14 @@ static void add_need(weft_i_room *room, int32_t stage)
         net->split[stage] ? max64(cost->saved_bytes, cost->held_bytes) : cost->saved_bytes;
     for (int32_t k = room->fw_turn[stage]; k <= room->bw_turn[stage]; k++)
         need[k] += most;
+    room->all[net->rank[stage]] += most;
     const weft_task tasks[2] = {weft_task_make(stage, WEFT_PASS_FW),
                                 weft_i_net_backward(net, stage)};
     for (int j = 0; j < 2; j++)
         for (int32_t i = net->out.first[tasks[j]]; i < net->out.first[tasks[j] + 1]; i++) {
             int64_t bytes = problem->edges[net->out.arcs[i].edge].bytes;
             int32_t end = turn_of(room, net->out.arcs[i].task);
+            room->all[net->rank[stage]] += bytes;
             for (int32_t k = turn_of(room, tasks[j]); k <= end; k++)
                 need[k] += bytes;
         }
@@ -121,11 +125,13 @@ void weft_i_room_set_turns(weft_i_room *room, const weft_i_flow *flow, const int
 {
     const weft_i_net *net = room->net;
     weft_i_flow_number(net->graph, flow, turn, room->fw_turn, room->bw_turn);
-    for (int32_t r = 0; r < net->n_ranks; r++)
+    for (int32_t r = 0; r < net->n_ranks; r++) {
+        room->all[r] = room->largest_work[r];
         for (int32_t k = 0; k < room->n_turns; k++) {
             room->need[at(room, r, k)] = room->largest_work[r];
             room->n_passes[at(room, r, k)] = 0;
         }
+    }
     for (int32_t s = 0; s < net->n_stages; s++)
         add_need(room, s);
     for (weft_task t = 0; t < 4 * net->n_stages; t++)
@@ -156,6 +162,7 @@ void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *s
     for (int32_t r = 0; r < room->net->n_ranks; r++) {
         room->used[r] = 0;
         room->reserved[r] = 0;
+        room->is_loose[r] = limit[r] >= room->all[r] && !soft_limit && reserve == 0;
         room->oldest[r] = 0;
         for (int32_t k = 0; k < room->n_turns; k++)
             room->slack[at(room, r, k)] = limit[r] - room->need[at(room, r, k)];
@@ -191,6 +198,7 @@ static int64_t bytes_freed(const weft_i_room *room, weft_task task)
 bool weft_i_room_fits(const weft_i_room *room, weft_task task)
 {
     int32_t rank = room->net->rank[weft_task_stage(task)];
+    if (room->is_loose[rank]) return true;
     int64_t work = stage_of(room, task)->now.cost.work_bytes[weft_task_pass(task)];
     int64_t bytes = bytes_taken(room, task) + work + room->in_bytes[task];
     return room->used[rank] + bytes <= room->limit[rank];
@@ -215,6 +223,7 @@ static bool may_begin(const weft_i_room *room, int32_t rank, int32_t turn)
 bool weft_i_room_admits(const weft_i_room *room, weft_task task)
 {
     int32_t stage = weft_task_stage(task), rank = room->net->rank[stage];
+    if (room->is_loose[rank]) return true;
     int64_t bytes = bytes_taken(room, task);
     if (!weft_i_room_fits(room, task)) return false;
     if (weft_task_pass(task) != WEFT_PASS_FW) return true;
@@ -235,6 +244,7 @@ static void hold(weft_i_room *room, int32_t rank, int32_t turn, int64_t bytes)
 {
     int64_t *slack = room->slack + at(room, rank, 0);
     room->used[rank] += bytes;
+    if (room->is_loose[rank]) return;
     for (int32_t k = room->oldest[rank]; k < turn; k++)
         slack[k] -= bytes;
 }

@@ -18,6 +18,7 @@ typedef struct weft_i_room {
     int64_t *out_bytes, *in_bytes; /* by task: of edges that leave it, of messages that it takes */
     int64_t *need;         /* by rank * n_turns + turn: most that the turn holds at a time */
     int64_t *largest_need; /* by rank */
+    int64_t *all;          /* by rank: most that all turns together can hold */
     int64_t *largest_work; /* by rank: most that a pass takes only while it runs */
     int32_t *n_passes;     /* by rank * n_turns + turn */
     /* The state while a schedule is made. */
@@ -25,6 +26,7 @@ typedef struct weft_i_room {
     int64_t *used;                     /* by rank */
     int32_t reserve;                   /* percent; see weft_i_room_reset */
     int64_t *reserved;                 /* by rank: needs of the turns begun there */
+    bool *is_loose;                    /* by rank: whatever happens, everything fits */
     int64_t *slack;  /* by rank * n_turns + turn: limit - need - held by later turns */
     int32_t *left;   /* as n_passes: those to come */
     int32_t *oldest; /* by rank: first turn with passes to come */
