@@ -13,7 +13,7 @@ static const weft_option input_table[] = {
     {"batch", WEFT_OPTION_STRING, FIELD(batch), 0, 0, NULL, "FILE",
      "a weft.batch file, JSON Lines; - is stdin"},
     {"recipe", WEFT_OPTION_STRING, FIELD(recipe), 0, 0, NULL, "RECIPE",
-     "a shipped recipe or a weft.recipe file (default: the one of the model's name)"},
+     "a shipped recipe (vlm-s, vlm-s:zero=1,tp=8) or a weft.recipe file (default: the model's)"},
     {"layout", WEFT_OPTION_STRING, FIELD(layout), 0, 0, NULL, "FILE",
      "a weft.layout file (default: one is made for this batch)"},
     {"problem", WEFT_OPTION_STRING, FIELD(problem), 0, 0, NULL, "FILE",

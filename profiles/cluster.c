@@ -58,15 +58,13 @@ static weft_status fill(weft_cluster *cluster, const char *name, const char *ove
 
 weft_status weft_cluster_load(const char *name, weft_error *error, weft_cluster **out_cluster)
 {
-    const char *colon = weft_i_text_is_file(name) ? NULL : strrchr(name, ':');
+    const char *stem, *overrides;
     weft_i_arena *arena;
     weft_cluster *cluster = weft_i_owned_new(sizeof(*cluster), &arena);
     if (!cluster) return weft_i_no_memory(error);
     cluster->owner = arena;
-    int n_stem = colon ? (int)(colon - name) : (int)strlen(name);
-    const char *stem = weft_i_arena_printf(arena, "%.*s", n_stem, name);
-    weft_status status =
-        stem ? fill(cluster, stem, colon ? colon + 1 : NULL, error) : weft_i_no_memory(error);
+    weft_status status = weft_i_text_split(name, arena, error, &stem, &overrides);
+    if (status == WEFT_STATUS_OK) status = fill(cluster, stem, overrides, error);
     if (status == WEFT_STATUS_OK)
         *out_cluster = cluster;
     else

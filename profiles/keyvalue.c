@@ -20,12 +20,21 @@ static weft_status fail_pair(const char *text, size_t n, const char *what, const
                        weft_i_words_quote(word, quote));
 }
 
+/* Whether a pair before `at` has the key of n bytes that begins there. */
+static bool is_repeated(const char *text, const char *at, size_t n)
+{
+    for (; text < at; text += strcspn(text, ",") + 1)
+        if (strcspn(text, "=,") == n && memcmp(text, at, n) == 0) return true;
+    return false;
+}
+
 weft_status weft_i_keyvalue_next(weft_i_keyvalue *pair, const char *what, weft_error *error,
                                  bool *out_more)
 {
     const char *text = pair->rest;
     *out_more = text != NULL;
     if (!text) return WEFT_STATUS_OK;
+    if (!pair->text) pair->text = text;
     size_t n = strcspn(text, ","), n_key = strcspn(text, "=,");
     if (text[n_key] != '=' || n_key == 0 || n_key + 1 == n)
         return fail_pair(text, n, what, "key=value", error);
@@ -34,6 +43,8 @@ weft_status weft_i_keyvalue_next(weft_i_keyvalue *pair, const char *what, weft_e
         return fail_pair(text, n, what, "a shorter key=value", error);
     memcpy(pair->key, text, n_key);
     pair->key[n_key] = 0;
+    if (is_repeated(pair->text, text, n_key))
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "%s: '%s' is given twice", what, pair->key);
     memcpy(pair->value, text + n_key + 1, n_value);
     pair->value[n_value] = 0;
     pair->rest = text[n] == ',' ? text + n + 1 : NULL;

@@ -12,11 +12,12 @@ enum { WEFT_I_KEYVALUE_SIZE = 128 };
 typedef struct weft_i_keyvalue {
     char key[WEFT_I_KEYVALUE_SIZE], value[WEFT_I_KEYVALUE_SIZE];
     const char *rest; /* text not read yet; set it to begin */
+    const char *text; /* all of it, set by the first weft_i_keyvalue_next */
 } weft_i_keyvalue;
 
-/* Read the next pair. USAGE where a pair has no '=', no key, no value or is too long; *out_more is
- * false when nothing was left, and key and value are then unchanged. `what` is what errors call
- * the whole text: "cluster". */
+/* Read the next pair. USAGE where a pair has no '=', no key, no value, is too long, or has a key
+ * that came before; *out_more is false when nothing was left, and key and value are then unchanged.
+ * `what` is what errors call the whole text: "cluster". */
 weft_status weft_i_keyvalue_next(weft_i_keyvalue *pair, const char *what, weft_error *error,
                                  bool *out_more);
 

@@ -55,22 +55,15 @@ static const weft_i_json_field FIELDS[] = {
 };
 enum { N_FIELDS = sizeof(FIELDS) / sizeof(FIELDS[0]) };
 
-/* Read every pair, each key once. */
 static weft_status read_words(const char *text, weft_error *error, gpt *out)
 {
     weft_i_keyvalue pair = {.rest = text};
-    bool seen[N_FIELDS] = {false}, more;
+    bool more;
     for (;;) {
         weft_status status = weft_i_keyvalue_next(&pair, "gpt", error, &more);
         if (status != WEFT_STATUS_OK || !more) return status;
         status = weft_i_keyvalue_set(&pair, "gpt", FIELDS, N_FIELDS, error, out);
         if (status != WEFT_STATUS_OK) return status;
-        for (size_t i = 0; i < N_FIELDS; i++) {
-            if (strcmp(FIELDS[i].key, pair.key) != 0) continue;
-            if (seen[i])
-                return weft_i_fail(error, WEFT_STATUS_USAGE, "gpt: '%s' is given twice", pair.key);
-            seen[i] = true;
-        }
     }
 }
 

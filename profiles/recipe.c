@@ -92,6 +92,19 @@ static weft_status fill(weft_recipe *recipe, const char *name, weft_error *error
     return status;
 }
 
+/* "vlm-s", a file, or either with overrides. */
+static weft_status fill_by_name(weft_recipe *recipe, const char *name, weft_error *error)
+{
+    const char *stem, *overrides;
+    weft_status status = weft_i_text_split(name, recipe->owner, error, &stem, &overrides);
+    if (status == WEFT_STATUS_OK) status = fill(recipe, stem, error);
+    if (status != WEFT_STATUS_OK || !overrides) return status;
+    status = weft_recipe_override(recipe, overrides, error);
+    if (status != WEFT_STATUS_OK) return status;
+    recipe->name = weft_i_arena_printf(recipe->owner, "%s:%s", recipe->name, overrides);
+    return recipe->name ? WEFT_STATUS_OK : weft_i_no_memory(error);
+}
+
 weft_status weft_recipe_load(const char *name, weft_error *error, weft_recipe **out_recipe)
 {
     weft_i_arena *arena;
@@ -100,7 +113,7 @@ weft_status weft_recipe_load(const char *name, weft_error *error, weft_recipe **
     if (!recipe) return weft_i_no_memory(error);
     set_defaults(recipe);
     recipe->owner = arena;
-    if (name) status = fill(recipe, name, error);
+    if (name) status = fill_by_name(recipe, name, error);
     if (status == WEFT_STATUS_OK)
         *out_recipe = recipe;
     else

@@ -39,6 +39,18 @@ bool weft_i_text_is_file(const char *name)
     return stat(name, &info) == 0 && !S_ISDIR(info.st_mode);
 }
 
+weft_status weft_i_text_split(const char *name, weft_i_arena *arena, weft_error *error,
+                              const char **out_name, const char **out_overrides)
+{
+    const char *colon = weft_i_text_is_file(name) ? NULL : strrchr(name, ':');
+    char *stem = weft_i_arena_string(arena, name);
+    if (!stem) return weft_i_no_memory(error);
+    if (colon) stem[colon - name] = '\0';
+    *out_name = stem;
+    *out_overrides = colon ? colon + 1 : NULL;
+    return WEFT_STATUS_OK;
+}
+
 static const weft_i_shipped *find(weft_i_shipped_kind kind, const char *name)
 {
     for (size_t i = 0; i < weft_i_n_shipped; i++) {

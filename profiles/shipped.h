@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/arena.h"
 #include "weft/status.h"
 
 typedef enum weft_i_shipped_kind {
@@ -37,6 +38,11 @@ typedef struct weft_i_text {
 } weft_i_text;
 
 bool weft_i_text_is_file(const char *name);
+
+/* "h800:nodes=4" into "h800", copied into the arena, and "nodes=4"; NULL where nothing is
+ * overridden, or the whole is a file's name. NO_MEMORY. */
+weft_status weft_i_text_split(const char *name, weft_i_arena *arena, weft_error *error,
+                              const char **out_name, const char **out_overrides);
 
 /* Open the file or the shipped profile `name`. IO where the file cannot be read, USAGE where there
  * is neither a file nor a profile of that name. Close *out. */

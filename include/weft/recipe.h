@@ -81,9 +81,9 @@ typedef struct weft_recipe {
 
 /* The defaults: bfloat16 with float32 master weights, Adam (18 bytes a parameter), sequence 8192,
  * 48 images, first fit, flash attention, sequence parallel, all memory strategies. The name of a
- * set-up's recipe is that of its model. NULL name: the recipe of defaults. USAGE for an unknown
- * name, IO, BAD_INPUT with file, line and path, NO_MEMORY. Free *out_recipe with weft_recipe_free.
- */
+ * set-up's recipe is that of its model. A name may have overrides, "vlm-s:zero=1,tp=8". NULL name:
+ * the recipe of defaults. USAGE for an unknown name and wrong overrides, IO, BAD_INPUT with file,
+ * line and path, NO_MEMORY. Free *out_recipe with weft_recipe_free. */
 WEFT_API weft_status weft_recipe_load(const char *name, weft_error *error,
                                       weft_recipe **out_recipe);
 /* The recipe that goes with a model: the shipped one of its name, else the defaults with the

@@ -83,6 +83,20 @@ Test(recipe, is_changed_by_one_line)
     weft_recipe_free(recipe);
 }
 
+Test(recipe, is_changed_behind_its_name)
+{
+    weft_error error = {0};
+    weft_recipe *recipe = load("vlm-s:zero=1,vision.frozen=true"), *other = NULL;
+    cr_expect_str_eq(recipe->name, "vlm-s:zero=1,vision.frozen=true");
+    cr_expect_eq(recipe->zero, 1);
+    cr_expect_eq(recipe->parallel.pp, 4);
+    cr_expect_eq(weft_recipe_of_module(recipe, "vision").frozen, 1);
+    weft_recipe_free(recipe);
+    cr_expect_eq(weft_recipe_load("vlm-s:zer=1", &error, &other), WEFT_STATUS_USAGE);
+    cr_expect_str_eq(error.text, "recipe: unknown key 'zer', did you mean 'zero'?");
+    cr_expect_null(other);
+}
+
 Test(recipe, refuses_wrong_lines_and_stays)
 {
     static const char *const CASES[][2] = {
@@ -91,6 +105,7 @@ Test(recipe, refuses_wrong_lines_and_stays)
         {"tp=x", "recipe: tp: expected an integer from 0 to 1048576, found 'x'"},
         {"packin=4", "recipe: unknown key 'packin', did you mean 'packing'?"},
         {"name=x", "recipe: unknown key 'name'"},
+        {"zero=1,tp=4,zero=1", "recipe: 'zero' is given twice"},
         {"vision.frozen=1", "recipe: frozen: expected one of false, true, found '1'"},
         {"vision.frosen=true", "recipe: unknown key 'frosen', did you mean 'frozen'?"},
         {".frozen=true", "recipe: expected a module before '.frozen'"},
