@@ -38,6 +38,54 @@ static int64_t saved_of_module(const weft_problem *problem, const weft_rank_repo
     return bytes;
 }
 
+/* What the head of a stage's chunk saves for its backward. */
+static int64_t logits_of_stage(const cli_memory *memory, int32_t stage)
+{
+    const weft_problem *problem = &memory->pipeline->problem;
+    const weft_stage *s = &problem->stages[stage];
+    if (s->backward == WEFT_BACKWARD_NONE || s->now.n_memory == 0) return 0;
+    return weft_emulation_logit_bytes(memory->emulation, &problem->chunks[s->chunk],
+                                      problem->submicrobatches[s->submicrobatch].tokens,
+                                      s->now.memory[s->now.n_memory - 1].strategy);
+}
+
+/* What heads have saved at the rank's peak, of the chunks of chunk c's module: from the start of a
+ * forward to the end of the pass that reads it. */
+static int64_t logits_of_module(const cli_memory *memory, int32_t rank, int32_t c)
+{
+    const weft_problem *problem = &memory->pipeline->problem;
+    const weft_rank_actions *actions = &memory->pipeline->ranks[rank];
+    int64_t peak_ns = memory->report->ranks[rank].peak_ns, bytes = 0;
+    for (int32_t a = 0; memory->emulation && a < actions->n_actions; a++) {
+        const weft_action *action = &actions->actions[a];
+        bool makes = action->kind == WEFT_ACTION_FW && action->start_ns <= peak_ns;
+        bool frees = (action->kind == WEFT_ACTION_BW || action->kind == WEFT_ACTION_BWI) &&
+                     action->end_ns <= peak_ns;
+        if (!makes && !frees) continue;
+        const weft_chunk *chunk = &problem->chunks[problem->stages[action->operand].chunk];
+        if (strcmp(chunk->module, problem->chunks[c].module) != 0) continue;
+        bytes += (makes ? 1 : -1) * logits_of_stage(memory, action->operand);
+    }
+    return bytes;
+}
+
+/* The same of all modules. */
+static int64_t logits_of_rank(const cli_memory *memory, int32_t rank)
+{
+    const weft_problem *problem = &memory->pipeline->problem;
+    int64_t bytes = 0;
+    for (int32_t c = 0; c < problem->n_chunks; c++)
+        if (is_first_of_module(problem, c)) bytes += logits_of_module(memory, rank, c);
+    return bytes;
+}
+
+/* What layers other than heads have saved, of the chunks of chunk c's module. */
+static int64_t activations_of_module(const cli_memory *memory, int32_t rank, int32_t c)
+{
+    return saved_of_module(&memory->pipeline->problem, &memory->report->ranks[rank], c) -
+           logits_of_module(memory, rank, c);
+}
+
 static void print_rank(const cli_memory *memory, int32_t rank)
 {
     const weft_problem *problem = &memory->pipeline->problem;
@@ -50,9 +98,12 @@ static void print_rank(const cli_memory *memory, int32_t rank)
     else
         printf(" state %s", cli_bytes(r->static_bytes).s);
     for (int32_t c = 0; c < problem->n_chunks; c++) {
-        int64_t saved = is_first_of_module(problem, c) ? saved_of_module(problem, r, c) : 0;
+        if (!is_first_of_module(problem, c)) continue;
+        int64_t saved = activations_of_module(memory, rank, c);
         if (saved > 0) printf(" + %s %s", problem->chunks[c].module, cli_bytes(saved).s);
     }
+    int64_t logits = logits_of_rank(memory, rank);
+    if (logits > 0) printf(" + logits %s", cli_bytes(logits).s);
     printf(" + messages %s + work %s", cli_bytes(r->buffer_bytes).s, cli_bytes(r->work_bytes).s);
     if (memory->reserved_bytes >= 0) printf("; reserved %s", cli_bytes(memory->reserved_bytes).s);
     putchar('\n');
@@ -91,11 +142,11 @@ static void json_rank(const cli_memory *memory, int32_t rank)
         if (!is_first_of_module(problem, c)) continue;
         fputs(comma, stdout);
         cli_json_string(problem->chunks[c].module);
-        printf(":%" PRId64, saved_of_module(problem, r, c));
+        printf(":%" PRId64, activations_of_module(memory, rank, c));
         comma = ",";
     }
-    printf("},\"message_bytes\":%" PRId64 ",\"work_bytes\":%" PRId64, r->buffer_bytes,
-           r->work_bytes);
+    printf("},\"logit_bytes\":%" PRId64 ",\"message_bytes\":%" PRId64 ",\"work_bytes\":%" PRId64,
+           logits_of_rank(memory, rank), r->buffer_bytes, r->work_bytes);
     if (memory->reserved_bytes >= 0) printf(",\"reserved_bytes\":%" PRId64, memory->reserved_bytes);
     json_timeline(r);
     putchar('}');

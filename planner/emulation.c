@@ -182,15 +182,20 @@ weft_status weft_emulation_price(weft_emulation *emulation, weft_recompute recom
     return WEFT_STATUS_OK;
 }
 
+/* The module of a chunk whose layers the model has; -1 = another model's. */
+static int32_t module_of(const weft_model *model, const weft_chunk *chunk)
+{
+    for (int32_t m = 0; m < model->n_modules; m++)
+        if (strcmp(model->modules[m].name, chunk->module) == 0)
+            return chunk->first_layer + chunk->layers <= model->modules[m].n_layers ? m : -1;
+    return -1;
+}
+
 weft_emulated_state weft_emulation_state(const weft_emulation *emulation, const weft_chunk *chunk)
 {
     const weft_i_case *c = &emulation->plan_case;
-    int32_t m = 0;
-    while (m < c->model->n_modules && strcmp(c->model->modules[m].name, chunk->module) != 0)
-        m++;
-    if (m == c->model->n_modules ||
-        chunk->first_layer + chunk->layers > c->model->modules[m].n_layers)
-        return (weft_emulated_state){0};
+    int32_t m = module_of(c->model, chunk);
+    if (m < 0) return (weft_emulated_state){0};
     weft_i_state all = weft_i_emu_state(c->emu, m, chunk->first_layer, chunk->layers);
     weft_i_state shared = {0};
     if (chunk->state_bytes < all.parameter_bytes + all.gradient_bytes + all.optimizer_bytes)
@@ -198,6 +203,24 @@ weft_emulated_state weft_emulation_state(const weft_emulation *emulation, const 
     return (weft_emulated_state){all.parameter_bytes - shared.parameter_bytes,
                                  all.gradient_bytes - shared.gradient_bytes,
                                  all.optimizer_bytes - shared.optimizer_bytes};
+}
+
+int64_t weft_emulation_logit_bytes(const weft_emulation *emulation, const weft_chunk *chunk,
+                                   int64_t tokens, const char *strategy)
+{
+    const weft_i_case *c = &emulation->plan_case;
+    int32_t m = module_of(c->model, chunk), last = chunk->first_layer + chunk->layers - 1;
+    if (m < 0 || c->model->modules[m].layers[last].kind != WEFT_LAYER_HEAD) return 0;
+    int s = 0;
+    while (s < WEFT_I_N_STRATEGIES &&
+           strcmp(weft_i_strategy_name((weft_i_strategy)s), strategy) != 0)
+        s++;
+    const weft_i_work work = {.tokens = tokens};
+    weft_i_stage_cost head = {0};
+    bool priced = s < WEFT_I_N_STRATEGIES &&
+                  weft_i_emu_stage(c->emu, m, last, 1, &work, (weft_i_strategy)s, NULL, &head) ==
+                      WEFT_STATUS_OK;
+    return priced ? head.cost.saved_bytes : 0;
 }
 
 weft_reuse weft_emulation_reuse(const weft_emulation *emulation)

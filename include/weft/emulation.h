@@ -52,6 +52,12 @@ typedef struct weft_emulated_state {
 WEFT_API weft_emulated_state weft_emulation_state(const weft_emulation *emulation,
                                                   const weft_chunk *chunk);
 
+/* Bytes per device that a chunk's head saves of so many tokens: logits and what else its backward
+ * reads, under a memory strategy by name. 0 for a chunk that does not end with a head. */
+WEFT_API int64_t weft_emulation_logit_bytes(const weft_emulation *emulation,
+                                            const weft_chunk *chunk, int64_t tokens,
+                                            const char *strategy);
+
 WEFT_API weft_reuse weft_emulation_reuse(const weft_emulation *emulation);
 WEFT_API void weft_emulation_free(weft_emulation *emulation);
 
