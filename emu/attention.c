@@ -5,6 +5,8 @@
 
 #include "emu/parts.h"
 
+enum { PLAIN_SOFTMAX_KERNELS = 5 };
+
 weft_i_core weft_i_core_of(const weft_i_shape *shape, int64_t merge, int64_t spread)
 {
     weft_i_core core = {.tp = shape->tp, .cp = shape->cp, .merge = merge, .spread = spread};
@@ -87,12 +89,15 @@ static void add_unfused(const weft_i_core *core, const weft_i_machine *machine, 
     double scores = heads * r->queries * r->keys;
     double flop = 4 * scores * (double)core->head_size;
     double rows = heads * (r->queries + r->keys) * (double)core->head_size;
-    double compute = weft_i_table_cost(&machine->device->gemm, flop / 2) * 2 / (machine->peak / 2);
+    double compute = weft_i_table_cost(&machine->device->gemm, flop / 2) * 2 /
+                     (machine->peak * machine->device->product_rate);
     double moved = WEFT_I_VALUE_BYTES * 2 * (scores + rows) / machine->memory;
     double products = fmax(compute, moved);
+    double score_ns = scores * machine->device->score_traffic / machine->memory;
+    sums->scores += scores;
     sums->device_flop += flop;
-    sums->fw_ns += products + (core->dropout ? 9 : 4) * scores / machine->memory;
-    sums->bw_ns += 2 * products + (core->dropout ? 11 : 6) * scores / machine->memory;
+    sums->fw_ns += products + (core->dropout ? 9 : 4) * score_ns;
+    sums->bw_ns += 2 * products + (core->dropout ? 11 : 6) * machine->backward_traffic * score_ns;
     sums->saved_bytes += (core->dropout ? 5 : 2) * scores;
     sums->work_fw_bytes += WEFT_I_VALUE_BYTES * 2 * scores;
     sums->work_bw_bytes += WEFT_I_VALUE_BYTES * 2 * scores;
@@ -198,6 +203,20 @@ static void add_gather(const weft_i_core *core, const weft_i_machine *machine, d
     sums->work_bw_bytes += 2 * whole;
 }
 
+/* Megatron-LM's kernel of scale, mask and softmax wants a multiple of four heads x sequences; else
+ * there is a kernel for each step, and the softmax is in float32: 24 and 26 bytes a score more. */
+static void add_plain_softmax(const weft_i_core *core, const weft_i_machine *machine,
+                              weft_i_core_sums *sums)
+{
+    int64_t heads = (core->heads + core->tp - 1) / core->tp;
+    if (heads * sums->load.spans % 4 == 0) return;
+    double score_ns = sums->scores * machine->device->score_traffic / machine->memory;
+    sums->fw_ns += 24 * score_ns;
+    sums->bw_ns += 26 * machine->backward_traffic * score_ns;
+    sums->fw_kernels += PLAIN_SOFTMAX_KERNELS;
+    sums->bw_kernels += PLAIN_SOFTMAX_KERNELS;
+}
+
 /* A kernel is launched once for all sequences, reads and writes at least its tensors, and under CP
  * takes at least as long as the keys and values need around the ring (the backward sends their
  * gradients too). */
@@ -215,6 +234,7 @@ static void bound_times(const weft_i_core *core, const weft_i_machine *machine,
     int kinds = (core->cross_only ? 0 : 1) + (core->cross ? 1 : 0);
     sums->fw_kernels = kinds * (core->flash ? 1 : 4);
     sums->bw_kernels = kinds * (core->flash ? 1 : 7);
+    if (sums->scores > 0) add_plain_softmax(core, machine, sums);
     sums->fw_ns = fmax(fmax(sums->fw_ns, tensors_ns), ring_ns);
     sums->bw_ns = fmax(fmax(sums->bw_ns, 2 * tensors_ns), 2 * ring_ns);
     if (core->gathers) add_gather(core, machine, WEFT_I_VALUE_BYTES * 2 * tokens * key, sums);

@@ -32,6 +32,7 @@ typedef struct weft_i_core_sums {
     double fw_kernels, bw_kernels;
     double flop; /* model flop forward, all devices */
     double device_flop;
+    double scores;      /* of separate kernels: heads x queries x keys */
     double saved_bytes; /* softmax and its masks, or the sums that a fused kernel keeps */
     double work_fw_bytes, work_bw_bytes;
 } weft_i_core_sums;

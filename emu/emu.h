@@ -97,8 +97,10 @@ int64_t weft_i_emu_transfer_ns(const weft_i_emu *emu, int64_t bytes, int32_t fro
 int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
                              int32_t rank);
 
-/* Optimizer step of a rank whose trained chunks hold so many bytes of state. */
+/* Optimizer step of a rank whose trained chunks hold so many bytes of state; under ZeRO 1 it ends
+ * with the gather of the parameters, which takes weft_i_emu_gather_ns of it. */
 int64_t weft_i_emu_optimizer_ns(const weft_i_emu *emu, int64_t state_bytes);
+int64_t weft_i_emu_gather_ns(const weft_i_emu *emu, int64_t state_bytes);
 
 /* Device memory less the reserve, per rank. */
 int64_t weft_i_emu_limit_bytes(const weft_i_emu *emu, int32_t rank);

@@ -24,11 +24,24 @@ static double pass_ns(const weft_i_machine *machine, double busy_ns, double kern
     return cbrt(busy_ns * busy_ns * busy_ns + host_ns * host_ns * host_ns);
 }
 
-/* Time that a fused backward saves by running TP communication under weight gradients. */
+/* Time that a fused backward saves by running TP communication under weight gradients, and the
+ * second gather of their inputs under the input gradients, which do not need it (Korthikanti et al.
+ * 2022, section 4.2.2). */
 static double hidden_ns(const weft_i_machine *machine, const weft_i_sums *sums)
 {
-    double network_ns = sums->tp_ns[WEFT_I_PHASE_BWI] + sums->tp_ns[WEFT_I_PHASE_BWW];
-    double together_ns = fmin(machine->tp_overlap * network_ns, sums->busy_ns[WEFT_I_PHASE_BWW]);
+    double under_weight =
+        fmin(machine->tp_overlap * sums->tp_ns[WEFT_I_PHASE_BWI], sums->busy_ns[WEFT_I_PHASE_BWW]);
+    double under_input = fmin(machine->gather_overlap ? sums->tp_ns[WEFT_I_PHASE_BWW] : 0,
+                              sums->busy_ns[WEFT_I_PHASE_BWI]);
+    return fmax(0, (under_weight + under_input) * (2 - machine->slowdown));
+}
+
+/* The same of the forward, where maps and communication go piece by piece. */
+static double hidden_forward_ns(const weft_i_machine *machine, const weft_i_sums *sums)
+{
+    if (!machine->forward_overlap) return 0;
+    double together_ns =
+        fmin(machine->tp_overlap * sums->tp_ns[WEFT_I_PHASE_FW], sums->busy_ns[WEFT_I_PHASE_FW]);
     return fmax(0, together_ns * (2 - machine->slowdown));
 }
 
@@ -39,6 +52,10 @@ static bool keeps_core(const weft_i_class *class, weft_i_strategy strategy)
            (strategy == WEFT_I_STRATEGY_SELECTIVE && class->core.flash);
 }
 
+/* Running a forward again costs the host more than the first time: it saves and restores the states
+ * of the random generators and builds the graph of the backward. */
+static const double checkpoint_kernels = 1.6;
+
 static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
                        const weft_i_sums *sums, const weft_i_core_sums *core,
                        weft_i_strategy strategy, weft_i_layer_price *out)
@@ -48,10 +65,12 @@ static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
     for (int p = 0; p < WEFT_I_N_PHASES; p++)
         busy[p] = sums->busy_ns[p] + sums->tp_ns[p];
     double fw_kernels = sums->kernels[WEFT_I_PHASE_FW] + core->fw_kernels;
-    out->fw_ns = weft_i_whole_ns(pass_ns(machine, busy[WEFT_I_PHASE_FW] + core->fw_ns, fw_kernels));
+    double fw = busy[WEFT_I_PHASE_FW] + core->fw_ns - hidden_forward_ns(machine, sums);
+    out->fw_ns = weft_i_whole_ns(pass_ns(machine, fw, fw_kernels));
     if (class->shape.backward == WEFT_BACKWARD_NONE) return;
     double repeat = sums->repeat_ns[strategy] + (again ? core->fw_ns : 0);
-    double repeat_kernels = sums->repeat_kernels[strategy] + (again ? core->fw_kernels : 0);
+    double repeat_kernels =
+        checkpoint_kernels * (sums->repeat_kernels[strategy] + (again ? core->fw_kernels : 0));
     double bwi = repeat + busy[WEFT_I_PHASE_BWI] + core->bw_ns;
     double bwi_kernels = repeat_kernels + sums->kernels[WEFT_I_PHASE_BWI] + core->bw_kernels;
     double bww = busy[WEFT_I_PHASE_BWW], bww_kernels = sums->kernels[WEFT_I_PHASE_BWW];

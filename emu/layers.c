@@ -115,6 +115,20 @@ static void embedding(weft_i_builder *b)
     weft_i_part_save(b, id_values * b->rows, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_ALL);
 }
 
+enum { CROSS_ENTROPY_KERNELS = 8 }; /* and as many back */
+
+/* What a stack says of layers' kernels is not true of the loss's. */
+static void mark_head(weft_i_builder *b)
+{
+    for (int32_t i = 0; i < b->graph->n_operators; i++) {
+        weft_i_operator *op = &b->graph->operators[i];
+        op->never_fused = op->kind == WEFT_I_OPERATOR_BANDWIDTH;
+        op->uncut_head = op->kind == WEFT_I_OPERATOR_GEMM && b->shape->tp == 1;
+    }
+    weft_i_operator *last = &b->graph->operators[b->graph->n_operators];
+    last[-1].kernels = last[-2].kernels = CROSS_ENTROPY_KERNELS;
+}
+
 /* Cross-entropy over a vocabulary that is cut (Shoeybi et al. 2019, section 3): logits become
  * float32, largest, sum of exponentials and the target's logit are reduced over the TP group. The
  * softmax stays in float32 (Korthikanti et al. 2022, section 4.3). */
@@ -127,6 +141,7 @@ static void head(weft_i_builder *b)
     weft_i_part_map(b, b->rows, h, (double)s->vocab, WEFT_I_CUT_COLUMN, 1);
     weft_i_part_traffic(b, WEFT_I_PHASE_FW, 18 * logits);
     weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 10 * logits);
+    mark_head(b);
     for (int i = 0; i < 3; i++)
         weft_i_part_collective(b, WEFT_I_PHASE_FW, WEFT_I_AXIS_TP, WEFT_I_COLLECTIVE_ALL_REDUCE,
                                4 * b->rows);

@@ -40,8 +40,13 @@ weft_i_machine weft_i_machine_make(const weft_cluster *cluster, const weft_recip
                             .linear_peak = (fp8 ? device->fp8_tflops : device->bf16_tflops) * 1e3,
                             .memory = device->memory_gbs * device->memory_efficiency,
                             .launch_ns = (double)device->launch_ns,
-                            .host_kernel_ns = (double)stack->host_kernel_ns,
+                            .host_kernel_ns = (double)stack->host_kernel_ns *
+                                              (1 + device->host_growth * log2(parallel->tp)),
                             .elementwise = stack->elementwise,
+                            .backward_traffic = device->backward_traffic,
+                            .uncut_head = stack->uncut_head > 0 ? stack->uncut_head : 1,
+                            .forward_overlap = stack->forward_overlap,
+                            .gather_overlap = recipe->overlap_tp,
                             .tp_overlap = recipe->overlap_tp ? stack->tp_overlap : 0,
                             .slowdown = stack->slowdown,
                             .network = weft_i_network_make(cluster, parallel)};
@@ -58,23 +63,20 @@ double weft_i_table_cost(const weft_table *table, double x)
 /* Output tiles of GEMM kernels, and the part of the best efficiency that each reaches. */
 static const struct tile {
     double m, n, part;
-} tiles[] = {{256, 128, 1}, {128, 256, 1}, {128, 128, 0.9}, {128, 64, 0.7}, {64, 64, 0.5}};
-
-/* Filling and draining a tile takes as long as so many more steps of the inner dimension; fitted to
- * published training times on A100 (docs/emulator.md). */
-static const double tile_overhead = 90;
+} tiles[] = {{256, 128, 1}, {128, 256, 1}, {128, 128, 0.9}, {128, 64, 0.85}, {64, 64, 0.7}};
 
 /* By how much idle multiprocessors, padding to whole tiles and their overhead stretch a GEMM: the
  * best of a few tile sizes, of `splits` ways at most to share the inner dimension. */
-static double gemm_stretch(const weft_i_operator *op, int32_t multiprocessors, int32_t splits)
+static double gemm_stretch(const weft_i_operator *op, const weft_device *device, int32_t splits)
 {
+    int32_t multiprocessors = device->multiprocessors;
     double best = INFINITY;
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) {
         const struct tile *t = &tiles[i];
         double blocks = ceil(op->m / t->m) * ceil(op->n / t->n) * op->count;
         for (int32_t split = 1; split <= splits; split *= 2) {
             double waves = ceil(blocks * split / multiprocessors) * multiprocessors;
-            double depth = op->k / split + tile_overhead;
+            double depth = op->k / split + device->tile_overhead;
             best = fmin(best, waves * t->m * t->n * depth / t->part);
         }
     }
@@ -91,12 +93,20 @@ static double gemm_ns(const weft_i_machine *machine, const weft_i_operator *op)
     double flop = weft_i_operator_flop(op);
     /* A weight gradient has few output tiles and a long inner dimension, which kernels split. */
     int32_t splits = op->phase == WEFT_I_PHASE_BWW ? 8 : 1;
-    double stretch = gemm_stretch(op, machine->device->multiprocessors, splits);
+    double stretch = gemm_stretch(op, machine->device, splits);
     double compute =
         weft_i_table_cost(&machine->device->gemm, flop) * stretch / machine->linear_peak;
+    if (op->uncut_head) compute /= machine->uncut_head;
     double values = op->m * op->k + op->k * op->n + op->m * op->n;
     double memory = WEFT_I_VALUE_BYTES * op->count * values / machine->memory;
     return machine->launch_ns + fmax(compute, memory);
+}
+
+static double bandwidth_ns(const weft_i_machine *machine, const weft_i_operator *op)
+{
+    double bytes = op->bytes * (op->never_fused ? 1 : machine->elementwise);
+    if (op->phase != WEFT_I_PHASE_FW) bytes *= machine->backward_traffic;
+    return op->kernels * machine->launch_ns + bytes / machine->memory;
 }
 
 double weft_i_operator_ns(const weft_i_machine *machine, const weft_i_operator *op)
@@ -105,8 +115,7 @@ double weft_i_operator_ns(const weft_i_machine *machine, const weft_i_operator *
     case WEFT_I_OPERATOR_GEMM:
         return gemm_ns(machine, op);
     case WEFT_I_OPERATOR_BANDWIDTH:
-        return op->kernels * machine->launch_ns +
-               op->bytes * machine->elementwise / machine->memory;
+        return bandwidth_ns(machine, op);
     case WEFT_I_OPERATOR_COLLECTIVE:
         return weft_i_network_collective_ns(&machine->network, &machine->network.groups[op->axis],
                                             op->collective, op->bytes);

@@ -43,6 +43,8 @@ typedef struct weft_i_operator {
     int32_t kernels;
     weft_i_axis axis;
     weft_i_collective collective;
+    bool never_fused; /* traffic that is the same under every stack */
+    bool uncut_head;  /* the map of a head that TP does not cut */
 } weft_i_operator;
 
 /* What a tensor is needed for after the forward. */
@@ -83,8 +85,12 @@ typedef struct weft_i_machine {
     double memory;      /* what kernels bound by bandwidth reach */
     double launch_ns;
     double host_kernel_ns;
-    double elementwise; /* multiplies the traffic of norms, activations and additions */
-    double tp_overlap;  /* 0 where the recipe switches overlap off */
+    double elementwise;      /* multiplies the traffic of norms, activations and additions */
+    double backward_traffic; /* the same of the backward, again */
+    double uncut_head;       /* part of a GEMM's rate that the map of a head reaches without TP */
+    double tp_overlap;       /* 0 where the recipe switches overlap off */
+    bool forward_overlap;    /* the forward's TP communication hides in that part, too */
+    bool gather_overlap;     /* the gather for the weight gradient runs under the input gradient */
     double slowdown;
     weft_i_network network;
 } weft_i_machine;

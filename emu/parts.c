@@ -70,7 +70,7 @@ static void gemm(weft_i_builder *b, weft_i_phase phase, double m, double n, doub
                                            .n = n,
                                            .k = k,
                                            .count = count,
-                                           .kernels = 1});
+                                           .kernels = phase == WEFT_I_PHASE_BWW ? 3 : 1});
 }
 
 /* Low-rank adapters beside a frozen map: down to r values and up again. */

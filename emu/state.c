@@ -125,21 +125,37 @@ int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int32_t module, int32_t firs
     return weft_i_whole_ns(ns);
 }
 
+/* Parameters of a rank, from the bytes of their state. */
+static double parameters_of(const weft_i_emu *emu, int64_t state_bytes)
+{
+    const weft_recipe *recipe = emu->recipe;
+    weft_i_cuts cut = weft_i_cuts_of(recipe->zero, emu->parallel.dp);
+    return (double)state_bytes /
+           (recipe->parameter_bytes / cut.parameters + recipe->gradient_bytes / cut.gradients +
+            recipe->optimizer_bytes / cut.optimizer);
+}
+
+/* ZeRO 3 gathers before every pass instead. */
+int64_t weft_i_emu_gather_ns(const weft_i_emu *emu, int64_t state_bytes)
+{
+    if (emu->recipe->zero < 1 || emu->recipe->zero > 2 || state_bytes <= 0) return 0;
+    return weft_i_whole_ns(weft_i_network_collective_ns(
+        &emu->machine.network, &emu->machine.network.groups[WEFT_I_AXIS_DP],
+        WEFT_I_COLLECTIVE_ALL_GATHER,
+        parameters_of(emu, state_bytes) * emu->recipe->parameter_bytes));
+}
+
 int64_t weft_i_emu_optimizer_ns(const weft_i_emu *emu, int64_t state_bytes)
 {
     const weft_recipe *recipe = emu->recipe;
     if (state_bytes <= 0) return 0;
-    weft_i_cuts cut = weft_i_cuts_of(recipe->zero, emu->parallel.dp);
-    double parameters = (double)state_bytes / (recipe->parameter_bytes / cut.parameters +
-                                               recipe->gradient_bytes / cut.gradients +
-                                               recipe->optimizer_bytes / cut.optimizer);
+    double parameters = parameters_of(emu, state_bytes);
     /* Gradients are read, optimizer state is read and written, parameters are written. */
     double moved = recipe->gradient_bytes + 2.0 * recipe->optimizer_bytes + recipe->parameter_bytes;
+    /* Unscaling and clipping read and write, the norm reads, zeroing writes. */
+    if (emu->cluster->stack.separate_clipping) moved += 6.0 * recipe->gradient_bytes;
     double mine = recipe->zero >= 1 ? parameters / emu->parallel.dp : parameters;
-    double ns = emu->machine.launch_ns + mine * moved / emu->machine.memory;
-    if (recipe->zero == 1 || recipe->zero == 2) /* ZeRO 3 gathers before every pass */
-        ns += weft_i_network_collective_ns(
-            &emu->machine.network, &emu->machine.network.groups[WEFT_I_AXIS_DP],
-            WEFT_I_COLLECTIVE_ALL_GATHER, parameters * recipe->parameter_bytes);
-    return weft_i_whole_ns(ns);
+    int64_t update_ns =
+        weft_i_whole_ns(emu->machine.launch_ns + mine * moved / emu->machine.memory);
+    return update_ns + weft_i_emu_gather_ns(emu, state_bytes);
 }

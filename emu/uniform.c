@@ -2,6 +2,7 @@
  * order of passes (emu/uniform_time.c). */
 #include "weft/emulate.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -153,6 +154,18 @@ static void wait_for_messages(asker *a)
         a->transfer_ns[r] = 0;
 }
 
+/* Messages under way slow the passes down. */
+static void slow_down(asker *a)
+{
+    double factor = a->question->cluster->stack.message_slowdown;
+    for (int32_t c = 0; c < a->n_chunks; c++) {
+        weft_i_unit *unit = &a->units[c];
+        int64_t *const times[] = {&unit->fw_ns, &unit->bw_ns, &unit->bwi_ns, &unit->bww_ns};
+        for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+            *times[i] = llround((double)*times[i] * factor);
+    }
+}
+
 static weft_status make_chunks(asker *a)
 {
     weft_status status = WEFT_STATUS_OK;
@@ -174,7 +187,10 @@ static weft_status make_chunks(asker *a)
         if (a->question->schedule == WEFT_SCHEDULE_ZB_H1)
             status = split(a, first, end - first, unit);
     }
-    if (a->question->cluster->stack.blocking_messages) wait_for_messages(a);
+    if (a->question->cluster->stack.blocking_messages)
+        wait_for_messages(a);
+    else if (a->n_ranks > 1 && a->question->cluster->stack.message_slowdown > 0)
+        slow_down(a);
     return status;
 }
 
@@ -195,19 +211,25 @@ static int64_t backward_ns(const weft_i_unit *unit)
     return unit->bwi_ns > 0 ? unit->bwi_ns + unit->bww_ns : unit->bw_ns;
 }
 
+/* Part of what happens once a step that hides, as far as the passes of a microbatch are long. */
+static int64_t hidden_part(const asker *a, int64_t ns, int64_t passes_ns)
+{
+    double part = a->recipe.overlap_dp ? a->question->cluster->stack.dp_overlap : 0;
+    return (int64_t)(part * (double)(passes_ns < ns ? passes_ns : ns));
+}
+
 /* When the last rank has its gradients reduced, after the pipeline has ended. A part of the
  * reduction hides under the backward of the rank's last microbatch. */
 static int64_t reduction_tail(const asker *a, int64_t pipeline_ns)
 {
-    double part = a->recipe.overlap_dp ? a->question->cluster->stack.dp_overlap : 0;
     int64_t end_ns = pipeline_ns;
     for (int32_t r = 0; r < a->n_ranks; r++) {
         int64_t last_ns = 0;
         for (int32_t c = r; c < a->n_chunks; c += a->n_ranks)
             last_ns += backward_ns(&a->units[c]);
-        int64_t hides = last_ns < a->reduce_ns[r] ? last_ns : a->reduce_ns[r];
+        int64_t hides = hidden_part(a, a->reduce_ns[r], last_ns);
         int64_t tie_ns = r == 0 || r == a->n_ranks - 1 ? a->tie_ns : 0;
-        int64_t exposed_ns = a->reduce_ns[r] - (int64_t)(part * (double)hides) + tie_ns;
+        int64_t exposed_ns = a->reduce_ns[r] - hides + tie_ns;
         end_ns = longer(end_ns, a->ranks[r].last_ns + exposed_ns);
     }
     return end_ns - pipeline_ns;
@@ -219,13 +241,23 @@ static int64_t state_bytes(const asker *a, int32_t rank)
     return state->parameter_bytes + state->gradient_bytes + state->optimizer_bytes;
 }
 
+/* The parameters can be gathered while the next step's first forward goes on. */
+static int64_t optimizer_of(const asker *a, int32_t r)
+{
+    int64_t forward_ns = 0, gather_ns = weft_i_emu_gather_ns(a->emu, state_bytes(a, r));
+    for (int32_t c = r; c < a->n_chunks; c += a->n_ranks)
+        forward_ns += a->units[c].fw_ns;
+    return weft_i_emu_optimizer_ns(a->emu, state_bytes(a, r)) -
+           hidden_part(a, gather_ns, forward_ns);
+}
+
 static void fill_phases(const asker *a, weft_uniform_answer *out)
 {
     int64_t first_ns = 0, last_ns = out->pipeline_ns, optimizer_ns = 0;
     for (int32_t r = 0; r < a->n_ranks; r++) {
         first_ns = longer(first_ns, a->ranks[r].first_ns);
         if (a->ranks[r].last_ns < last_ns) last_ns = a->ranks[r].last_ns;
-        optimizer_ns = longer(optimizer_ns, weft_i_emu_optimizer_ns(a->emu, state_bytes(a, r)));
+        optimizer_ns = longer(optimizer_ns, optimizer_of(a, r));
     }
     out->fill_ns = first_ns;
     out->drain_ns = out->pipeline_ns - last_ns;

@@ -50,6 +50,15 @@ typedef struct weft_device {
     weft_attention_row *attention; /* n_attention, head_size ascending */
     int32_t n_attention;
     int64_t launch_ns; /* least time of one kernel on the device */
+    /* What fits of training runs found (docs/emulator.md); the defaults of a file in brackets. */
+    double tile_overhead;    /* steps of a GEMM's inner dimension that filling and draining a tile
+                                takes (90) */
+    double product_rate;     /* part of a GEMM's rate that the two products of attention reach
+                                where no fused kernel does them (0.5) */
+    double score_traffic;    /* multiplies the traffic of their softmax and dropout (1) */
+    double backward_traffic; /* multiplies elementwise traffic of the backward (1) */
+    double host_growth;      /* the host takes this part longer for each doubling of the TP group
+                                (0) */
 } weft_device;
 
 /* All-reduce in a group of so many devices: bus bandwidth as a fraction of the level's gbs, by
@@ -76,15 +85,22 @@ typedef struct weft_level {
     int32_t n_collectives;
 } weft_level;
 
-/* The software: five constants that are fitted to measurements, then facts about it. */
+/* The software: constants that are fitted to measurements, at most five of which are not at their
+ * neutral value, then facts about it. */
 typedef struct weft_stack {
     const char *name;
     double elementwise; /* multiplies elementwise traffic: 1 = unfused, less = fused */
     double tp_overlap;  /* part of the backward's TP communication hidden under weight gradients */
     double dp_overlap;  /* part of the gradient reduction that can hide under backward passes */
     double slowdown;    /* of compute while communication overlaps it, 1 = none */
-    int64_t host_kernel_ns; /* time of the host for issuing one kernel; 0 = hidden */
+    int64_t host_kernel_ns;  /* time of the host for issuing one kernel; 0 = hidden */
+    double message_slowdown; /* of passes while messages overlap them; 0 = none */
+    double uncut_head; /* part of a GEMM's rate that the map of a head reaches where TP does not cut
+                          it; 0 = all */
+    bool forward_overlap;   /* tp_overlap is true of the forward, too: maps cut in pieces */
     bool unfused_attention; /* it has no fused attention kernel */
+    bool separate_clipping; /* gradients are unscaled, measured, clipped and zeroed by kernels of
+                               their own */
     bool blocking_messages; /* a rank computes nothing while it sends or receives */
     int32_t gradient_bytes; /* of a parameter, in closed questions; 0 = the recipe's */
 } weft_stack;

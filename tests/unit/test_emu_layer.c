@@ -155,7 +155,8 @@ Test(emu_layer, sequence_parallel_communication)
     is_near(cost.fw_ns - fast.fw_ns, 4 * gather);
     is_near(cost.bwi_ns - fast.bwi_ns, 4 * gather);
     is_near(cost.bww_ns - fast.bww_ns, 4 * gather);
-    is_near(cost.bw_ns - fast.bw_ns, 6 * gather);
+    /* The gathers for the weights run under the gradients of the inputs. */
+    is_near(cost.bw_ns - fast.bw_ns, 4 * gather);
     /* Gathered input and output. */
     cr_assert_eq(cost.work_bytes[WEFT_PASS_FW], 4 * TH);
     /* Slow links: no more is hidden than there are weight gradients to hide it under. */

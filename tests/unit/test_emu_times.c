@@ -104,7 +104,8 @@ Test(emu_times, passes_of_a_stage)
             cr_assert(none.bw_ns <= lean.bw_ns && lean.bw_ns <= full.bw_ns, "seed 6, %d", i);
             cr_assert(none.saved_bytes >= lean.saved_bytes && lean.saved_bytes >= full.saved_bytes);
             cr_assert_eq(none.recompute_ns, 0);
-            cr_assert_leq(full.recompute_ns, full.fw_ns + p.n); /* differences are rounded */
+            /* The host takes 1.6 times as long; differences are rounded. */
+            cr_assert_leq((double)full.recompute_ns, 1.6 * (double)full.fw_ns + p.n);
         }
         weft_cluster_free(loaded);
         emu_case_free(&c);
