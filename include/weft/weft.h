@@ -10,6 +10,7 @@
 #include "weft/emulate.h"
 #include "weft/emulation.h"
 #include "weft/export.h"
+#include "weft/fit.h"
 #include "weft/jitter.h"
 #include "weft/layout.h"
 #include "weft/model.h"
