@@ -19,8 +19,11 @@ struct weft_emulation {
     weft_i_case plan_case;
     weft_layout *made; /* NULL where one was given */
     const weft_layout *layout;
-    int32_t *module_of; /* of each chunk */
-    weft_i_arena run;   /* of module_of */
+    weft_reuse_mode reuse;
+    int32_t *module_of;       /* of each chunk */
+    weft_i_stage_cost *known; /* room for one stage of each chunk */
+    int32_t *twin;      /* of each chunk: the first of its module with the same layers; itself */
+    weft_i_arena run;   /* of the three */
     weft_i_arena batch; /* of all below */
     part_work *parts;   /* n_parts */
     int64_t n_parts;
@@ -35,6 +38,7 @@ weft_status weft_emulation_create(const weft_planner_input *input,
     weft_emulation *made = weft_i_alloc(1, sizeof *made);
     if (!made) return weft_i_no_memory(error);
     weft_i_case *c = &made->plan_case;
+    made->reuse = reuse;
     weft_status status = weft_i_case_open(input, options, error, c);
     if (status) {
         free(made);
@@ -53,6 +57,22 @@ weft_status weft_emulation_create(const weft_planner_input *input,
     return status;
 }
 
+/* Chunks of equal layers cost the same on the same work. */
+static void find_twins(weft_emulation *e, const weft_layout *layout)
+{
+    for (int32_t i = 0; i < layout->n_chunks; i++) {
+        const weft_chunk *chunk = &layout->chunks[i];
+        int32_t t = 0;
+        while (t < i &&
+               (e->module_of[t] != e->module_of[i] || layout->chunks[t].layers != chunk->layers ||
+                !weft_i_emu_layers_equal(e->plan_case.emu, e->module_of[i],
+                                         layout->chunks[t].first_layer, chunk->first_layer,
+                                         chunk->layers)))
+            t++;
+        e->twin[i] = e->reuse == WEFT_REUSE_MODE_ALL ? t : i;
+    }
+}
+
 /* The layout of the run: the one given, or one by the rules for the first batch. */
 static weft_status settle_layout(weft_emulation *e, weft_error *error)
 {
@@ -66,7 +86,9 @@ static weft_status settle_layout(weft_emulation *e, weft_error *error)
         layout = e->made;
     }
     e->module_of = weft_i_new(&e->run, int32_t, layout->n_chunks);
-    if (!e->module_of) return weft_i_no_memory(error);
+    e->twin = weft_i_new(&e->run, int32_t, layout->n_chunks);
+    e->known = weft_i_new(&e->run, weft_i_stage_cost, layout->n_chunks);
+    if (!e->module_of || !e->twin || !e->known) return weft_i_no_memory(error);
     for (int32_t i = 0; i < layout->n_chunks; i++) {
         int32_t m = 0;
         while (m < c->model->n_modules &&
@@ -77,6 +99,7 @@ static weft_status settle_layout(weft_emulation *e, weft_error *error)
                                c->model->name, layout->chunks[i].module);
         e->module_of[i] = m;
     }
+    find_twins(e, layout);
     e->layout = layout;
     return WEFT_STATUS_OK;
 }
@@ -158,6 +181,27 @@ weft_status weft_emulation_load(weft_emulation *emulation, const weft_batch *bat
     return status;
 }
 
+/* The stages of a part. */
+static weft_status price_part(weft_emulation *e, const part_work *part, weft_i_strategy strategy,
+                              weft_error *error, weft_emulated *out)
+{
+    weft_i_stage_cost *known = e->known;
+    for (int32_t i = 0; i < e->layout->n_chunks; i++) {
+        if (e->module_of[i] != part->module) continue;
+        const weft_chunk *chunk = &e->layout->chunks[i];
+        weft_status status = WEFT_STATUS_OK;
+        if (e->twin[i] < i)
+            known[i] = known[e->twin[i]];
+        else
+            status = weft_i_emu_stage(e->plan_case.emu, part->module, chunk->first_layer,
+                                      chunk->layers, &part->work, strategy, error, &known[i]);
+        if (status) return status;
+        e->costs[out->n_stages++] = known[i].cost;
+        out->model_flop += known[i].model_flop;
+    }
+    return WEFT_STATUS_OK;
+}
+
 weft_status weft_emulation_price(weft_emulation *emulation, weft_recompute recompute,
                                  weft_error *error, weft_emulated *out_emulated)
 {
@@ -165,18 +209,8 @@ weft_status weft_emulation_price(weft_emulation *emulation, weft_recompute recom
     if (!e->costs) return weft_i_fail(error, WEFT_STATUS_USAGE, "no batch has been loaded");
     weft_emulated out = {.costs = e->costs, .n_layers = e->n_layers};
     for (int64_t p = 0; p < e->n_parts; p++) {
-        const part_work *part = &e->parts[p];
-        for (int32_t i = 0; i < e->layout->n_chunks; i++) {
-            if (e->module_of[i] != part->module) continue;
-            const weft_chunk *chunk = &e->layout->chunks[i];
-            weft_i_stage_cost stage;
-            weft_status status =
-                weft_i_emu_stage(e->plan_case.emu, part->module, chunk->first_layer, chunk->layers,
-                                 &part->work, (weft_i_strategy)recompute, error, &stage);
-            if (status) return status;
-            e->costs[out.n_stages++] = stage.cost;
-            out.model_flop += stage.model_flop;
-        }
+        weft_status status = price_part(e, &e->parts[p], (weft_i_strategy)recompute, error, &out);
+        if (status) return status;
     }
     *out_emulated = out;
     return WEFT_STATUS_OK;

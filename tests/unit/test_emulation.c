@@ -99,7 +99,9 @@ Test(emulation, of_a_layout_and_replicas)
     price(all, WEFT_RECOMPUTE_NONE);
     weft_reuse after = weft_emulation_reuse(all);
     cr_expect_eq(after.subgraphs.asked, before.subgraphs.asked);
-    cr_expect_eq(after.stages.reused - before.stages.reused, x.n_stages);
+    int64_t asked = after.stages.asked - before.stages.asked;
+    cr_expect(asked > 0 && asked < x.n_stages); /* equal chunks are asked for once */
+    cr_expect_eq(after.stages.reused - before.stages.reused, asked);
     weft_emulation_free(all);
     weft_emulation_free(none);
     weft_layout_free(layout);
