@@ -73,7 +73,7 @@ static void search_replica(void *context, int job, int worker)
     options.objective = (weft_objective)all->attempt->options->objective;
     options.time_limit_s = all->seconds;
     options.iterations = all->iterations;
-    options.seed = (uint64_t)all->attempt->options->seed;
+    options.seed = (uint64_t)all->attempt->options->seed + (uint64_t)all->attempt->n_searches;
     options.threads = all->threads;
     options.progress = tell;
     options.progress_context = &all->watched[r];
@@ -132,6 +132,7 @@ static weft_status run(side_by_side *all, int32_t workers, double seconds, weft_
     for (int i = 0; again && i < SLICES && !all->stopped; i++) {
         pick_slowest(a, workers, all->replicas);
         all->seconds = seconds / 2 / SLICES;
+        a->n_searches++;
         weft_i_team_run(team, search_replica, all, workers);
     }
     weft_i_team_free(team);
@@ -180,6 +181,7 @@ weft_status weft_i_attempt_search(weft_i_attempt *attempt, double seconds, int64
         pthread_mutex_destroy(&all.lock);
     }
     attempt->stopped = all.stopped;
+    attempt->n_searches++;
     free(all.replicas);
     free(all.status);
     free(all.errors);

@@ -30,7 +30,7 @@ typedef struct contest {
     weft_error first; /* why the first that failed did */
 } contest;
 
-static bool same_cut(const weft_layout *a, const weft_layout *b)
+bool weft_i_same_cut(const weft_layout *a, const weft_layout *b)
 {
     if (a->n_chunks != b->n_chunks) return false;
     for (int32_t i = 0; i < a->n_chunks; i++) {
@@ -57,7 +57,7 @@ static weft_layout *make_new(contest *c, const point *p)
         return NULL;
     }
     for (int32_t i = 0; i < c->n_tried; i++) {
-        if (same_cut(c->tried[i], layout)) {
+        if (weft_i_same_cut(c->tried[i], layout)) {
             weft_layout_free(layout);
             weft_layout_free(memory);
             return NULL;

@@ -11,4 +11,7 @@
 weft_status weft_i_try_layouts(const weft_i_case *plan_case, double seconds, int64_t iterations,
                                weft_error *error, weft_i_attempt *out_best);
 
+/* Whether two layouts put the same layers in the same places. */
+bool weft_i_same_cut(const weft_layout *a, const weft_layout *b);
+
 #endif

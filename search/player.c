@@ -48,7 +48,7 @@ void weft_i_player_arrange(weft_i_player *player, const int32_t *sequence)
         p->place[sequence[i]] = i;
     weft_i_groups_keys(&p->groups, &w->flow, w->net.n_stages, p->place, w->key);
     weft_i_groups_turns(&p->groups, p->graph, &w->flow, p->place, p->last, p->count, w->turn);
-    weft_i_workbench_set_turns(w);
+    weft_i_dispatcher_set_turns(w->dispatcher, w->turn);
     memcpy(w->margin, p->margin, (size_t)w->net.n_ranks * sizeof *w->margin);
 }
 
