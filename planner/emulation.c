@@ -207,6 +207,9 @@ weft_status weft_emulation_price(weft_emulation *emulation, weft_recompute recom
 {
     weft_emulation *e = emulation;
     if (!e->costs) return weft_i_fail(error, WEFT_STATUS_USAGE, "no batch has been loaded");
+    if (recompute < WEFT_RECOMPUTE_NONE || recompute > WEFT_RECOMPUTE_OFFLOAD)
+        return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
+                           "recompute is %d, expected none, selective, full or offload", recompute);
     weft_emulated out = {.costs = e->costs, .n_layers = e->n_layers};
     for (int64_t p = 0; p < e->n_parts; p++) {
         weft_status status = price_part(e, &e->parts[p], (weft_i_strategy)recompute, error, &out);

@@ -39,7 +39,8 @@ WEFT_API weft_status weft_emulation_load(weft_emulation *emulation, const weft_b
                                          weft_error *error);
 
 /* Price every stage under one memory strategy, operator by operator. USAGE before a batch is
- * loaded, NO_MEMORY, BAD_INPUT for sums out of range. O(stages) where all was seen before. */
+ * loaded, NO_MEMORY, BAD_INPUT for sums out of range or no such strategy. O(stages) where all was
+ * seen before. */
 WEFT_API weft_status weft_emulation_price(weft_emulation *emulation, weft_recompute recompute,
                                           weft_error *error, weft_emulated *out_emulated);
 

@@ -60,7 +60,7 @@ Test(emulation, reuse_changes_no_number)
             load(all, batches[b]);
             load(none, batches[b]);
             load(some, batches[b]);
-            for (int k = 0; k <= WEFT_RECOMPUTE_FULL; k++) {
+            for (int k = 0; k <= WEFT_RECOMPUTE_OFFLOAD; k++) {
                 weft_emulated x = price(all, (weft_recompute)k);
                 weft_emulated y = price(none, (weft_recompute)k);
                 weft_emulated z = price(some, (weft_recompute)k);
@@ -118,6 +118,10 @@ Test(emulation, refuses)
     cr_expect_eq(weft_emulation_price(emulation, WEFT_RECOMPUTE_NONE, &error, &out),
                  WEFT_STATUS_USAGE);
     cr_expect_str_eq(error.text, "no batch has been loaded");
+    load(emulation, &s.batch);
+    error = (weft_error){0};
+    cr_expect_eq(weft_emulation_price(emulation, (weft_recompute)4, &error, &out),
+                 WEFT_STATUS_BAD_INPUT);
     s.batch.samples[0].n_audio = 1;
     s.batch.samples[0].audio_seconds = (double[]){3};
     error = (weft_error){0};
