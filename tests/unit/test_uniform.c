@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "weft/emulate.h"
+#include "weft/planner.h"
 
 typedef struct fixture {
     weft_model *model;
@@ -111,6 +112,59 @@ Test(uniform, embedding_and_head_count_as_layers_where_that_divides)
                                     14 * a.transfer_ns);
     for (int r = 2; r < 7; r++)
         cr_expect_eq(ranks[r].peak_bytes, ranks[1].peak_bytes, "rank %d", r);
+    drop(&f);
+}
+
+/* The same step from the front: a batch of equal documents, a cut by hand, 1F1B. */
+Test(uniform, is_what_the_planner_makes_of_a_batch)
+{
+    fixture f = make(small, "a100");
+    weft_error error = {0};
+    weft_plan *plan = NULL;
+    weft_sample samples[12];
+    for (int i = 0; i < 12; i++)
+        samples[i] = (weft_sample){.id = "x",
+                                   .source = "",
+                                   .text_tokens = 1024,
+                                   .text_chars = -1,
+                                   .text_words = -1,
+                                   .loss_tokens = -1,
+                                   .replica = -1,
+                                   .microbatch = -1,
+                                   .line = i + 1};
+    const weft_batch batch = {.name = "equal", .sha256 = "", .samples = samples, .n_samples = 12};
+    f.recipe->packing = WEFT_PACKING_NONE;
+    f.recipe->sequence = 1024;
+    f.recipe->allow_selective = f.recipe->allow_full = false;
+    f.question.parallel = (weft_parallel){2, 4, 2, 1, 1};
+    f.question.global_batch = 12;
+    weft_planner_options options;
+    weft_planner_options_init(&options);
+    options.dp = 2;
+    options.pp = 4;
+    options.tp = 2;
+    const weft_planner_input input = {.model = f.model,
+                                      .cluster = f.cluster,
+                                      .recipe = f.recipe,
+                                      .batch = &batch,
+                                      .hand = "language=7,6,6,7"};
+    cr_assert_eq(weft_planner_make_baseline(&input, "hand", &options, &error, &plan),
+                 WEFT_STATUS_OK, "%s", error.text);
+    weft_uniform_rank ranks[4];
+    weft_uniform_answer a = ask(&f, ranks);
+    cr_expect_eq(a.pipeline_ns, plan->pipelines[0].pipeline_ns, "%lld, plan %lld",
+                 (long long)a.pipeline_ns, (long long)plan->pipelines[0].pipeline_ns);
+    cr_expect_eq(a.optimizer_ns, plan->predicted.optimizer_ns);
+    cr_expect_float_eq(a.bubble, plan->predicted.bubble, 1e-9);
+    double flop = plan->predicted.mfu * (double)plan->predicted.step_ns;
+    cr_expect_float_eq(a.mfu * (double)a.step_ns, flop, 1e-9 * flop);
+    for (int32_t r = 0; r < 4; r++) {
+        int64_t state =
+            ranks[r].parameter_bytes + ranks[r].gradient_bytes + ranks[r].optimizer_bytes;
+        cr_expect_eq(state, plan->pipelines[0].problem.static_bytes[r], "rank %d", r);
+        cr_expect_leq(ranks[r].peak_bytes, plan->pipelines[0].peak_bytes[r], "rank %d", r);
+    }
+    weft_plan_free(plan);
     drop(&f);
 }
 
