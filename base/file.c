@@ -215,3 +215,12 @@ void weft_i_file_abort(weft_i_file_out *file)
     free(file->name);
     *file = (weft_i_file_out){0};
 }
+
+weft_status weft_i_file_end(weft_i_file_out *file, weft_status status, weft_error *error)
+{
+    if (status == WEFT_STATUS_OK) return weft_i_file_commit(file, error);
+    if (status == WEFT_STATUS_IO && error && !error->file[0])
+        snprintf(error->file, sizeof error->file, "%s", file->name ? file->name : "stdout");
+    weft_i_file_abort(file);
+    return status;
+}

@@ -30,5 +30,8 @@ weft_status weft_i_file_create(const char *name, weft_error *error, weft_i_file_
 weft_status weft_i_file_commit(weft_i_file_out *file, weft_error *error);
 /* Remove the temporary; nothing is left. Safe after commit and on a zeroed struct. */
 void weft_i_file_abort(weft_i_file_out *file);
+/* Commit where what was written is complete, by `status`, else abort; an error of writing that does
+ * not name its file then does. */
+weft_status weft_i_file_end(weft_i_file_out *file, weft_status status, weft_error *error);
 
 #endif

@@ -86,9 +86,7 @@ int main(int argc, char **argv)
     const cli_command *command = find_command(name);
     if (!command) return unknown_command(name);
     int code = command->run(command, argc - 2, argv + 2);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fputs("weft: cannot write to stdout\n", stderr);
-        return code ? code : weft_status_exit_code(WEFT_STATUS_IO);
-    }
-    return code;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || code) return code; /* has said why */
+    fputs("weft: cannot write to stdout\n", stderr);
+    return weft_status_exit_code(WEFT_STATUS_IO);
 }

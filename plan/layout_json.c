@@ -218,7 +218,5 @@ weft_status weft_layout_write(const weft_layout *layout, const char *file, weft_
     weft_status status = weft_i_file_create(file, error, &out);
     if (status != WEFT_STATUS_OK) return status;
     status = weft_i_layout_print(layout, out.stream, error);
-    if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
-    weft_i_file_abort(&out);
-    return status;
+    return weft_i_file_end(&out, status, error);
 }

@@ -141,7 +141,5 @@ weft_status weft_plan_write(const weft_plan *plan, const char *file, weft_error 
     weft_status status = weft_i_file_create(file, error, &out);
     if (status != WEFT_STATUS_OK) return status;
     status = weft_i_plan_print(plan, out.stream, error);
-    if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
-    weft_i_file_abort(&out);
-    return status;
+    return weft_i_file_end(&out, status, error);
 }

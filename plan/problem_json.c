@@ -78,7 +78,5 @@ weft_status weft_problem_write(const weft_problem *problem, const char *file, we
     weft_status status = weft_i_file_create(file, error, &out);
     if (status != WEFT_STATUS_OK) return status;
     status = weft_i_problem_print(problem, out.stream, error);
-    if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
-    weft_i_file_abort(&out);
-    return status;
+    return weft_i_file_end(&out, status, error);
 }

@@ -173,7 +173,5 @@ weft_status weft_timeline_write(const weft_timeline *timeline, const char *file,
     weft_status status = weft_i_file_create(file, error, &out);
     if (status != WEFT_STATUS_OK) return status;
     status = weft_i_timeline_print(timeline, out.stream, error);
-    if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
-    weft_i_file_abort(&out);
-    return status;
+    return weft_i_file_end(&out, status, error);
 }

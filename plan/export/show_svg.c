@@ -320,8 +320,7 @@ static weft_status write_file(const weft_i_picture *picture, int32_t width, cons
     if (status == WEFT_STATUS_OK) {
         weft_i_svg_page page = lay_out(picture, width, out.stream);
         status = write_picture(&page, &graph, error);
-        if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
-        weft_i_file_abort(&out);
+        status = weft_i_file_end(&out, status, error);
     }
     weft_i_arena_free(&scratch);
     return status;
