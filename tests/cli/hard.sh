@@ -8,7 +8,7 @@
 # be written), nothing on stdout, one line on stderr that names the file and what is wrong, and the
 # output file of before. At the end, what Ctrl-C leaves.
 set -u
-weft=$1
+weft=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 batch=$2/examples/batches/vlm-mixed.jsonl
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
