@@ -142,6 +142,18 @@ case_payload()
     expect_follows "$work/replicas.json" "$work/t.json"
 }
 
+# Rank 1 takes nothing, and yet rank 0 gets over its sends: it waits for what comes back.
+case_copies()
+{
+    "$weft" plan --model vlm-s --cluster h800 --batch "$examples/batches/vlm-mixed.jsonl" \
+        --sequence 256 --microbatches 1 --dp 1 --pp 2 --tp 8 --gpus 16 --iterations 50 \
+        --time-limit 5 -o "$work/large.json" 2>"$err" || fail 'weft plan'
+    WEFT_RUN_FAULT=stall:1:0 run 2 "$work/large.json" --scale 0.05 --payload --timeout 3
+    [ "$status" != 0 ] || fail 'status 0'
+    expect_one_line 'rank 1 does not answer, .*; rank 0 waited for it for .* in wait_irecv '
+    expect_no_orphans
+}
+
 case_too_large()
 {
     plan_of_replicas

@@ -292,6 +292,10 @@ Test(show, units)
     expect_text(weft_i_readable_share(0.1234), "12.3 %");
     expect_text(weft_i_readable_share(-0.02), "-2.0 %");
     expect_text(weft_i_readable_share(INFINITY), "? %");
+    expect_text(weft_i_readable_change(0.0123), "+1.23 %");
+    expect_text(weft_i_readable_change(-0.0004), "-0.04 %");
+    expect_text(weft_i_readable_change(-1e-6), "+0.00 %");
+    expect_text(weft_i_readable_change(NAN), "? %");
     expect_text(weft_i_readable_size((INT64_C(5) << 30) + (1 << 29),
                                      weft_i_readable_size_unit(INT64_C(5) << 30)),
                 "5.5");
