@@ -6,10 +6,10 @@
 #include "search/pick.h"
 
 /* Iterations, and how often one in a row may bring no better bound before the step is halved. */
-enum { MOST_ITERATIONS = 60, PATIENCE = 4, REPAIR_EVERY = 15 };
+enum { MOST_ITERATIONS = 30, PATIENCE = 4, REPAIR_EVERY = 15 };
 
 /* Part of all passes' time below which nobody gains from going on. */
-static const double CLOSE_ENOUGH = 0.002;
+static const double CLOSE_ENOUGH = 0.005;
 
 typedef struct relaxer {
     const weft_i_pick *pick;
@@ -116,32 +116,48 @@ static int32_t leaner_option(const weft_i_option *options, const int64_t *bytes,
     return best;
 }
 
-/* The steps along each live group's hull, from the option it has; cheaper ones first. */
-static int32_t list_steps(relaxer *x, int32_t row)
+/* A group's next step along its hull from the option it has; false when it has none leaner. */
+static bool next_step(relaxer *x, int32_t g, int32_t row, gain *out_step)
 {
-    const weft_i_pick *pick = x->pick;
-    int32_t n = 0;
-    for (int32_t g = 0; g < pick->n_groups; g++) {
-        const weft_i_group *group = &pick->groups[g];
-        const weft_i_option *options = &pick->options[group->first];
-        if (!is_live(group, row)) continue;
-        for (int32_t i = 0; i < group->n; i++)
-            x->bytes[i] = bytes_at(group, &options[i], row);
-        double worth = 0;
-        int32_t option = x->tried[g];
-        while ((option = leaner_option(options, x->bytes, group->n, option, &worth)) >= 0)
-            x->gains[n++] = (gain){g, option, -worth};
+    const weft_i_group *group = &x->pick->groups[g];
+    const weft_i_option *options = &x->pick->options[group->first];
+    double worth = 0;
+    for (int32_t i = 0; i < group->n; i++)
+        x->bytes[i] = bytes_at(group, &options[i], row);
+    int32_t option = leaner_option(options, x->bytes, group->n, x->tried[g], &worth);
+    *out_step = (gain){g, option, -worth};
+    return option >= 0;
+}
+
+/* Let the step at `i` sink in the heap of steps, the cheapest on top. */
+static void sift_down(gain *steps, int32_t n, int32_t i)
+{
+    gain sinking = steps[i];
+    for (;;) {
+        int32_t child = 2 * i + 1;
+        if (child >= n) break;
+        if (child + 1 < n && compare_gains(&steps[child + 1], &steps[child]) < 0) child++;
+        if (compare_gains(&sinking, &steps[child]) <= 0) break;
+        steps[i] = steps[child];
+        i = child;
     }
-    qsort(x->gains, (size_t)n, sizeof *x->gains, compare_gains);
-    return n;
+    steps[i] = sinking;
 }
 
 /* Bring one row within the room by the cheapest steps; false when that cannot be. */
 static bool repair_row(relaxer *x, int32_t row)
 {
-    int32_t n = list_steps(x, row);
-    for (int32_t i = 0; i < n && x->tried_rows[row] > x->pick->room; i++)
-        change(x, x->gains[i].group, x->gains[i].option);
+    int32_t n = 0;
+    for (int32_t g = 0; g < x->pick->n_groups; g++)
+        if (is_live(&x->pick->groups[g], row) && next_step(x, g, row, &x->gains[n])) n++;
+    for (int32_t i = n / 2 - 1; i >= 0; i--)
+        sift_down(x->gains, n, i);
+    while (x->tried_rows[row] > x->pick->room && n > 0) {
+        gain step = x->gains[0];
+        change(x, step.group, step.option);
+        if (!next_step(x, step.group, row, &x->gains[0])) x->gains[0] = x->gains[--n];
+        sift_down(x->gains, n, 0);
+    }
     return x->tried_rows[row] <= x->pick->room;
 }
 

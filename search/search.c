@@ -191,7 +191,7 @@ static weft_status open_workbench(searcher *s, int32_t k, bool split, weft_error
     return weft_i_workbench_open(&s->graph, s->choices, s->split, error, workbench);
 }
 
-/* List scheduling under strategy k, split or not; then memory that is left over is used. */
+/* List scheduling under strategy k, split or not. */
 static weft_status try_strategy(searcher *s, int32_t k, bool split, double until, weft_error *error)
 {
     weft_i_workbench workbench;
@@ -203,7 +203,7 @@ static weft_status try_strategy(searcher *s, int32_t k, bool split, double until
     if (status != WEFT_STATUS_OK || weft_i_incumbent_ns(&s->best) == before) return status;
     s->strategy = k;
     s->splits = split;
-    return k > 0 ? use_memory(s, error) : WEFT_STATUS_OK;
+    return WEFT_STATUS_OK;
 }
 
 static weft_status try_strategies(searcher *s, double until, weft_error *error)
@@ -216,6 +216,7 @@ static weft_status try_strategies(searcher *s, double until, weft_error *error)
         if (splits) status = try_strategy(s, k, true, end, error);
         if (fuses && status == WEFT_STATUS_OK) status = try_strategy(s, k, false, end, error);
     }
+    if (status == WEFT_STATUS_OK && s->strategy > 0) status = use_memory(s, error);
     return status;
 }
 
@@ -355,10 +356,14 @@ static bool is_done(searcher *s)
 static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts, weft_error *error)
 {
     weft_status status = try_starts(s, starts, n_starts, error);
+    /* An order alone needs a choice of strategies, which takes long: lists come with theirs, and
+     * show which orders are not worth it. */
+    bool lists_first = s->n_strategies > 1;
+    if (status == WEFT_STATUS_OK && lists_first) status = try_strategies(s, LISTS_UNTIL, error);
     if (status == WEFT_STATUS_OK) status = try_fixed(s, error);
     if (status == WEFT_STATUS_OK) status = try_zb_v(s, error);
-    if (status == WEFT_STATUS_OK && s->n_strategies == 1) status = find_bound(s, error);
-    if (status == WEFT_STATUS_OK) status = try_strategies(s, LISTS_UNTIL, error);
+    if (status == WEFT_STATUS_OK && !lists_first) status = find_bound(s, error);
+    if (status == WEFT_STATUS_OK && !lists_first) status = try_strategies(s, LISTS_UNTIL, error);
     if (status == WEFT_STATUS_OK && !s->best.order) status = try_serial(s, error);
     if (status == WEFT_STATUS_OK && !is_done(s)) status = try_sequences(s, error);
     if (status == WEFT_STATUS_OK && !is_done(s))
