@@ -132,3 +132,36 @@ Test(emulation, refuses)
     weft_emulation_free(NULL);
     setup_close(&s);
 }
+
+/* From nothing to prices, with the k-th allocation failing. */
+static weft_status run_all(const setup *s, int64_t *out_stages)
+{
+    weft_emulation *emulation = NULL;
+    weft_emulated out;
+    const weft_planner_input input = {
+        .model = s->model, .cluster = s->cluster, .recipe = s->recipe};
+    weft_status status = weft_emulation_create(&input, NULL, WEFT_REUSE_MODE_ALL, NULL, &emulation);
+    if (!status) status = weft_emulation_load(emulation, &s->batch, NULL);
+    if (!status) status = weft_emulation_price(emulation, WEFT_RECOMPUTE_FULL, NULL, &out);
+    if (!status) *out_stages = out.n_stages;
+    weft_emulation_free(emulation);
+    return status;
+}
+
+Test(emulation, every_allocation_fails_once)
+{
+    setup s;
+    setup_open(&s, "vlm-s", "h800", 1, 3, 2);
+    int64_t n_stages = 0;
+    int failures = 0;
+    /* Some are done without: an arena's larger block, what a cache would keep. */
+    for (long k = 1; k <= 60; k++) {
+        weft_i_alloc_fail_after(k);
+        weft_status status = run_all(&s, &n_stages);
+        cr_expect(status == WEFT_STATUS_OK || status == WEFT_STATUS_NO_MEMORY, "allocation %ld", k);
+        failures += status == WEFT_STATUS_NO_MEMORY;
+    }
+    weft_i_alloc_fail_after(0);
+    cr_expect(failures > 10 && n_stages > 0, "%d failures", failures);
+    setup_close(&s);
+}

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "weft/emulate.h"
 #include "weft/planner.h"
 
@@ -214,5 +215,23 @@ Test(uniform, the_stack_is_the_software)
     drop(&f);
     f = make(small, "a100:stack=megatron-2022");
     cr_expect_str_eq(f.cluster->stack.name, "megatron-2022");
+    drop(&f);
+}
+
+Test(uniform, every_allocation_fails_once)
+{
+    fixture f = make(small, "a100");
+    weft_status status = WEFT_STATUS_NO_MEMORY;
+    weft_uniform_answer answer;
+    long k = 0;
+    f.question.parallel.pp = 4;
+    f.question.global_batch = 200; /* more than are walked */
+    while (status == WEFT_STATUS_NO_MEMORY) {
+        weft_i_alloc_fail_after(++k);
+        status = weft_emulate_uniform(&f.question, NULL, NULL, &answer);
+    }
+    weft_i_alloc_fail_after(0);
+    cr_expect_eq(status, WEFT_STATUS_OK);
+    cr_expect(k > 3 && answer.microbatches == 200);
     drop(&f);
 }
