@@ -27,6 +27,7 @@ int cmd_export(const cli_command *command, int argc, char **argv);
 int cmd_help(const cli_command *command, int argc, char **argv);
 int cmd_partition(const cli_command *command, int argc, char **argv);
 int cmd_plan(const cli_command *command, int argc, char **argv);
+int cmd_profile(const cli_command *command, int argc, char **argv);
 int cmd_show(const cli_command *command, int argc, char **argv);
 int cmd_version(const cli_command *command, int argc, char **argv);
 

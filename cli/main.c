@@ -13,6 +13,8 @@ const cli_command cli_commands[] = {
      "say what a step's time and memory are made of", cmd_emulate},
     {"partition", "--model M --cluster C --batch B  [flags]", "make a layout for a whole run",
      cmd_partition},
+    {"profile", "--fit FILE --cluster C [-o OUT] [flags]",
+     "fit the constants of a cluster to measured steps", cmd_profile},
     {"show", "PLAN [flags]", "draw a plan in the terminal or as an SVG picture", cmd_show},
     {"export", "--format chrome|torch-csv PLAN [flags]", "write a plan in another tool's format",
      cmd_export},

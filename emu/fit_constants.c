@@ -37,9 +37,9 @@ typedef struct range {
 static const range device_ranges[N_DEVICE_KINDS] = {
     [GEMM] = {"gemm", 0.5, 0.87},
     [NETWORK] = {"network", 0.4, 1},
-    [TILE_OVERHEAD] = {"tile_overhead", 0, 400},
+    [TILE_OVERHEAD] = {"tile_overhead", 40, 160},
     [LAUNCH] = {"launch_ns", 4000, 5500},
-    [MEMORY_EFFICIENCY] = {"memory_efficiency", 0.5, 1},
+    [MEMORY_EFFICIENCY] = {"memory_efficiency", 0.65, 0.9},
     [PRODUCT_RATE] = {"product_rate", 0.2, 1},
     [SCORE_TRAFFIC] = {"score_traffic", 0.5, 1.5},
     [BACKWARD_TRAFFIC] = {"backward_traffic", 0.3, 1.5},
@@ -47,7 +47,7 @@ static const range device_ranges[N_DEVICE_KINDS] = {
 };
 
 static const range stack_ranges[N_STACK_KINDS] = {
-    [ELEMENTWISE] = {"elementwise", 0.1, 2.5},
+    [ELEMENTWISE] = {"elementwise", 0.1, 4},
     [TP_OVERLAP] = {"tp_overlap", 0, 1},
     [DP_OVERLAP] = {"dp_overlap", 0, 1},
     [SLOWDOWN] = {"slowdown", 1, 1.6},

@@ -135,6 +135,11 @@ WEFT_API weft_status weft_cluster_load(const char *name, weft_error *error,
                                        weft_cluster **out_cluster);
 WEFT_API void weft_cluster_free(weft_cluster *cluster);
 
+/* Write a cluster as a weft.cluster file, which reads back as the same; "-" is stdout. Overrides
+ * are in it; meta is not. IO, NO_MEMORY. */
+WEFT_API weft_status weft_cluster_write(const weft_cluster *cluster, const char *file,
+                                        weft_error *error);
+
 /* Names of the shipped clusters; NULL past the last. */
 WEFT_API const char *weft_cluster_shipped(size_t index);
 
