@@ -321,3 +321,39 @@ Test(exact_search, says_what_is_too_large)
         weft_problem_free(problem);
     }
 }
+
+/* Allocations fail in turn, all of the first and some of the later ones, until a search gets
+ * through without: no other status, no leak. */
+static void fail_allocations(const weft_problem *problem, const weft_search_options *options)
+{
+    long k = 0;
+    for (weft_status status = WEFT_STATUS_NO_MEMORY; status != WEFT_STATUS_OK;) {
+        weft_solution solution = {.order = NULL};
+        weft_error error = {0};
+        k += k < 200 ? 1 : 13;
+        weft_i_alloc_fail_after(k);
+        status = weft_search(problem, options, &error, &solution);
+        weft_i_alloc_fail_after(0);
+        cr_assert(status == WEFT_STATUS_OK || status == WEFT_STATUS_NO_MEMORY, "%ld: %s", k,
+                  error.text);
+        weft_solution_free(&solution);
+    }
+    cr_expect_gt(k, 8, "%ld", k);
+}
+
+Test(paper, survives_failing_allocations)
+{
+    weft_problem *problem = NULL;
+    cr_assert_eq(weft_problem_synthetic("pp=2 microbatches=3 fw=90 bw=200 limit=2 vary=0.5 seed=2",
+                                        NULL, &problem),
+                 WEFT_STATUS_OK);
+    weft_search_options options = paper(11, 0);
+    fail_allocations(problem, &options);
+    options = paper(1, WEFT_ABLATE_INTERLEAVING | WEFT_ABLATE_MEMORY);
+    fail_allocations(problem, &options);
+    options.method = WEFT_SEARCH_EXACT;
+    options.ablate = 0;
+    options.iterations = 0;
+    fail_allocations(problem, &options);
+    weft_problem_free(problem);
+}
