@@ -12,13 +12,16 @@ static const weft_option check_table[] = {
      "print the answer as one JSON object"},
 };
 
-static void print_json(weft_status status, const weft_violation *where)
+static void print_json(weft_status status, const weft_violation *where, const char *text)
 {
-    if (!status)
+    if (!status) {
         puts("{\"ok\":true}");
-    else
-        printf("{\"ok\":false,\"rule\":\"%s\",\"replica\":%d,\"rank\":%d,\"action\":%d}\n",
-               where->rule, where->replica, where->rank, where->action);
+        return;
+    }
+    printf("{\"ok\":false,\"rule\":\"%s\",\"replica\":%d,\"rank\":%d,\"action\":%d,\"text\":",
+           where->rule, where->replica, where->rank, where->action);
+    cli_json_string(text);
+    puts("}");
 }
 
 int cmd_check(const cli_command *command, int argc, char **argv)
@@ -34,8 +37,10 @@ int cmd_check(const cli_command *command, int argc, char **argv)
     if (weft_plan_read(file, &error, &plan)) return cli_fail(&error);
     weft_violation where = {-1, -1, -1, ""};
     weft_status status = weft_plan_check(plan, &error, &where);
-    if (flags.json)
-        print_json(status, &where);
+    if (status && status != WEFT_STATUS_VIOLATION)
+        cli_fail(&error);
+    else if (flags.json)
+        print_json(status, &where, error.text);
     else if (!status)
         printf("ok: %d pipeline%s, every rule kept\n", plan->n_pipelines,
                plan->n_pipelines == 1 ? "" : "s");
