@@ -61,6 +61,19 @@ typedef struct weft_i_json_field {
     bool required;
 } weft_i_json_field;
 
+/* The beginnings of rows of tables of fields. */
+#define WEFT_I_FIELD(field_key, field_type, owner, member)                                         \
+    .key = (field_key), .type = (field_type), .offset = offsetof(owner, member)
+#define WEFT_I_FIELD_INT32(key, owner, member)  WEFT_I_FIELD(key, WEFT_I_JSON_INT32, owner, member)
+#define WEFT_I_FIELD_DOUBLE(key, owner, member) WEFT_I_FIELD(key, WEFT_I_JSON_DOUBLE, owner, member)
+#define WEFT_I_FIELD_BOOL(key, owner, member)   WEFT_I_FIELD(key, WEFT_I_JSON_BOOL, owner, member)
+#define WEFT_I_FIELD_STRING(key, owner, member) WEFT_I_FIELD(key, WEFT_I_JSON_STRING, owner, member)
+#define WEFT_I_FIELD_ENUM(key, owner, member, words)                                               \
+    WEFT_I_FIELD(key, WEFT_I_JSON_ENUM, owner, member), .choices = (words)
+#define WEFT_I_FIELD_OTHER(field_key) .key = (field_key), .type = WEFT_I_JSON_OTHER
+
+#define WEFT_I_N_FIELDS(fields) (sizeof(fields) / sizeof((fields)[0]))
+
 /* Read an object by a table of at most 64 fields; fields that are absent keep what `out` holds, and
  * on failure those before the wrong one are written. `out` may be NULL when every field is OTHER,
  * `arena` when none is a STRING. Keys "format", "version", "revision" and "meta" of the root are

@@ -19,19 +19,9 @@
 #define WEFT_I_EDGE_KIND_WORDS "tokens|add|condition|skip"
 #define WEFT_I_ITEM_KIND_WORDS "document|image|clip|audio|caption"
 
-/* The beginnings of rows of tables of fields. */
-#define WEFT_I_FIELD(field_key, field_type, owner, member)                                         \
-    .key = (field_key), .type = (field_type), .offset = offsetof(owner, member)
-#define WEFT_I_FIELD_INT32(key, owner, member) WEFT_I_FIELD(key, WEFT_I_JSON_INT32, owner, member)
+/* The beginning of a row for a time or size. */
 #define WEFT_I_FIELD_INT64(key, owner, member)                                                     \
     WEFT_I_FIELD(key, WEFT_I_JSON_INT64, owner, member), .max = (double)WEFT_INT_MAX
-#define WEFT_I_FIELD_DOUBLE(key, owner, member) WEFT_I_FIELD(key, WEFT_I_JSON_DOUBLE, owner, member)
-#define WEFT_I_FIELD_STRING(key, owner, member) WEFT_I_FIELD(key, WEFT_I_JSON_STRING, owner, member)
-#define WEFT_I_FIELD_ENUM(key, owner, member, words)                                               \
-    WEFT_I_FIELD(key, WEFT_I_JSON_ENUM, owner, member), .choices = (words)
-#define WEFT_I_FIELD_OTHER(field_key) .key = (field_key), .type = WEFT_I_JSON_OTHER
-
-#define WEFT_I_N_FIELDS(fields) (sizeof(fields) / sizeof((fields)[0]))
 
 /* One document being read. After the first failure the functions below do nothing, so that callers
  * look at `status` once, at the end.

@@ -80,9 +80,9 @@ static weft_status read_images(const weft_i_json *in, weft_i_arena *arena, weft_
 static weft_status read_video(const weft_i_json *in, weft_error *error, weft_video *out)
 {
     static const weft_i_json_field FIELDS[] = {
-        {.key = "seconds", .type = WEFT_I_JSON_OTHER},
-        {.key = "width", .type = WEFT_I_JSON_OTHER},
-        {.key = "height", .type = WEFT_I_JSON_OTHER},
+        {WEFT_I_FIELD_OTHER("seconds")},
+        {WEFT_I_FIELD_OTHER("width")},
+        {WEFT_I_FIELD_OTHER("height")},
     };
     weft_i_json member;
     *out = (weft_video){-1, -1, -1};
@@ -167,24 +167,20 @@ static weft_status read_sample(const weft_i_json *in, weft_i_arena *arena, weft_
                                weft_sample *out)
 {
     static const weft_i_json_field FIELDS[] = {
-        {.key = "id",
-         .type = WEFT_I_JSON_STRING,
-         .offset = offsetof(weft_sample, id),
-         .required = true},
-        {.key = "source", .type = WEFT_I_JSON_STRING, .offset = offsetof(weft_sample, source)},
-        {.key = "text_tokens", .type = WEFT_I_JSON_OTHER},
-        {.key = "text_chars", .type = WEFT_I_JSON_OTHER},
-        {.key = "text_words", .type = WEFT_I_JSON_OTHER},
-        {.key = "images", .type = WEFT_I_JSON_OTHER},
-        {.key = "videos", .type = WEFT_I_JSON_OTHER},
-        {.key = "audio_seconds", .type = WEFT_I_JSON_OTHER},
-        {.key = "loss_tokens", .type = WEFT_I_JSON_OTHER},
-        {.key = "replica", .type = WEFT_I_JSON_OTHER},
-        {.key = "microbatch", .type = WEFT_I_JSON_OTHER},
+        {WEFT_I_FIELD_STRING("id", weft_sample, id), .required = true},
+        {WEFT_I_FIELD_STRING("source", weft_sample, source)},
+        {WEFT_I_FIELD_OTHER("text_tokens")},
+        {WEFT_I_FIELD_OTHER("text_chars")},
+        {WEFT_I_FIELD_OTHER("text_words")},
+        {WEFT_I_FIELD_OTHER("images")},
+        {WEFT_I_FIELD_OTHER("videos")},
+        {WEFT_I_FIELD_OTHER("audio_seconds")},
+        {WEFT_I_FIELD_OTHER("loss_tokens")},
+        {WEFT_I_FIELD_OTHER("replica")},
+        {WEFT_I_FIELD_OTHER("microbatch")},
     };
     out->source = "";
-    weft_status status =
-        weft_i_json_read(in, FIELDS, sizeof(FIELDS) / sizeof(FIELDS[0]), arena, error, out);
+    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
     if (status == WEFT_STATUS_OK) status = read_numbers(in, error, out);
     if (status == WEFT_STATUS_OK) status = read_images(in, arena, error, out);
     if (status == WEFT_STATUS_OK) status = read_videos(in, arena, error, out);

@@ -8,9 +8,7 @@
 
 enum { MAX_NODE_TYPES = 16, MAX_LEVELS = 8, MAX_ROWS = 64, MAX_NODES = 1 << 20 };
 
-#define FIELD(struct_name, field, kind)                                                            \
-    .key = #field, .type = WEFT_I_JSON_##kind, .offset = offsetof(struct_name, field)
-#define N(fields) (sizeof(fields) / sizeof((fields)[0]))
+#define FIELD(struct_name, field, kind) WEFT_I_FIELD(#field, WEFT_I_JSON_##kind, struct_name, field)
 
 /* Read member `key` as a table; nothing where it is absent. */
 static weft_status read_table(const weft_i_json *in, const char *key, double max,
@@ -26,10 +24,10 @@ static weft_status read_attention_row(const weft_i_json *in, weft_i_arena *arena
 {
     static const weft_i_json_field FIELDS[] = {
         {FIELD(weft_attention_row, head_size, INT32), .min = 1, .max = 1 << 20, .required = true},
-        {.key = "forward", .type = WEFT_I_JSON_OTHER, .required = true},
-        {.key = "backward", .type = WEFT_I_JSON_OTHER, .required = true},
-        {.key = "forward_causal", .type = WEFT_I_JSON_OTHER},
-        {.key = "backward_causal", .type = WEFT_I_JSON_OTHER},
+        {WEFT_I_FIELD_OTHER("forward"), .required = true},
+        {WEFT_I_FIELD_OTHER("backward"), .required = true},
+        {WEFT_I_FIELD_OTHER("forward_causal")},
+        {WEFT_I_FIELD_OTHER("backward_causal")},
     };
     const struct {
         const char *key;
@@ -38,8 +36,8 @@ static weft_status read_attention_row(const weft_i_json *in, weft_i_arena *arena
                   {"backward", &out->backward},
                   {"forward_causal", &out->forward_causal},
                   {"backward_causal", &out->backward_causal}};
-    weft_status status = weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
-    for (size_t i = 0; i < N(tables) && status == WEFT_STATUS_OK; i++)
+    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && status == WEFT_STATUS_OK; i++)
         status = read_table(in, tables[i].key, 1, arena, error, tables[i].table);
     return status;
 }
@@ -85,13 +83,13 @@ static weft_status read_device(const weft_i_json *in, weft_i_arena *arena, weft_
         {FIELD(weft_device, score_traffic, DOUBLE), .max = 100},
         {FIELD(weft_device, backward_traffic, DOUBLE), .max = 100},
         {FIELD(weft_device, host_growth, DOUBLE), .max = 100},
-        {.key = "gemm", .type = WEFT_I_JSON_OTHER, .required = true},
-        {.key = "attention", .type = WEFT_I_JSON_OTHER, .required = true},
+        {WEFT_I_FIELD_OTHER("gemm"), .required = true},
+        {WEFT_I_FIELD_OTHER("attention"), .required = true},
     };
     out->tile_overhead = 90;
     out->product_rate = 0.5;
     out->score_traffic = out->backward_traffic = 1;
-    weft_status status = weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
+    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
     if (status == WEFT_STATUS_OK && out->reserved_bytes >= out->memory_bytes)
         return weft_i_json_fail(in, error, "reserved_bytes %lld leave nothing of memory_bytes %lld",
                                 (long long)out->reserved_bytes, (long long)out->memory_bytes);
@@ -104,14 +102,14 @@ static weft_status read_node_type(const weft_i_json *in, weft_i_arena *arena, we
                                   weft_node_type *out)
 {
     static const weft_i_json_field FIELDS[] = {
-        {.key = "device", .type = WEFT_I_JSON_OTHER, .required = true},
+        {WEFT_I_FIELD_OTHER("device"), .required = true},
         {FIELD(weft_node_type, devices, INT32), .min = 1, .max = 1024, .required = true},
         {FIELD(weft_node_type, nodes, INT32), .min = 1, .max = MAX_NODES, .required = true},
         {FIELD(weft_node_type, host_gbs, DOUBLE), .min = 1e-3, .max = 1e6, .required = true},
         {FIELD(weft_node_type, host_bytes, INT64), .min = 0, .max = 1e16, .required = true},
     };
     weft_i_json device;
-    weft_status status = weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
+    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
     if (status == WEFT_STATUS_OK && weft_i_json_get(in, "device", &device))
         status = read_device(&device, arena, error, &out->device);
     return status;
@@ -122,7 +120,7 @@ static weft_status read_collectives(const weft_i_json *level, weft_i_arena *aren
 {
     static const weft_i_json_field FIELDS[] = {
         {FIELD(weft_collective_row, devices, INT32), .min = 2, .max = 1e9, .required = true},
-        {.key = "fraction", .type = WEFT_I_JSON_OTHER, .required = true},
+        {WEFT_I_FIELD_OTHER("fraction"), .required = true},
     };
     weft_i_json array;
     size_t n = 0;
@@ -135,7 +133,7 @@ static weft_status read_collectives(const weft_i_json *level, weft_i_arena *aren
     for (size_t i = 0; i < n; i++) {
         weft_i_json item = weft_i_json_item(&array, i);
         weft_collective_row *row = &out->collectives[i];
-        status = weft_i_json_read(&item, FIELDS, N(FIELDS), arena, error, row);
+        status = weft_i_json_read(&item, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, row);
         /* Reduction in the switch moves fewer bytes than a ring: up to twice the links' rate. */
         if (status == WEFT_STATUS_OK)
             status = read_table(&item, "fraction", 2, arena, error, &row->fraction);
@@ -159,10 +157,10 @@ static weft_status read_level(const weft_i_json *in, weft_i_arena *arena, weft_e
         {FIELD(weft_level, nic_gbs, DOUBLE), .min = 1e-3, .max = 1e6},
         {FIELD(weft_level, latency_ns, INT64), .min = 0, .max = 1e12, .required = true},
         {FIELD(weft_level, oversubscription, DOUBLE), .min = 1, .max = 1e6},
-        {.key = "collectives", .type = WEFT_I_JSON_OTHER, .required = true},
+        {WEFT_I_FIELD_OTHER("collectives"), .required = true},
     };
     out->oversubscription = 1;
-    weft_status status = weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
+    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
     if (status != WEFT_STATUS_OK) return status;
     if ((out->nics > 0) != (out->nic_gbs > 0) || (out->gbs > 0) == (out->nics > 0))
         return weft_i_json_fail(in, error, "expected either gbs or nics and nic_gbs");
@@ -187,7 +185,7 @@ static weft_status read_stack(const weft_i_json *in, weft_i_arena *arena, weft_e
         {FIELD(weft_stack, blocking_messages, BOOL)},
         {FIELD(weft_stack, gradient_bytes, INT32), .min = 1, .max = 8},
     };
-    return weft_i_json_read(in, FIELDS, N(FIELDS), arena, error, out);
+    return weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
 }
 
 static weft_status read_stacks(const weft_i_json *root, weft_i_arena *arena, weft_error *error,
@@ -250,15 +248,15 @@ static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_
 {
     static const weft_i_json_field FIELDS[] = {
         {FIELD(weft_cluster, name, STRING), .required = true},
-        {.key = "node_types", .type = WEFT_I_JSON_OTHER, .required = true},
-        {.key = "levels", .type = WEFT_I_JSON_OTHER, .required = true},
-        {.key = "stack", .type = WEFT_I_JSON_OTHER, .required = true},
-        {.key = "stacks", .type = WEFT_I_JSON_OTHER},
+        {WEFT_I_FIELD_OTHER("node_types"), .required = true},
+        {WEFT_I_FIELD_OTHER("levels"), .required = true},
+        {WEFT_I_FIELD_OTHER("stack"), .required = true},
+        {WEFT_I_FIELD_OTHER("stacks")},
     };
     weft_i_json member;
     weft_status status = weft_i_json_header(root, "cluster", 1, error);
     if (status == WEFT_STATUS_OK)
-        status = weft_i_json_read(root, FIELDS, N(FIELDS), arena, error, cluster);
+        status = weft_i_json_read(root, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, cluster);
     if (status == WEFT_STATUS_OK && weft_i_json_get(root, "node_types", &member))
         status = read_node_types(&member, arena, error, cluster);
     if (status == WEFT_STATUS_OK && weft_i_json_get(root, "levels", &member))

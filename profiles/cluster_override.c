@@ -19,8 +19,7 @@ typedef struct overrides {
 
 #define KEY(field, kind, low, high)                                                                \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_##kind, .offset = offsetof(overrides, field),           \
-        .min = low, .max = high                                                                    \
+        WEFT_I_FIELD(#field, WEFT_I_JSON_##kind, overrides, field), .min = low, .max = high        \
     }
 static const weft_i_json_field KEYS[] = {
     KEY(nodes, INT32, 1, 1 << 20),       KEY(devices, INT32, 1, 1024),
@@ -84,8 +83,7 @@ weft_status weft_i_cluster_override(weft_cluster *cluster, const char *text, wef
         if (status == WEFT_STATUS_OK && more && strcmp(pair.key, "stack") == 0)
             status = weft_cluster_set_stack(cluster, pair.value, error);
         else if (status == WEFT_STATUS_OK && more)
-            status = weft_i_keyvalue_set(&pair, "cluster", KEYS, sizeof(KEYS) / sizeof(KEYS[0]),
-                                         error, &o);
+            status = weft_i_keyvalue_set(&pair, "cluster", KEYS, WEFT_I_N_FIELDS(KEYS), error, &o);
         if (status != WEFT_STATUS_OK) return status;
     }
     weft_status status = set_node_type(&o, cluster, error);

@@ -5,26 +5,26 @@ enum { MAX_SIDE = 1 << 20, MAX_TILES = 10000 };
 
 #define RULE                                                                                       \
     {                                                                                              \
-        .key = "rule", .type = WEFT_I_JSON_OTHER                                                   \
+        WEFT_I_FIELD_OTHER("rule")                                                                 \
     }
 #define INT(field, low, high, is_needed)                                                           \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_INT32, .offset = offsetof(weft_input_rule, field),      \
-        .min = low, .max = high, .required = is_needed                                             \
+        WEFT_I_FIELD_INT32(#field, weft_input_rule, field), .min = low, .max = high,               \
+                                                            .required = is_needed                  \
     }
 #define INT64(field, low, high, is_needed)                                                         \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_INT64, .offset = offsetof(weft_input_rule, field),      \
-        .min = low, .max = high, .required = is_needed                                             \
+        WEFT_I_FIELD(#field, WEFT_I_JSON_INT64, weft_input_rule, field), .min = low, .max = high,  \
+                                                                         .required = is_needed     \
     }
 #define DOUBLE(field, low, high, is_needed)                                                        \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_DOUBLE, .offset = offsetof(weft_input_rule, field),     \
-        .min = low, .max = high, .required = is_needed                                             \
+        WEFT_I_FIELD_DOUBLE(#field, weft_input_rule, field), .min = low, .max = high,              \
+                                                             .required = is_needed                 \
     }
 #define BOOL(field)                                                                                \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_BOOL, .offset = offsetof(weft_input_rule, field)        \
+        WEFT_I_FIELD_BOOL(#field, weft_input_rule, field)                                          \
     }
 #define PATCH INT(patch, 1, MAX_SIDE, true)
 #define MERGE INT(merge, 1, 256, false)

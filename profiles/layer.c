@@ -22,33 +22,27 @@ const char *weft_layer_name(weft_layer_kind kind)
     return "?";
 }
 
-#define AT(field) offsetof(weft_i_layer_run, layer) + offsetof(weft_layer, field)
 #define INT(text, field, low, high)                                                                \
     {                                                                                              \
-        .key = text, .type = WEFT_I_JSON_INT32, .offset = AT(field), .min = low, .max = high       \
+        WEFT_I_FIELD_INT32(text, weft_i_layer_run, layer.field), .min = low, .max = high           \
     }
 #define NEEDED(text, field, low, high)                                                             \
     {                                                                                              \
-        .key = text, .type = WEFT_I_JSON_INT32, .offset = AT(field), .min = low, .max = high,      \
-        .required = true                                                                           \
+        .required = true, WEFT_I_FIELD_INT32(text, weft_i_layer_run, layer.field), .min = low,     \
+        .max = high                                                                                \
     }
 #define BOOL(text, field)                                                                          \
     {                                                                                              \
-        .key = text, .type = WEFT_I_JSON_BOOL, .offset = AT(field)                                 \
+        WEFT_I_FIELD_BOOL(text, weft_i_layer_run, layer.field)                                     \
     }
 #define CHOICE(text, field, words, is_needed)                                                      \
     {                                                                                              \
-        .key = text, .type = WEFT_I_JSON_ENUM, .offset = AT(field), .choices = words,              \
-        .required = is_needed                                                                      \
+        WEFT_I_FIELD_ENUM(text, weft_i_layer_run, layer.field, words), .required = is_needed       \
     }
 /* Keys of every kind. "kind" was read before. */
 #define COMMON                                                                                     \
-    {.key = "kind", .type = WEFT_I_JSON_OTHER},                                                    \
-        {.key = "count",                                                                           \
-         .type = WEFT_I_JSON_INT32,                                                                \
-         .offset = offsetof(weft_i_layer_run, count),                                              \
-         .min = 1,                                                                                 \
-         .max = MAX_COUNT},                                                                        \
+    {WEFT_I_FIELD_OTHER("kind")},                                                                  \
+        {WEFT_I_FIELD_INT32("count", weft_i_layer_run, count), .min = 1, .max = MAX_COUNT},        \
         BOOL("trainable", trainable), INT("lora_rank", lora_rank, 0, MAX_HIDDEN),                  \
         NEEDED("hidden", hidden, 1, MAX_HIDDEN)
 #define MLP       CHOICE("mlp", mlp, "gelu|swiglu", true)
@@ -70,11 +64,7 @@ static const weft_i_json_field TRANSFORMER[] = {
     INT("experts", experts, 1, 65536),
     INT("experts_per_token", experts_per_token, 1, 65536),
     INT("shared_experts", shared_experts, 0, 1024),
-    {.key = "imbalance",
-     .type = WEFT_I_JSON_DOUBLE,
-     .offset = AT(imbalance),
-     .min = 1,
-     .max = 65536},
+    {WEFT_I_FIELD_DOUBLE("imbalance", weft_i_layer_run, layer.imbalance), .min = 1, .max = 65536},
     INT("kv_rank", kv_rank, 1, MAX_HIDDEN),
     INT("q_rank", q_rank, 1, MAX_HIDDEN),
     INT("rope_size", rope_size, 1, MAX_HIDDEN),
@@ -114,8 +104,8 @@ static const weft_i_json_field MAMBA[] = {
 };
 static const weft_i_json_field MEASURED[] = {
     COMMON,
-    {.key = "rows", .type = WEFT_I_JSON_OTHER, .required = true},
-    {.key = "parameters", .type = WEFT_I_JSON_INT64, .offset = AT(parameters)},
+    {WEFT_I_FIELD_OTHER("rows"), .required = true},
+    {WEFT_I_FIELD("parameters", WEFT_I_JSON_INT64, weft_i_layer_run, layer.parameters)},
 };
 
 typedef struct kind_table {
@@ -274,15 +264,11 @@ static weft_status read_rows(const weft_i_json *in, weft_i_arena *arena, weft_er
 {
 #define ROW(field)                                                                                 \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_INT64, .offset = offsetof(weft_measured_row, field)     \
+        WEFT_I_FIELD(#field, WEFT_I_JSON_INT64, weft_measured_row, field)                          \
     }
     static const weft_i_json_field FIELDS[] = {
-        {.key = "tokens",
-         .type = WEFT_I_JSON_INT64,
-         .offset = offsetof(weft_measured_row, tokens),
-         .min = 1,
-         .max = 1e12,
-         .required = true},
+        {WEFT_I_FIELD("tokens", WEFT_I_JSON_INT64, weft_measured_row, tokens), .min = 1,
+         .max = 1e12, .required = true},
         ROW(fw_ns),
         ROW(bw_ns),
         ROW(bwi_ns),
@@ -301,8 +287,7 @@ static weft_status read_rows(const weft_i_json *in, weft_i_arena *arena, weft_er
     if (!rows) return weft_i_no_memory(error);
     for (size_t i = 0; i < n; i++) {
         weft_i_json item = weft_i_json_item(&array, i);
-        status = weft_i_json_read(&item, FIELDS, sizeof(FIELDS) / sizeof(FIELDS[0]), arena, error,
-                                  &rows[i]);
+        status = weft_i_json_read(&item, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, &rows[i]);
         if (status != WEFT_STATUS_OK) return status;
         if (i > 0 && rows[i].tokens <= rows[i - 1].tokens)
             return weft_i_json_fail(&item, error, "tokens must ascend, found %lld after %lld",

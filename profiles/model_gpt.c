@@ -15,23 +15,18 @@ typedef struct gpt {
 
 #define INT(text, field, low, high)                                                                \
     {                                                                                              \
-        .key = text, .type = WEFT_I_JSON_INT32, .offset = offsetof(gpt, field), .min = low,        \
-        .max = high                                                                                \
+        WEFT_I_FIELD_INT32(text, gpt, field), .min = low, .max = high                              \
     }
 #define CHOICE(text, field, words)                                                                 \
     {                                                                                              \
-        .key = text, .type = WEFT_I_JSON_ENUM, .offset = offsetof(gpt, field), .choices = words    \
+        WEFT_I_FIELD_ENUM(text, gpt, field, words)                                                 \
     }
 static const weft_i_json_field FIELDS[] = {
     INT("layers", layers, 1, 99000),
     INT("hidden", block.hidden, 1, 1 << 20),
     INT("heads", block.heads, 1, 1 << 20),
     INT("vocab", vocab, 1, 1 << 28),
-    {.key = "seq",
-     .type = WEFT_I_JSON_INT64,
-     .offset = offsetof(gpt, sequence),
-     .min = 1,
-     .max = 1e9},
+    {WEFT_I_FIELD("seq", WEFT_I_JSON_INT64, gpt, sequence), .min = 1, .max = 1e9},
     INT("ffn", block.ffn, 1, 1 << 24),
     INT("kv_heads", block.kv_heads, 1, 1 << 20),
     INT("head_size", block.head_size, 1, 1 << 20),
@@ -39,11 +34,7 @@ static const weft_i_json_field FIELDS[] = {
     INT("experts", block.experts, 1, 65536),
     INT("experts_per_token", block.experts_per_token, 1, 65536),
     INT("shared_experts", block.shared_experts, 0, 1024),
-    {.key = "imbalance",
-     .type = WEFT_I_JSON_DOUBLE,
-     .offset = offsetof(gpt, block.imbalance),
-     .min = 1,
-     .max = 65536},
+    {WEFT_I_FIELD_DOUBLE("imbalance", gpt, block.imbalance), .min = 1, .max = 65536},
     INT("kv_rank", block.kv_rank, 1, 1 << 20),
     INT("q_rank", block.q_rank, 1, 1 << 20),
     INT("rope_size", block.rope_size, 1, 1 << 20),
@@ -51,9 +42,8 @@ static const weft_i_json_field FIELDS[] = {
     CHOICE("mlp", block.mlp, "gelu|swiglu"),
     CHOICE("norm", block.norm, "layernorm|rmsnorm"),
     CHOICE("bias", block.bias, "none|qkv|all"),
-    {.key = "tied", .type = WEFT_I_JSON_BOOL, .offset = offsetof(gpt, tied)},
+    {WEFT_I_FIELD_BOOL("tied", gpt, tied)},
 };
-enum { N_FIELDS = sizeof(FIELDS) / sizeof(FIELDS[0]) };
 
 static weft_status read_words(const char *text, weft_error *error, gpt *out)
 {
@@ -62,7 +52,7 @@ static weft_status read_words(const char *text, weft_error *error, gpt *out)
     for (;;) {
         weft_status status = weft_i_keyvalue_next(&pair, "gpt", error, &more);
         if (status != WEFT_STATUS_OK || !more) return status;
-        status = weft_i_keyvalue_set(&pair, "gpt", FIELDS, N_FIELDS, error, out);
+        status = weft_i_keyvalue_set(&pair, "gpt", FIELDS, WEFT_I_N_FIELDS(FIELDS), error, out);
         if (status != WEFT_STATUS_OK) return status;
     }
 }

@@ -47,21 +47,14 @@ static weft_status read_module(const weft_i_json *in, weft_i_arena *arena, weft_
                                weft_module *out)
 {
     static const weft_i_json_field FIELDS[] = {
-        {.key = "name",
-         .type = WEFT_I_JSON_STRING,
-         .offset = offsetof(weft_module, name),
+        {WEFT_I_FIELD_STRING("name", weft_module, name), .required = true},
+        {WEFT_I_FIELD_ENUM("modality", weft_module, modality, "text|image|video|audio"),
          .required = true},
-        {.key = "modality",
-         .type = WEFT_I_JSON_ENUM,
-         .offset = offsetof(weft_module, modality),
-         .choices = "text|image|video|audio",
-         .required = true},
-        {.key = "input", .type = WEFT_I_JSON_OTHER, .required = true},
-        {.key = "layers", .type = WEFT_I_JSON_OTHER, .required = true},
+        {WEFT_I_FIELD_OTHER("input"), .required = true},
+        {WEFT_I_FIELD_OTHER("layers"), .required = true},
     };
     weft_i_json name, input, layers;
-    weft_status status =
-        weft_i_json_read(in, FIELDS, sizeof(FIELDS) / sizeof(FIELDS[0]), arena, error, out);
+    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
     if (status != WEFT_STATUS_OK) return status;
     if (!is_plain_word(out->name) && weft_i_json_get(in, "name", &name))
         return weft_i_json_fail(&name, error,
@@ -120,16 +113,9 @@ static weft_status read_end(const weft_i_json *edge, const char *key, const weft
                             weft_i_arena *arena, weft_error *error, edge_end *out)
 {
     static const weft_i_json_field FIELDS[] = {
-        {.key = "module",
-         .type = WEFT_I_JSON_STRING,
-         .offset = offsetof(edge_end, name),
-         .required = true},
-        {.key = "layer",
-         .type = WEFT_I_JSON_INT32,
-         .offset = offsetof(edge_end, layer),
-         .min = -1,
-         .max = MAX_LAYERS},
-        {.key = "layers", .type = WEFT_I_JSON_OTHER},
+        {WEFT_I_FIELD_STRING("module", edge_end, name), .required = true},
+        {WEFT_I_FIELD_INT32("layer", edge_end, layer), .min = -1, .max = MAX_LAYERS},
+        {WEFT_I_FIELD_OTHER("layers")},
     };
     bool is_to = strcmp(key, "to") == 0;
     weft_i_json end, layers;
@@ -157,21 +143,15 @@ static weft_status read_edge(const weft_i_json *in, const weft_model *model, wef
                              weft_error *error, weft_model_edge *out)
 {
     static const weft_i_json_field FIELDS[] = {
-        {.key = "from", .type = WEFT_I_JSON_OTHER},
-        {.key = "to", .type = WEFT_I_JSON_OTHER},
-        {.key = "kind",
-         .type = WEFT_I_JSON_ENUM,
-         .offset = offsetof(weft_model_edge, kind),
-         .choices = "tokens|add|condition|skip",
+        {WEFT_I_FIELD_OTHER("from")},
+        {WEFT_I_FIELD_OTHER("to")},
+        {WEFT_I_FIELD_ENUM("kind", weft_model_edge, kind, "tokens|add|condition|skip"),
          .required = true},
-        {.key = "gradient",
-         .type = WEFT_I_JSON_BOOL,
-         .offset = offsetof(weft_model_edge, gradient)},
+        {WEFT_I_FIELD_BOOL("gradient", weft_model_edge, gradient)},
     };
     edge_end from, to;
     weft_model_edge edge = {.gradient = true};
-    weft_status status =
-        weft_i_json_read(in, FIELDS, sizeof(FIELDS) / sizeof(FIELDS[0]), arena, error, &edge);
+    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, &edge);
     if (status == WEFT_STATUS_OK) status = read_end(in, "from", model, arena, error, &from);
     if (status == WEFT_STATUS_OK) status = read_end(in, "to", model, arena, error, &to);
     if (status != WEFT_STATUS_OK) return status;
@@ -240,23 +220,15 @@ static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_
                              weft_model *model)
 {
     static const weft_i_json_field FIELDS[] = {
-        {.key = "name",
-         .type = WEFT_I_JSON_STRING,
-         .offset = offsetof(weft_model, name),
-         .required = true},
-        {.key = "sequence",
-         .type = WEFT_I_JSON_INT64,
-         .offset = offsetof(weft_model, sequence),
-         .min = 0,
-         .max = 1e9},
-        {.key = "modules", .type = WEFT_I_JSON_OTHER, .required = true},
-        {.key = "edges", .type = WEFT_I_JSON_OTHER},
+        {WEFT_I_FIELD_STRING("name", weft_model, name), .required = true},
+        {WEFT_I_FIELD("sequence", WEFT_I_JSON_INT64, weft_model, sequence), .min = 0, .max = 1e9},
+        {WEFT_I_FIELD_OTHER("modules"), .required = true},
+        {WEFT_I_FIELD_OTHER("edges")},
     };
     weft_i_model_fault fault;
     weft_status status = weft_i_json_header(root, "model", 1, error);
     if (status == WEFT_STATUS_OK)
-        status =
-            weft_i_json_read(root, FIELDS, sizeof(FIELDS) / sizeof(FIELDS[0]), arena, error, model);
+        status = weft_i_json_read(root, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, model);
     if (status == WEFT_STATUS_OK) status = read_modules(root, arena, error, model);
     if (status == WEFT_STATUS_OK) status = read_edges(root, arena, error, model);
     if (status != WEFT_STATUS_OK) return status;

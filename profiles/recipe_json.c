@@ -8,39 +8,31 @@ enum { MAX_MODULES = 64, MAX_PARALLEL = 1 << 20 };
 
 #define INT(field, low, high)                                                                      \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_INT32, .offset = offsetof(weft_recipe, field),          \
-        .min = low, .max = high                                                                    \
+        WEFT_I_FIELD_INT32(#field, weft_recipe, field), .min = low, .max = high                    \
     }
 #define INT64(field, low, high)                                                                    \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_INT64, .offset = offsetof(weft_recipe, field),          \
-        .min = low, .max = high                                                                    \
+        WEFT_I_FIELD(#field, WEFT_I_JSON_INT64, weft_recipe, field), .min = low, .max = high       \
     }
 #define DOUBLE(field, low, high)                                                                   \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_DOUBLE, .offset = offsetof(weft_recipe, field),         \
-        .min = low, .max = high                                                                    \
+        WEFT_I_FIELD_DOUBLE(#field, weft_recipe, field), .min = low, .max = high                   \
     }
 #define BOOL(field)                                                                                \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_BOOL, .offset = offsetof(weft_recipe, field)            \
+        WEFT_I_FIELD_BOOL(#field, weft_recipe, field)                                              \
     }
 #define CHOICE(field, words)                                                                       \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_ENUM, .offset = offsetof(weft_recipe, field),           \
-        .choices = words                                                                           \
+        WEFT_I_FIELD_ENUM(#field, weft_recipe, field, words)                                       \
     }
 #define SIZE(field)                                                                                \
     {                                                                                              \
-        .key = #field, .type = WEFT_I_JSON_INT32, .offset = offsetof(weft_recipe, parallel.field), \
-        .min = 0, .max = MAX_PARALLEL                                                              \
+        WEFT_I_FIELD_INT32(#field, weft_recipe, parallel.field), .min = 0, .max = MAX_PARALLEL     \
     }
 
 const weft_i_json_field weft_i_recipe_fields[] = {
-    {.key = "name",
-     .type = WEFT_I_JSON_STRING,
-     .offset = offsetof(weft_recipe, name),
-     .required = true},
+    {WEFT_I_FIELD_STRING("name", weft_recipe, name), .required = true},
     INT64(sequence, 1, 1e9),
     INT(max_images, 0, 1e9),
     INT(max_clips, 0, 1e9),
@@ -72,27 +64,18 @@ const weft_i_json_field weft_i_recipe_fields[] = {
     SIZE(cp),
     SIZE(ep),
     INT(microbatches, 0, 1e6),
-    {.key = "modules", .type = WEFT_I_JSON_OTHER},
+    {WEFT_I_FIELD_OTHER("modules")},
 };
 const size_t weft_i_n_recipe_fields =
     sizeof(weft_i_recipe_fields) / sizeof(weft_i_recipe_fields[0]);
 
 const weft_i_json_field weft_i_recipe_entry_fields[] = {
-    {.key = "tp_mode",
-     .type = WEFT_I_JSON_ENUM,
-     .offset = offsetof(weft_i_recipe_entry, module.tp_mode),
-     .choices = "tp|dp_in_tp"},
-    {.key = "frozen", .type = WEFT_I_JSON_BOOL, .offset = offsetof(weft_i_recipe_entry, frozen)},
-    {.key = "segments",
-     .type = WEFT_I_JSON_INT32,
-     .offset = offsetof(weft_i_recipe_entry, module.segments),
-     .min = 0,
-     .max = 1024},
-    {.key = "submicrobatch_tokens",
-     .type = WEFT_I_JSON_INT64,
-     .offset = offsetof(weft_i_recipe_entry, module.submicrobatch_tokens),
-     .min = 0,
-     .max = 1e12},
+    {WEFT_I_FIELD_ENUM("tp_mode", weft_i_recipe_entry, module.tp_mode, "tp|dp_in_tp")},
+    {WEFT_I_FIELD_BOOL("frozen", weft_i_recipe_entry, frozen)},
+    {WEFT_I_FIELD_INT32("segments", weft_i_recipe_entry, module.segments), .min = 0, .max = 1024},
+    {WEFT_I_FIELD("submicrobatch_tokens", WEFT_I_JSON_INT64, weft_i_recipe_entry,
+                  module.submicrobatch_tokens),
+     .min = 0, .max = 1e12},
 };
 const size_t weft_i_n_recipe_entry_fields =
     sizeof(weft_i_recipe_entry_fields) / sizeof(weft_i_recipe_entry_fields[0]);
