@@ -10,6 +10,7 @@ enum {
     HEADING = 1240,    /* height, to the first line of the legend */
     MEASURED = 240,    /* height of what was measured, in the heading */
     FACT = 1500,       /* width */
+    PAIR = 2500,       /* the same with what was measured, and by how much it differs */
     LEGEND_LINE = 220, /* height */
     LEGEND_NAME = 1200,
     LEGEND_NAME_MAX = 2400, /* width, least and most */
@@ -75,7 +76,8 @@ static int64_t write_pair(const weft_i_svg_page *page, int64_t x, const char *ke
     char text[80];
     snprintf(text, sizeof text, "%s %s", measured.s, change.s);
     weft_i_svg_text(page->stream, "val", x, 1050 + MEASURED, text);
-    return write_fact(page, x, key, planned) + FACT / 2;
+    write_fact(page, x, key, planned);
+    return x + PAIR;
 }
 
 static void write_pairs(const weft_i_svg_page *page)
@@ -95,12 +97,14 @@ static void write_pairs(const weft_i_svg_page *page)
     x = write_pair(page, x, "step", weft_i_readable_time(m->planned_step_ns),
                    weft_i_readable_time(m->measured_step_ns),
                    weft_i_readable_change(m->step_error));
-    x = write_pair(page, x, "pipeline", weft_i_readable_time(m->planned_ns),
-                   weft_i_readable_time(m->measured_ns), weft_i_readable_change(m->error));
     x = write_pair(page, x, key, weft_i_readable_time(worst->planned_ns),
                    weft_i_readable_time(worst->measured_ns), weft_i_readable_change(worst->error));
     write_pair(page, x, "bubble", weft_i_readable_share(m->planned_bubble),
                weft_i_readable_share(m->measured_bubble), (weft_i_text){""});
+    x += FACT;
+    if (x + PAIR > page->width) return;
+    write_pair(page, x, "pipeline", weft_i_readable_time(m->planned_ns),
+               weft_i_readable_time(m->measured_ns), weft_i_readable_change(m->error));
 }
 
 static void write_facts(const weft_i_svg_page *page)
