@@ -37,6 +37,11 @@ static weft_status check_sizes(asker *a)
         if (sizes[i] < 1)
             return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT, "%s is %lld, expected 1 or more",
                                names[i], (long long)sizes[i]);
+    const int64_t most_tokens = INT64_C(1) << 40;
+    if (a->sequence > most_tokens / q->microbatch)
+        return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
+                           "microbatch %d x sequence %lld is over %lld tokens", q->microbatch,
+                           (long long)a->sequence, (long long)most_tokens);
     if (q->recompute < WEFT_RECOMPUTE_NONE || q->recompute > WEFT_RECOMPUTE_OFFLOAD)
         return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
                            "recompute is %d, expected none, selective, full or offload",
@@ -100,6 +105,29 @@ static weft_status price(asker *a)
     for (int32_t r = 0; r < a->n_ranks && !status; r++)
         a->transfer_ns[r] = weft_i_emu_transfer_ns(a->emu, bytes, r, (r + 1) % a->n_ranks);
     return status;
+}
+
+/* All passes after each other, and all that is ever saved, are in range; so no sum needs a check.
+ */
+static weft_status check_sums(const asker *a)
+{
+    const weft_uniform *q = a->question;
+    const weft_cost *costs[] = {&a->embedding.cost, &a->layer.cost, &a->head.cost};
+    double ns = 0, bytes = 0;
+    for (int i = 0; i < 3; i++) {
+        double n = i == 1 ? a->n_layers : 1;
+        ns += n * ((double)costs[i]->fw_ns + (double)costs[i]->bw_ns + (double)costs[i]->bwi_ns +
+                   (double)costs[i]->bww_ns);
+        bytes += n * ((double)costs[i]->saved_bytes + (double)costs[i]->held_bytes);
+    }
+    for (int32_t r = 0; r < a->n_ranks; r++)
+        ns += 4.0 * q->segments * (double)a->transfer_ns[r];
+    double microbatches = (double)q->global_batch / ((double)q->parallel.dp * q->microbatch);
+    double most = microbatches * (ns > bytes ? ns : bytes);
+    if (most <= (double)WEFT_INT_MAX) return WEFT_STATUS_OK;
+    return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
+                       "a step takes up to %.3g ns or bytes of one replica, more than %lld", most,
+                       (long long)WEFT_INT_MAX);
 }
 
 /* Layers before chunk c, counted from the model's first transformer layer. */
@@ -368,6 +396,7 @@ weft_status weft_emulate_uniform(const weft_uniform *question, weft_error *error
         status = make_arrays(&a);
     }
     if (!status) status = price(&a);
+    if (!status) status = check_sums(&a);
     if (!status) status = answer(&a, out_ranks, out_answer);
     weft_i_arena_free(&a.arena);
     weft_i_emu_free(a.emu);

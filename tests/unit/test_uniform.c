@@ -195,6 +195,13 @@ Test(uniform, says_what_is_wrong)
     f.question = good;
     f.question.recompute = (weft_recompute)4;
     expect_refused(&f, WEFT_STATUS_BAD_INPUT, "recompute is 4");
+    f.question = good;
+    f.question.sequence = INT64_C(1) << 62;
+    expect_refused(&f, WEFT_STATUS_BAD_INPUT,
+                   "microbatch 1 x sequence 4611686018427387904 is over");
+    f.question.sequence = INT64_C(1) << 22; /* a step of many months */
+    f.question.global_batch = 1 << 20;
+    expect_refused(&f, WEFT_STATUS_BAD_INPUT, "a step takes up to ");
     drop(&f);
     f = make("vlm-s", "h800");
     expect_refused(&f, WEFT_STATUS_BAD_INPUT, "is not uniform");
