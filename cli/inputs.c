@@ -68,11 +68,30 @@ static int check_together(const cli_command *command, const cli_input_flags *f)
     return missing ? cli_usage(command, "%s is missing", missing) : -1;
 }
 
+/* What a problem that is given has settled already. */
+static int check_settled(const cli_command *command, const cli_job *job)
+{
+    const weft_planner_options *o = &job->options;
+    const char *flag = o->gpus > 0           ? "--gpus"
+                       : o->tp > 0           ? "--tp"
+                       : o->pp > 0           ? "--pp"
+                       : o->dp > 0           ? "--dp"
+                       : o->cp > 0           ? "--cp"
+                       : o->ep > 0           ? "--ep"
+                       : o->sequence > 0     ? "--sequence"
+                       : o->microbatches > 0 ? "--microbatches"
+                       : o->strict           ? "--strict"
+                                             : NULL;
+    if (!flag || (!job->flags.problem && !job->flags.synthetic)) return -1;
+    return cli_usage(command, "%s is for --model; --problem and --synthetic have it settled", flag);
+}
+
 int cli_job_load(const cli_command *command, cli_job *job)
 {
     const cli_input_flags *flags = &job->flags;
     cli_inputs *in = &job->inputs;
     int code = check_together(command, flags);
+    if (code < 0) code = check_settled(command, job);
     if (code >= 0) return code;
     weft_error error = {0};
     weft_status status = WEFT_STATUS_OK;
