@@ -71,6 +71,7 @@ static double gemm_stretch(const weft_i_operator *op, const weft_device *device,
 {
     int32_t multiprocessors = device->multiprocessors;
     double best = INFINITY;
+    if (multiprocessors == 0) return 1; /* a processor: its kernels suit themselves to any shape */
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) {
         const struct tile *t = &tiles[i];
         double blocks = ceil(op->m / t->m) * ceil(op->n / t->n) * op->count;

@@ -76,7 +76,7 @@ static weft_status read_device(const weft_i_json *in, weft_i_arena *arena, weft_
         {FIELD(weft_device, reserved_bytes, INT64), .min = 0, .max = 1e15},
         {FIELD(weft_device, memory_gbs, DOUBLE), .min = 1e-3, .max = 1e6, .required = true},
         {FIELD(weft_device, memory_efficiency, DOUBLE), .min = 1e-3, .max = 1, .required = true},
-        {FIELD(weft_device, multiprocessors, INT32), .min = 1, .max = 1e5, .required = true},
+        {FIELD(weft_device, multiprocessors, INT32), .min = 0, .max = 1e5, .required = true},
         {FIELD(weft_device, launch_ns, INT64), .min = 0, .max = 1e9, .required = true},
         {FIELD(weft_device, tile_overhead, DOUBLE), .max = 1e6},
         {FIELD(weft_device, product_rate, DOUBLE), .min = 1e-3, .max = 1},

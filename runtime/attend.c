@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/gemm.h"
+#include "runtime/lanes.h"
 
 enum { BLOCK = 64 }; /* queries at a time */
 
@@ -90,19 +91,15 @@ static void score(const head *h, int64_t first, int64_t n, int64_t n_keys)
     weft_i_matrix q = {h->q + first * h->size, h->size, false}, k = {h->k, h->size, true};
     weft_i_gemm(n, n_keys, h->size, h->scale, q, k, 0, h->scores, n_keys);
     for (int64_t r = 0; r < n; r++) {
-        float *row = h->scores + r * n_keys, largest;
+        float *row = h->scores + r * n_keys;
         int64_t begin, end;
         seen(h, first + r, &begin, &end);
-        double sum = 0;
-        largest = row[begin];
+        float largest = weft_i_lanes_max(row + begin, end - begin);
+        float part = 1 / weft_i_lanes_exp(row + begin, largest, end - begin, row + begin);
+        memset(row, 0, (size_t)begin * sizeof(float));
+        memset(row + end, 0, (size_t)(n_keys - end) * sizeof(float));
         for (int64_t i = begin; i < end; i++)
-            largest = fmaxf(largest, row[i]);
-        for (int64_t i = 0; i < n_keys; i++) {
-            row[i] = i >= begin && i < end ? expf(row[i] - largest) : 0;
-            sum += row[i];
-        }
-        for (int64_t i = begin; i < end; i++)
-            row[i] = (float)(row[i] / sum);
+            row[i] *= part;
     }
 }
 
@@ -123,11 +120,9 @@ static void softmax_back(const head *h, int64_t n, int64_t n_keys)
     for (int64_t r = 0; r < n; r++) {
         const float *p = h->scores + r * n_keys;
         float *d = h->d_scores + r * n_keys;
-        double dot = 0;
+        float dot = weft_i_lanes_dot(p, d, n_keys);
         for (int64_t i = 0; i < n_keys; i++)
-            dot += (double)p[i] * d[i];
-        for (int64_t i = 0; i < n_keys; i++)
-            d[i] = p[i] * (d[i] - (float)dot);
+            d[i] = p[i] * (d[i] - dot);
     }
 }
 

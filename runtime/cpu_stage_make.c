@@ -27,20 +27,27 @@ static asked asked_of(const weft_i_cpu_shop *shop, int32_t stage)
 
 static weft_status keep_of(const weft_stage *stage, int32_t i, weft_error *error, weft_i_keep *out)
 {
-    static const char *const names[] = {"none", "selective", "full"};
+    /* What is kept on the host stays where it is: there is one memory only. */
+    static const struct {
+        const char *name;
+        weft_i_keep keep;
+    } strategies[] = {{"none", WEFT_I_KEEP_ALL},
+                      {"offload", WEFT_I_KEEP_ALL},
+                      {"selective", WEFT_I_KEEP_SELECTIVE},
+                      {"full", WEFT_I_KEEP_INPUT}};
     const char *name = "none";
     int32_t end = 0;
     for (int32_t r = 0; r < stage->now.n_memory && i >= end; r++) {
         end += stage->now.memory[r].layers;
         name = stage->now.memory[r].strategy;
     }
-    for (int k = 0; k < 3; k++)
-        if (strcmp(name, names[k]) == 0) {
-            *out = (weft_i_keep)k;
+    for (int k = 0; k < 4; k++)
+        if (strcmp(name, strategies[k].name) == 0) {
+            *out = strategies[k].keep;
             return WEFT_STATUS_OK;
         }
     return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
-                       "memory strategy '%.40s': expected none, selective or full", name);
+                       "memory strategy '%.40s': expected none, selective, full or offload", name);
 }
 
 /* From the first layer up: what is wanted of a layer's input depends on what lies below it. */

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "runtime/lanes.h"
+
 static const double NORM_EPSILON = 1e-5;
 
 /* Mean (RMSNorm: 0) and 1 / deviation of a row. */
@@ -71,16 +73,22 @@ static float gelu_inner(float x)
     return 0.7978845608f * (x + 0.044715f * x * x * x);
 }
 
+/* tanh x = 1 - 2 / (e^2x + 1). */
+static float tanh_of(float x)
+{
+    return 1 - 2 / (weft_i_exp(2 * x) + 1);
+}
+
 void weft_i_gelu(const float *x, int64_t n, float *out)
 {
     for (int64_t i = 0; i < n; i++)
-        out[i] = 0.5f * x[i] * (1 + tanhf(gelu_inner(x[i])));
+        out[i] = 0.5f * x[i] * (1 + tanh_of(gelu_inner(x[i])));
 }
 
 void weft_i_gelu_back(const float *x, const float *d_out, int64_t n, float *d_x)
 {
     for (int64_t i = 0; i < n; i++) {
-        float t = tanhf(gelu_inner(x[i]));
+        float t = tanh_of(gelu_inner(x[i]));
         float inner = 0.7978845608f * (1 + 3 * 0.044715f * x[i] * x[i]);
         d_x[i] += d_out[i] * (0.5f * (1 + t) + 0.5f * x[i] * (1 - t * t) * inner);
     }
@@ -88,7 +96,7 @@ void weft_i_gelu_back(const float *x, const float *d_out, int64_t n, float *d_x)
 
 static float sigmoid(float x)
 {
-    return 1 / (1 + expf(-x));
+    return 1 / (1 + weft_i_exp(-x));
 }
 
 void weft_i_swiglu(const float *x, int64_t rows, int64_t width, float *out)
@@ -175,11 +183,10 @@ void weft_i_gate_back(const float *y, const float *gate, const float *d_out, int
 /* log of the sum of exp(x) of a row. */
 static double log_sum(const float *x, int64_t width)
 {
-    double largest = x[0], sum = 0;
-    for (int64_t i = 1; i < width; i++)
-        largest = fmax(largest, x[i]);
-    for (int64_t i = 0; i < width; i++)
-        sum += exp(x[i] - largest);
+    float largest = weft_i_lanes_max(x, width), part[64];
+    double sum = 0;
+    for (int64_t i = 0; i < width; i += 64)
+        sum += weft_i_lanes_exp(x + i, largest, width - i < 64 ? width - i : 64, part);
     return largest + log(sum);
 }
 
@@ -196,9 +203,9 @@ void weft_i_cross_entropy_back(const float *x, const int32_t *targets, float wei
 {
     for (int64_t r = 0; r < rows; r++, x += width, d_x += width) {
         if (targets[r] < 0) continue;
-        double norm = log_sum(x, width);
+        float norm = (float)log_sum(x, width);
         for (int64_t i = 0; i < width; i++)
-            d_x[i] += weight * (float)exp(x[i] - norm);
+            d_x[i] += weight * weft_i_exp(x[i] - norm);
         d_x[targets[r]] -= weight;
     }
 }

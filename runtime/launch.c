@@ -16,6 +16,8 @@ static const weft_option table[] = {
      "cpu: the batch that the plan was made from"},
     {"check", WEFT_OPTION_BOOL, offsetof(weft_i_launch, check), 0, 0, NULL, NULL,
      "cpu: compare loss and all gradients with a serial run"},
+    {"profile", WEFT_OPTION_STRING, offsetof(weft_i_launch, profile), 0, 0, NULL, "FILE",
+     "run no plan: measure the layers of --model here and write a weft.cluster"},
     {"learning-rate", WEFT_OPTION_DOUBLE, offsetof(weft_i_launch, learning_rate), 0, 1, NULL, "X",
      "cpu: of AdamW (0.001)"},
     {"seed", WEFT_OPTION_INT, offsetof(weft_i_launch, seed), 0, 9007199254740991, NULL, "N",
@@ -76,7 +78,12 @@ weft_status weft_i_launch_read(int argc, char **argv, weft_error *error, weft_i_
             made.plan = argv[i];
         }
     }
-    if (!made.plan && !made.help && !made.version)
+    if (made.profile && !made.model)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "--profile wants --model");
+    if (made.profile && made.plan)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "--profile runs no plan, found '%.80s'",
+                           made.plan);
+    if (!made.plan && !made.profile && !made.help && !made.version)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "no plan given");
     if (made.check && made.device != WEFT_I_DEVICE_CPU)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "--check wants --device cpu");

@@ -122,7 +122,9 @@ static int add_sum(builder *b, int x, int y)
 static void make_transformer(builder *b)
 {
     int x = WEFT_I_TENSOR_INPUT;
-    x = add_sum(b, x, add_self_attention(b, add_norm(b, "attention norm", x, true)));
+    int normed = add_norm(b, "attention norm", x, true);
+    bool crosses = b->layer->cross_hidden > 0; /* reads a condition, not its own sequence */
+    x = add_sum(b, x, crosses ? add_cross_attention(b, normed) : add_self_attention(b, normed));
     x = add_sum(b, x, add_mlp(b, add_norm(b, "mlp norm", x, true)));
     b->program->output = x;
 }
@@ -214,7 +216,6 @@ static weft_status check(const weft_layer *layer, weft_error *error)
         what = weft_layer_name(layer->kind);
     if (layer->experts > 0) what = "experts";
     if (layer->kv_rank > 0) what = "kv_rank";
-    if (layer->kind == WEFT_LAYER_TRANSFORMER && layer->cross_hidden > 0) what = "cross_hidden";
     if (layer->lora_rank > 0) what = "lora_rank";
     if (!what) return WEFT_STATUS_OK;
     return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,

@@ -49,7 +49,7 @@ static void mark_reads(const weft_i_op *op, int i, bool *reads)
         reads[op->in[i == 0 ? 1 : 0]] = true;
         break;
     case WEFT_I_OP_GATE:
-        if (i > 0) reads[op->in[3 - i]] = true;
+        if (i > 0) reads[op->in[i == 1 ? 2 : 1]] = true;
         break;
     case WEFT_I_OP_EMBED:
     case WEFT_I_OP_LINEAR:

@@ -6,6 +6,7 @@
 
 #include "runtime/gemm.h"
 #include "runtime/kernels.h"
+#include "runtime/lanes.h"
 
 /* An operation's tensors, and rows and width of its output, or of its input after a loss. */
 typedef struct view {
@@ -124,7 +125,7 @@ static void merge_back(const view *v)
 static void silu(const view *v)
 {
     for (int64_t i = 0; i < v->rows * v->width; i++)
-        v->out[i] = v->x[i] / (1 + expf(-v->x[i]));
+        v->out[i] = v->x[i] / (1 + weft_i_exp(-v->x[i]));
 }
 
 /* Each sequence has a row of six vectors; the sequence's rows are modulated by two of them. */

@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "base/error.h"
+#include "runtime/self_profile.h"
 #include "runtime/training.h"
 
 weft_status weft_i_training_load(const weft_i_launch *launch, const weft_plan *plan,
@@ -12,6 +13,14 @@ weft_status weft_i_training_load(const weft_i_launch *launch, const weft_plan *p
     (void)out_training;
     return weft_i_fail(error, WEFT_STATUS_USAGE,
                        "--device cpu: this weft-run was built without a BLAS");
+}
+
+weft_status weft_i_profile_run(weft_i_world *world, const weft_i_launch *launch, weft_error *error)
+{
+    (void)world;
+    (void)launch;
+    return weft_i_fail(error, WEFT_STATUS_USAGE,
+                       "--profile: this weft-run was built without a BLAS");
 }
 
 void weft_i_training_free(weft_i_training *training)

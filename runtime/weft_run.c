@@ -4,6 +4,7 @@
 #include "runtime/launch.h"
 #include "runtime/mpi_world.h"
 #include "runtime/outcome.h"
+#include "runtime/self_profile.h"
 #include "runtime/session.h"
 #include "runtime/share.h"
 #include "weft/version.h"
@@ -80,6 +81,16 @@ static int run(weft_i_world *world, const weft_i_launch *launch, const weft_plan
     return code;
 }
 
+static int profile(weft_i_world *world, const weft_i_launch *launch)
+{
+    weft_error error = {0};
+    weft_status status = weft_i_profile_run(world, launch, &error);
+    bool is_alike = status == WEFT_STATUS_USAGE || status == WEFT_STATUS_BAD_INPUT;
+    if (is_alike) return print_error(world, status, &error);
+    if (status != WEFT_STATUS_OK) weft_i_world_farewell(world, status, &error);
+    return 0;
+}
+
 static int launch_and_run(weft_i_world *world, int argc, char **argv)
 {
     weft_error error = {0};
@@ -97,6 +108,7 @@ static int launch_and_run(weft_i_world *world, int argc, char **argv)
         return 0;
     }
     weft_i_world_set_timeout(world, (int64_t)(launch.timeout * 1e9));
+    if (launch.profile) return profile(world, &launch);
     status = weft_i_plan_share(world, launch.plan, &error, &broken, &plan);
     if (broken) weft_i_world_farewell(world, status, &error);
     if (status != WEFT_STATUS_OK) return print_error(world, status, &error);

@@ -87,17 +87,17 @@ void weft_i_weights_free(weft_i_weights *weights)
 static void update(weft_i_weights *weights, const weft_i_adamw *adamw, int64_t step, int64_t first,
                    int64_t n, double decay)
 {
-    double right1 = 1 - pow(adamw->beta1, (double)step);
-    double right2 = 1 - pow(adamw->beta2, (double)step);
-    for (int64_t i = first; i < first + n; i++) {
-        double gradient = weights->gradients[i];
-        double mean = adamw->beta1 * weights->means[i] + (1 - adamw->beta1) * gradient;
-        double square =
-            adamw->beta2 * weights->squares[i] + (1 - adamw->beta2) * gradient * gradient;
-        double change = mean / right1 / (sqrt(square / right2) + adamw->epsilon);
-        weights->means[i] = (float)mean;
-        weights->squares[i] = (float)square;
-        weights->values[i] -= (float)(adamw->rate * (change + decay * weights->values[i]));
+    const float beta1 = (float)adamw->beta1, beta2 = (float)adamw->beta2;
+    const float right1 = (float)(adamw->rate / (1 - pow(adamw->beta1, (double)step)));
+    const float right2 = (float)(1 / (1 - pow(adamw->beta2, (double)step)));
+    const float kept = (float)(1 - adamw->rate * decay), epsilon = (float)adamw->epsilon;
+    const float *gradients = weights->gradients + first;
+    float *values = weights->values + first, *means = weights->means + first;
+    float *squares = weights->squares + first;
+    for (int64_t i = 0; i < n; i++) {
+        means[i] = beta1 * means[i] + (1 - beta1) * gradients[i];
+        squares[i] = beta2 * squares[i] + (1 - beta2) * gradients[i] * gradients[i];
+        values[i] = kept * values[i] - right1 * means[i] / (sqrtf(squares[i] * right2) + epsilon);
     }
 }
 

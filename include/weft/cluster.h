@@ -44,7 +44,8 @@ typedef struct weft_device {
     int64_t memory_bytes, reserved_bytes;
     double memory_gbs;             /* 1e9 bytes a second */
     double memory_efficiency;      /* part of memory_gbs that elementwise kernels reach */
-    int32_t multiprocessors;       /* SMs or CUs: what the tiles of a GEMM are spread over */
+    int32_t multiprocessors;       /* SMs or CUs: what the tiles of a GEMM are spread over; 0 = a
+                                      processor, no tiles */
     weft_table gemm;               /* best fraction of the peak by flop of one device's GEMM,
                                       launch and idle multiprocessors not counted */
     weft_attention_row *attention; /* n_attention, head_size ascending */

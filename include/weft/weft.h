@@ -6,6 +6,7 @@
 #define WEFT_WEFT_H
 
 #include "weft/batch.h"
+#include "weft/calibrate.h"
 #include "weft/cluster.h"
 #include "weft/emulate.h"
 #include "weft/emulation.h"

@@ -256,6 +256,29 @@ case_learn()
     grep '^loss' "$out" | awk '{ exit !($7 < 0.6 * $2) }' || fail 'the loss does not fall'
 }
 
+# What --profile writes is a cluster to plan with.
+case_profile()
+{
+    run 2 --profile "$work/this.json" --model tiny-vlm
+    ! grep -q 'built without a BLAS' "$err" || exit 77
+    expect_status 0
+    [ ! -s "$err" ] || fail 'expected nothing on stderr'
+    grep -Eq '^layers    [0-9]+ rows of tiny-vlm; emulated over measured: ' "$out" || fail 'no layers'
+    inputs="--model tiny-vlm --batch $examples/batches/tiny-vlm.jsonl"
+    # shellcheck disable=SC2086 # several words
+    "$weft" plan $inputs --cluster "$work/this.json" --pp 2 --gpus 2 --microbatches 3 \
+        -o "$work/tiny.json" --iterations 20 --time-limit 5 2>"$err" || fail 'no plan by the profile'
+    # shellcheck disable=SC2086
+    run 2 "$work/tiny.json" $inputs --device cpu --check
+    expect_trains
+    run 2 --profile "$work/none/this.json" --model tiny-vlm
+    [ "$status" != 0 ] || fail 'status 0'
+    expect_no_orphans
+    run 2 --profile "$work/this.json"
+    expect_status 2
+    expect_one_line '--profile wants --model'
+}
+
 case_train_refuses()
 {
     plan_of_tiny tiny-vlm 2 1

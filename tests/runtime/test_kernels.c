@@ -9,6 +9,7 @@
 #include "runtime/attend.h"
 #include "runtime/gemm.h"
 #include "runtime/kernels.h"
+#include "runtime/lanes.h"
 
 enum { MOST = 4096 };
 
@@ -90,6 +91,18 @@ Test(kernels, activations)
         weft_i_swiglu(pair, 1, 1, &out);
         expect_near(out, 1.5 * x / (1 + exp(-(double)x)), "swiglu", i);
     }
+}
+
+Test(kernels, exponential)
+{
+    for (double x = -86.99; x < 88; x += 0.0137) {
+        double expected = exp((double)(float)x), found = (double)weft_i_exp((float)x);
+        cr_assert(fabs(found - expected) < 3e-7 * expected, "e^%g is %g, not %g", x, expected,
+                  found);
+    }
+    cr_expect_eq(weft_i_exp(-1000), 0);
+    cr_expect_eq(weft_i_exp(-INFINITY), 0);
+    cr_expect(isfinite(weft_i_exp(1000)));
 }
 
 Test(kernels, losses)

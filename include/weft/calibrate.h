@@ -1,0 +1,46 @@
+/* weft/calibrate.h - a device's constants moved until the emulator gives the times that were
+ * measured on it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WEFT_CALIBRATE_H
+#define WEFT_CALIBRATE_H
+
+#include "weft/cluster.h"
+#include "weft/model.h"
+#include "weft/recipe.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Times of one layer on `tokens` tokens in sequences of `span` each (the last may be shorter), each
+ * of which reads `context` tokens by cross-attention. 0 = not measured, or there is no such pass.
+ */
+typedef struct weft_layer_time {
+    int32_t module, layer; /* of the model */
+    int64_t tokens, span, context;
+    int64_t fw_ns, bw_ns, bwi_ns, bww_ns;
+} weft_layer_time;
+
+/* How near the emulator has come, as |emulated / measured - 1|. */
+typedef struct weft_calibration {
+    double mean, worst; /* of all passes that were measured */
+    double total;       /* of the sum of all times */
+    int32_t worst_row;
+} weft_calibration;
+
+/* Move the constants of a cluster's first device: bandwidth, launch overhead, and the values, not
+ * the places, of its tables, by coordinate descent from where they are on the mean of the
+ * logarithms of the errors, half of it weighted by time. Rows are of layers without recomputation
+ * under tp 1. BAD_INPUT for a row of no layer, NO_MEMORY. Deterministic. out_calibration may be
+ * NULL. */
+WEFT_API weft_status weft_calibrate(const weft_model *model, const weft_recipe *recipe,
+                                    const weft_layer_time *rows, int32_t n_rows,
+                                    weft_cluster *cluster, weft_error *error,
+                                    weft_calibration *out_calibration);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,27 @@
+/* runtime/machine.h - this machine as a weft.cluster: what its matrix products, attention and
+ * messages reach, and the file. Not: layers of a model (layer_times.h). */
+#ifndef WEFT_RUNTIME_MACHINE_H
+#define WEFT_RUNTIME_MACHINE_H
+
+#include "base/arena.h"
+#include "weft/cluster.h"
+#include "weft/model.h"
+
+/* Messages and reductions between the processes of a run, by size. */
+enum { WEFT_I_N_MESSAGES = 3 };
+typedef struct weft_i_link_times {
+    int64_t n_bytes[WEFT_I_N_MESSAGES]; /* ascending */
+    int64_t message_ns[WEFT_I_N_MESSAGES], reduce_ns[WEFT_I_N_MESSAGES];
+} weft_i_link_times;
+
+/* A cluster of one node with `processes` devices, each a process's share of this machine, its
+ * tables as measured here for the head sizes of the model. `links` NULL: one process. Everything
+ * lives in the arena. */
+weft_status weft_i_machine_measure(const weft_model *model, int32_t processes,
+                                   const weft_i_link_times *links, weft_i_arena *arena,
+                                   weft_error *error, weft_cluster **out_cluster);
+
+/* Write a cluster of one node type as a weft.cluster file. */
+weft_status weft_i_machine_write(const weft_cluster *cluster, const char *file, weft_error *error);
+
+#endif
