@@ -18,6 +18,8 @@ static const weft_option table[] = {
      "cpu: compare loss and all gradients with a serial run"},
     {"profile", WEFT_OPTION_STRING, offsetof(weft_i_launch, profile), 0, 0, NULL, "FILE",
      "run no plan: measure the layers of --model here and write a weft.cluster"},
+    {"checkpoint", WEFT_OPTION_STRING, offsetof(weft_i_launch, checkpoint), 0, 0, NULL, "DIR",
+     "cpu: go on from what is saved there, and save there after the last step"},
     {"learning-rate", WEFT_OPTION_DOUBLE, offsetof(weft_i_launch, learning_rate), 0, 1, NULL, "X",
      "cpu: of AdamW (0.001)"},
     {"seed", WEFT_OPTION_INT, offsetof(weft_i_launch, seed), 0, 9007199254740991, NULL, "N",

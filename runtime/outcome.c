@@ -63,6 +63,8 @@ static void print_lesson(const weft_i_lesson *lesson, FILE *stream)
     else
         fprintf(stream, "loss      %.6g in the first step, %.6g in step %d\n", lesson->losses[0],
                 lesson->losses[n - 1], n);
+    if (lesson->first_step > 0)
+        fprintf(stream, "resumed   after %" PRId64 " steps\n", lesson->first_step);
     if (!lesson->is_checked) return;
     fprintf(stream,
             "check     %s: loss of the serial run %.6g; %" PRId64
@@ -131,6 +133,7 @@ static void put_overheads(weft_i_json_out *out, const weft_i_measure *measure)
 
 static void put_lesson(weft_i_json_out *out, const weft_i_lesson *lesson)
 {
+    weft_i_json_put_key_int(out, "first_step", lesson->first_step);
     weft_i_json_key(out, "losses");
     weft_i_json_open_array(out);
     for (int32_t s = 0; s < lesson->n_steps; s++)

@@ -11,6 +11,7 @@
 typedef struct weft_i_lesson {
     const double *losses; /* of each step */
     int32_t n_steps;
+    int64_t first_step;          /* of these, from 0: what came before was in a checkpoint */
     bool is_checked, has_passed; /* against the serial run: */
     double serial_loss, gradient_error;
     int64_t n_gradients; /* compared */

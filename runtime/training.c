@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "runtime/checkpoint.h"
 #include "runtime/gemm.h"
 #include "runtime/verdict.h"
 
@@ -39,6 +40,24 @@ static weft_status check_launch(const weft_i_launch *launch, weft_error *error)
     return WEFT_STATUS_OK;
 }
 
+/* The check compares with the step from which all begins. */
+static weft_status find_checkpoint(weft_i_training *training, weft_error *error)
+{
+    int64_t step = 0;
+    const weft_i_launch *launch = training->launch;
+    weft_status status = weft_i_checkpoint_find(launch->checkpoint, training->model, error, &step);
+    if (status != WEFT_STATUS_OK) return status;
+    if (step > 0 && launch->check)
+        return weft_i_fail(error, WEFT_STATUS_USAGE,
+                           "--check is of the first step, the checkpoint has had %lld",
+                           (long long)step);
+    if (step > INT32_MAX - launch->n_steps)
+        return weft_i_fail(error, WEFT_STATUS_BAD_INPUT, "the checkpoint has had %lld steps",
+                           (long long)step);
+    training->lesson.first_step = step;
+    return status;
+}
+
 weft_status weft_i_training_load(const weft_i_launch *launch, const weft_plan *plan,
                                  weft_error *error, weft_i_training **out_training)
 {
@@ -55,6 +74,7 @@ weft_status weft_i_training_load(const weft_i_launch *launch, const weft_plan *p
     if (status == WEFT_STATUS_OK)
         status = weft_i_trainee_create(plan, made->model, made->batch, (uint64_t)launch->seed,
                                        error, &made->trainee);
+    if (status == WEFT_STATUS_OK && launch->checkpoint) status = find_checkpoint(made, error);
     weft_i_gemm_threads((int)launch->threads);
     if (status == WEFT_STATUS_OK)
         *out_training = made;
@@ -92,13 +112,16 @@ weft_status weft_i_training_begin(weft_i_training *training, weft_i_world *world
     weft_status status =
         weft_i_cpu_create(training->trainee, training->plan, weft_i_world_replica(world),
                           weft_i_world_rank(world), &options, error, &training->device);
+    if (status == WEFT_STATUS_OK && training->lesson.first_step > 0)
+        status = weft_i_checkpoint_load(training->launch->checkpoint, training->lesson.first_step,
+                                        training->plan, training->model, training->device, error);
     if (status == WEFT_STATUS_OK) *out_callbacks = weft_i_cpu_callbacks(training->device);
     return status;
 }
 
 void weft_i_training_step(weft_i_training *training, int32_t step)
 {
-    weft_i_cpu_step(training->device, step);
+    weft_i_cpu_step(training->device, (int32_t)training->lesson.first_step + step);
 }
 
 /* Bytes of the gradients of a rank's chunks, one after the other. */
@@ -229,10 +252,25 @@ static weft_status gather_losses(weft_i_training *training, weft_error *error)
     return status;
 }
 
+/* Replicas have the same: the first one's ranks save, and process 0 says when all have. */
+static weft_status save(weft_i_training *training, weft_error *error)
+{
+    const char *folder = training->launch->checkpoint;
+    int64_t step = training->lesson.first_step + training->launch->n_steps, done = 1;
+    weft_status status = WEFT_STATUS_OK;
+    if (weft_i_world_replica(training->world) == 0)
+        status = weft_i_checkpoint_save(folder, step, training->plan, training->model,
+                                        training->device, error);
+    if (status == WEFT_STATUS_OK) status = weft_i_world_largest(training->world, &done, 1, error);
+    if (status != WEFT_STATUS_OK || weft_i_world_process(training->world) != 0) return status;
+    return weft_i_checkpoint_commit(folder, step, training->model, error);
+}
+
 weft_status weft_i_training_gather(weft_i_training *training, weft_error *error,
                                    const weft_i_lesson **out_lesson)
 {
     weft_status status = gather_losses(training, error);
+    if (status == WEFT_STATUS_OK && training->launch->checkpoint) status = save(training, error);
     if (status != WEFT_STATUS_OK || weft_i_world_process(training->world) != 0) return status;
     training->lesson.losses = training->losses;
     training->lesson.n_steps = (int32_t)training->launch->n_steps;

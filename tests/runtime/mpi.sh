@@ -256,6 +256,49 @@ case_learn()
     grep '^loss' "$out" | awk '{ exit !($7 < 0.6 * $2) }' || fail 'the loss does not fall'
 }
 
+# Twenty steps are ten and ten more, also under another plan.
+case_checkpoint()
+{
+    plan_of_tiny tiny-vlm 2 1
+    # shellcheck disable=SC2086 # several words
+    run 2 "$work/tiny.json" $inputs --device cpu --steps 8 --json
+    ! grep -q 'built without a BLAS' "$err" || exit 77
+    expect_status 0
+    whole=$(losses | tail -n 1)
+    # shellcheck disable=SC2086
+    run 2 "$work/tiny.json" $inputs --device cpu --steps 4 --checkpoint "$work/saved"
+    expect_status 0
+    plan_of_tiny tiny-vlm 1 1
+    # shellcheck disable=SC2086
+    run 1 "$work/tiny.json" $inputs --device cpu --steps 4 --checkpoint "$work/saved" --json
+    expect_status 0
+    grep -q '"first_step":4,' "$out" || fail 'has not gone on'
+    losses | tail -n 1 | awk -v whole="$whole" '{ exit !($1 - whole < 1e-3 && whole - $1 < 1e-3) }' ||
+        fail "another loss than $whole"
+    # shellcheck disable=SC2086
+    run 1 "$work/tiny.json" $inputs --device cpu --checkpoint "$work/saved" --check
+    expect_status 2
+    expect_one_line '--check is of the first step, the checkpoint has had 8'
+    head -c 100 "$work/saved/step-8/vision-1" >"$work/cut"
+    mv "$work/cut" "$work/saved/step-8/vision-1"
+    # shellcheck disable=SC2086
+    run 1 "$work/tiny.json" $inputs --device cpu --checkpoint "$work/saved"
+    [ "$status" != 0 ] || fail 'status 0'
+    expect_one_line '.*step-8/vision-1.*not the layer that it should be: 100 bytes, expected [0-9]+'
+    sed 's/^model ..../model 0000/' "$work/saved/latest" >"$work/other"
+    mv "$work/other" "$work/saved/latest"
+    # shellcheck disable=SC2086
+    run 1 "$work/tiny.json" $inputs --device cpu --checkpoint "$work/saved"
+    expect_status 3
+    expect_one_line '.*/latest: a checkpoint of a model with sha256 0000'
+}
+
+# Each step's loss, a line each.
+losses()
+{
+    sed 's/.*"losses":.//; s/].*//' "$out" | tr ',' '\n'
+}
+
 # What --profile writes is a cluster to plan with.
 case_profile()
 {
