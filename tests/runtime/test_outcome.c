@@ -54,7 +54,8 @@ static void expect_lesson(bool has_passed, const char *line)
     fclose(stream);
     cr_expect(strstr(text, line), "%s", text);
     cr_expect(strstr(text, "loss      5.5 in the first step, 3.125 in step 3\n"), "%s", text);
-    cr_expect(strstr(text, "\"first_step\":0,\"losses\":[5.5,4.25,3.125],\"check\":{\"passed\":"), "%s", text);
+    cr_expect(strstr(text, "\"first_step\":0,\"losses\":[5.5,4.25,3.125],\"check\":{\"passed\":"),
+              "%s", text);
     free(text);
 }
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/rng.h"
 #include "runtime/gemm.h"
 #include "runtime/verdict.h"
@@ -375,6 +376,35 @@ Test(train, slopes)
 {
     check_slopes("tiny-vlm", BATCHES "tiny-vlm.jsonl");
     check_slopes("tiny-t2v", BATCHES "tiny-t2v.jsonl");
+}
+
+/* Everything that a serial step does, with one allocation failing. */
+static weft_status step_without(const setting *s, const weft_plan *plan, long k)
+{
+    weft_i_trainee *trainee = NULL;
+    weft_i_serial *serial = NULL;
+    weft_i_alloc_fail_after(k);
+    weft_status status = weft_i_trainee_create(plan, s->model, s->batch, 1, NULL, &trainee);
+    if (status == WEFT_STATUS_OK) status = weft_i_serial_create(trainee, plan, NULL, &serial);
+    if (status == WEFT_STATUS_OK) status = weft_i_serial_run(serial, NULL);
+    weft_i_alloc_fail_after(0);
+    weft_i_serial_free(serial);
+    weft_i_trainee_free(trainee);
+    return status;
+}
+
+Test(train, no_memory)
+{
+    setting s = load("tiny-vlm", BATCHES "tiny-vlm.jsonl");
+    weft_plan *plan = plan_by(&s, "plan", 1, 1, NULL);
+    long k = 1;
+    while (step_without(&s, plan, k) != WEFT_STATUS_OK) {
+        cr_assert_eq(step_without(&s, plan, k), WEFT_STATUS_NO_MEMORY, "allocation %ld", k);
+        k += k < 40 ? 1 : 11;
+    }
+    cr_expect_gt(k, 60);
+    weft_plan_free(plan);
+    unload(&s);
 }
 
 static void check_learning(const char *model, const char *batch, double part)
