@@ -65,6 +65,7 @@ static void find_constants(fit *f)
     f->launch_ns = (double)device->launch_ns;
     add_constant(f, &f->launch_ns, 10, 1e8);
     add_constant(f, &device->memory_gbs, 1e-3, 1e6);
+    add_constant(f, &device->backward_traffic, 0.1, 10);
     add_table(f, &device->gemm);
     for (int32_t i = 0; i < device->n_attention; i++) {
         weft_attention_row *row = &device->attention[i];
@@ -128,7 +129,7 @@ static weft_status score(fit *f, double *out_score)
         for (int k = 0; k < 4; k++) {
             double measured = (double)times_of(&f->rows[r])[k];
             if (measured <= 0) continue;
-            double weight = 0.5 / f->n_times + 0.5 * measured / f->total_ns;
+            double weight = 0.2 / f->n_times + 0.8 * measured / f->total_ns;
             sum += weight * fabs(log(fmax(emulated[k], 1) / measured));
         }
     }
@@ -156,7 +157,7 @@ static weft_status move(fit *f, const constant *c, double factor, double *best, 
 }
 
 /* Large steps first. */
-static weft_status descend(fit *f)
+static weft_status descend(fit *f, double *out_score)
 {
     static const double factors[] = {1.5, 1.2, 1.08, 1.03, 1.01};
     double best;
@@ -169,7 +170,37 @@ static weft_status descend(fit *f)
                 status = move(f, &f->constants[c], factors[i], &best, &moved);
         }
     }
-    return status == WEFT_STATUS_OK ? score(f, &best) : status;
+    *out_score = best;
+    return status;
+}
+
+static void copy_values(const fit *f, double *values, bool back)
+{
+    for (int32_t c = 0; c < f->n_constants; c++) {
+        if (back)
+            *f->constants[c].value = values[c];
+        else
+            values[c] = *f->constants[c].value;
+    }
+}
+
+/* From several bandwidths, as what takes bandwidth can be mistaken for what takes flop. */
+static weft_status search(fit *f)
+{
+    static const double scales[] = {1, 0.25, 4, 0.0625, 16};
+    double given[MAX_CONSTANTS], best[MAX_CONSTANTS], least = INFINITY, now;
+    weft_status status = WEFT_STATUS_OK;
+    copy_values(f, given, false);
+    for (size_t i = 0; status == WEFT_STATUS_OK && i < sizeof(scales) / sizeof(*scales); i++) {
+        copy_values(f, given, true);
+        f->cluster->node_types[0].device.memory_gbs *= scales[i];
+        status = descend(f, &now);
+        if (status != WEFT_STATUS_OK || now >= least) continue;
+        least = now;
+        copy_values(f, best, false);
+    }
+    if (status == WEFT_STATUS_OK) copy_values(f, best, true);
+    return status == WEFT_STATUS_OK ? score(f, &now) : status;
 }
 
 static weft_status report(fit *f, weft_calibration *out)
@@ -216,7 +247,7 @@ weft_status weft_calibrate(const weft_model *model, const weft_recipe *recipe,
         status = weft_i_emu_create(model, cluster, recipe, &alone, false, error, &f.emu);
     if (status == WEFT_STATUS_OK) {
         find_constants(&f);
-        status = descend(&f);
+        status = search(&f);
     }
     if (status == WEFT_STATUS_OK && out_calibration) status = report(&f, out_calibration);
     if (f.emu) weft_i_emu_free(f.emu);

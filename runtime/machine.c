@@ -223,7 +223,11 @@ weft_status weft_i_machine_measure(const weft_model *model, int32_t processes,
                                  .memory_gbs = 10,
                                  .memory_efficiency = 1,
                                  .multiprocessors = 0,
-                                 .launch_ns = 100};
+                                 .launch_ns = 100,
+                                 .tile_overhead = 90, /* of tiles: the default */
+                                 .product_rate = 0.5,
+                                 .score_traffic = 1,
+                                 .backward_traffic = 1};
     *made = (weft_cluster){.name = "this-machine",
                            .sha256 = "",
                            .node_types = node,

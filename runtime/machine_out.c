@@ -28,6 +28,7 @@ static void put_device(weft_i_json_out *out, const weft_device *device)
     weft_i_json_put_key_double(out, "memory_efficiency", device->memory_efficiency);
     weft_i_json_put_key_int(out, "multiprocessors", device->multiprocessors);
     weft_i_json_put_key_int(out, "launch_ns", device->launch_ns);
+    weft_i_json_put_key_double(out, "backward_traffic", device->backward_traffic);
     put_table(out, "gemm", &device->gemm);
     weft_i_json_key(out, "attention");
     weft_i_json_open_array(out);
