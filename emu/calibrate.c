@@ -244,7 +244,8 @@ weft_status weft_calibrate(const weft_model *model, const weft_recipe *recipe,
     for (int32_t r = 0; status == WEFT_STATUS_OK && r < n_rows; r++)
         status = make_work(&f, r, &arena);
     if (status == WEFT_STATUS_OK)
-        status = weft_i_emu_create(model, cluster, recipe, &alone, WEFT_REUSE_MODE_NONE, error, &f.emu);
+        status =
+            weft_i_emu_create(model, cluster, recipe, &alone, WEFT_REUSE_MODE_NONE, error, &f.emu);
     if (status == WEFT_STATUS_OK) {
         find_constants(&f);
         status = search(&f);
