@@ -1,5 +1,4 @@
 /* plan/plan_build.c - weft_plan_build: problems and orders become a plan. Actions: compile.c. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -7,6 +6,7 @@
 #include "plan/plan_own.h"
 #include "plan/problem_own.h"
 #include "plan/reduce.h"
+#include "plan/shortage.h"
 
 typedef struct builder {
     const weft_pipeline_input *inputs;
@@ -134,7 +134,7 @@ static weft_status compile_all(builder *b)
     return status;
 }
 
-/* The rank that lacks most. Where rounding would hide by how much, in bytes. */
+/* Fail for the rank that lacks most. */
 static weft_status check_limits(const builder *b)
 {
     const weft_pipeline *worst = NULL;
@@ -151,19 +151,9 @@ static weft_status check_limits(const builder *b)
         }
     }
     if (!worst) return WEFT_STATUS_OK;
-    int64_t needed = worst->peak_bytes[worst_rank];
-    int64_t limit = worst->problem.limit_bytes[worst_rank];
-    char replica[32] = "";
-    if (b->n_inputs > 1) snprintf(replica, sizeof replica, "replica %d, ", worst->replica);
-    const int64_t gib = INT64_C(1) << 30;
-    if (worst_over < gib / 10) {
-        return weft_i_fail(b->error, WEFT_STATUS_INFEASIBLE,
-                           "%srank %d needs %lld bytes of %lld bytes", replica, worst_rank,
-                           (long long)needed, (long long)limit);
-    }
-    return weft_i_fail(b->error, WEFT_STATUS_INFEASIBLE, "%srank %d needs %.1f GiB of %.1f GiB",
-                       replica, worst_rank, (double)needed / (double)gib,
-                       (double)limit / (double)gib);
+    return weft_i_shortage(b->n_inputs > 1 ? worst->replica : -1, worst_rank,
+                           worst->peak_bytes[worst_rank], worst->problem.limit_bytes[worst_rank],
+                           b->error);
 }
 
 /* Time that a pipeline computes for, recomputation left out. */

@@ -8,6 +8,7 @@
 #include "base/threads.h"
 #include "plan/compile.h"
 #include "plan/order_time.h"
+#include "plan/shortage.h"
 #include "search/levels.h"
 #include "search/memory_mix.h"
 #include "search/variant.h"
@@ -28,20 +29,6 @@ typedef struct chooser {
     int64_t until_ns; /* 0 = no end */
     weft_i_arena arena;
 } chooser;
-
-weft_status weft_i_memory_fail(int32_t rank, int64_t needed_bytes, int64_t limit_bytes,
-                               weft_error *error)
-{
-    static const char *const names[] = {"bytes", "KiB", "MiB", "GiB"};
-    int unit = 0;
-    double scale = 1;
-    /* The largest unit in whose tenths the two differ. */
-    for (; unit < 3 && (double)(needed_bytes - limit_bytes) >= 102.4 * scale; unit++)
-        scale *= 1024;
-    return weft_i_fail(error, WEFT_STATUS_INFEASIBLE, "rank %d needs %.*f %s of %.*f %s", rank,
-                       unit > 0, (double)needed_bytes / scale, names[unit], unit > 0,
-                       (double)limit_bytes / scale, names[unit]);
-}
 
 static void note_positions(chooser *c)
 {
@@ -110,7 +97,7 @@ static weft_status fail_worst(const chooser *c, const int64_t *peaks, weft_error
     for (int32_t r = 1; r < c->problem->n_ranks; r++)
         if (peaks[r] - limits[r] > peaks[worst] - limits[worst]) worst = r;
     if (out_missing_bytes) *out_missing_bytes = peaks[worst] - limits[worst];
-    return weft_i_memory_fail(worst, peaks[worst], limits[worst], error);
+    return weft_i_shortage(-1, worst, peaks[worst], limits[worst], error);
 }
 
 /* The fastest strategy that fits when all ranks have it; -1 when none does. */

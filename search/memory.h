@@ -23,8 +23,4 @@ weft_status weft_i_memory_choose_until(const weft_i_graph *graph, const weft_ord
                                        int64_t until_ns, weft_error *error,
                                        int64_t *out_missing_bytes, int32_t *out_choices);
 
-/* INFEASIBLE with "rank 2 needs 91.2 GiB of 76.0 GiB". */
-weft_status weft_i_memory_fail(int32_t rank, int64_t needed_bytes, int64_t limit_bytes,
-                               weft_error *error);
-
 #endif

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "plan/compile.h"
 #include "plan/order_time.h"
+#include "plan/shortage.h"
 #include "search/memory.h"
 #include "search/variant.h"
 
@@ -106,8 +107,8 @@ static weft_status choose(const weft_i_graph *graph, const weft_order *order, we
     }
     if (status != WEFT_STATUS_OK) return status;
     if (so_far.best_ns == INT64_MAX)
-        return weft_i_memory_fail(so_far.rank, so_far.peak_bytes, problem->limit_bytes[so_far.rank],
-                                  error);
+        return weft_i_shortage(-1, so_far.rank, so_far.peak_bytes,
+                               problem->limit_bytes[so_far.rank], error);
     weft_i_one_strategy_set(problem, so_far.best, out_choices);
     return WEFT_STATUS_OK;
 }

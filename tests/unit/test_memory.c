@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "plan/compile.h"
+#include "plan/shortage.h"
 #include "search/fixed.h"
 #include "search/memory.h"
 #include "search/order_floor.h"
@@ -247,7 +248,9 @@ Test(memory, says_a_shortage_so_that_it_shows)
         int64_t needed, limit;
         const char *text;
     } cases[] = {
-        {1024, 1, "rank 3 needs 1.0 KiB of 0.0 KiB"},
+        {1024, 1, "rank 3 needs 1024 bytes of 1 bytes"},
+        {INT64_C(2) << 30, 1 << 20, "rank 3 needs 2048.0 MiB of 1.0 MiB"},
+        {INT64_C(2) << 30, 0, "rank 3 needs 2.0 GiB of 0.0 GiB"},
         {1000, 999, "rank 3 needs 1000 bytes of 999 bytes"},
         {INT64_C(1) << 40, (INT64_C(1) << 40) - 1,
          "rank 3 needs 1099511627776 bytes of "
@@ -259,7 +262,7 @@ Test(memory, says_a_shortage_so_that_it_shows)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         weft_error error = {0};
-        cr_expect_eq(weft_i_memory_fail(3, cases[i].needed, cases[i].limit, &error),
+        cr_expect_eq(weft_i_shortage(-1, 3, cases[i].needed, cases[i].limit, &error),
                      WEFT_STATUS_INFEASIBLE);
         cr_expect_str_eq(error.text, cases[i].text);
     }
