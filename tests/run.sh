@@ -15,8 +15,10 @@ apt-get can be used as root or through sudo. Without arguments only the stage gc
   gcc        build with gcc and -Werror, all tests
   install    release build, installed into a staging folder; examples compile against it by
              pkg-config; examples/quickstart.sh
-  clang      build with clang and -Werror, all tests but the rules of the tree
-  sanitizers the same with gcc's address, leak and undefined-behaviour sanitizers
+  clang      build with clang and -Werror, all tests but the rules of the tree and those
+             of weft-run, which take long
+  sanitizers gcc with address, leak and undefined-behaviour sanitizers, all tests but the
+             rules of the tree
   valgrind   the unit tests under memcheck, but for those of suite 'slow'
 
   --all      all of these, in this order
@@ -133,7 +135,7 @@ stage_gcc()
 
 stage_clang()
 {
-    build clang clang && run_tests clang --no-suite house --no-suite selftest
+    build clang clang && run_tests clang --no-suite house --no-suite selftest --no-suite runtime
 }
 
 stage_sanitizers()
