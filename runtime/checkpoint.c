@@ -89,13 +89,13 @@ static weft_status load_part(const layer_part *part, weft_error *error)
 
 /* Every layer of a device, in or out. */
 static weft_status walk(const char *folder, int64_t step, const weft_plan *plan,
-                        const weft_model *model, const weft_i_cpu *device,
+                        const weft_model *model, const weft_i_worker *device,
                         weft_status (*visit)(const layer_part *part, weft_error *error),
                         weft_error *error)
 {
     weft_status status = WEFT_STATUS_OK;
     for (int32_t c = 0; c < plan->n_chunks; c++) {
-        const weft_i_weights *weights = weft_i_cpu_weights(device, c);
+        const weft_i_weights *weights = weft_i_worker_weights(device, c);
         for (int32_t i = 0; weights && status == WEFT_STATUS_OK && i < weights->n_layers; i++) {
             layer_part part;
             status = layer_part_of(folder, step, model, weights, i, error, &part);
@@ -106,7 +106,8 @@ static weft_status walk(const char *folder, int64_t step, const weft_plan *plan,
 }
 
 weft_status weft_i_checkpoint_load(const char *folder, int64_t step, const weft_plan *plan,
-                                   const weft_model *model, weft_i_cpu *device, weft_error *error)
+                                   const weft_model *model, weft_i_worker *device,
+                                   weft_error *error)
 {
     return walk(folder, step, plan, model, device, load_part, error);
 }
@@ -118,7 +119,7 @@ static weft_status make_folder(const char *name, weft_error *error)
 }
 
 weft_status weft_i_checkpoint_save(const char *folder, int64_t step, const weft_plan *plan,
-                                   const weft_model *model, const weft_i_cpu *device,
+                                   const weft_model *model, const weft_i_worker *device,
                                    weft_error *error)
 {
     char name[64], path[PATH_SIZE];

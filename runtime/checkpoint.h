@@ -6,7 +6,7 @@
 #ifndef WEFT_RUNTIME_CHECKPOINT_H
 #define WEFT_RUNTIME_CHECKPOINT_H
 
-#include "runtime/cpu.h"
+#include "runtime/worker.h"
 
 /* Steps that the latest checkpoint has seen; 0 where there is none. BAD_INPUT where it is of
  * another model, IO. */
@@ -15,9 +15,10 @@ weft_status weft_i_checkpoint_find(const char *folder, const weft_model *model, 
 
 /* Read, or write, the layers of a device's chunks. */
 weft_status weft_i_checkpoint_load(const char *folder, int64_t step, const weft_plan *plan,
-                                   const weft_model *model, weft_i_cpu *device, weft_error *error);
+                                   const weft_model *model, weft_i_worker *device,
+                                   weft_error *error);
 weft_status weft_i_checkpoint_save(const char *folder, int64_t step, const weft_plan *plan,
-                                   const weft_model *model, const weft_i_cpu *device,
+                                   const weft_model *model, const weft_i_worker *device,
                                    weft_error *error);
 
 /* Every rank has saved: from now on this step counts. */

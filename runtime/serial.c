@@ -11,7 +11,7 @@
 struct weft_i_serial {
     weft_problem *problem;
     weft_plan *plan;
-    weft_i_cpu *device;
+    weft_i_worker *device;
 };
 
 /* All items of one module in one microbatch. */
@@ -220,10 +220,10 @@ weft_status weft_i_serial_create(const weft_i_trainee *trainee, const weft_plan 
     made->problem = mk.problem = weft_i_problem_create(&mk.arena);
     weft_status status = mk.problem ? make_problem(&mk) : weft_i_no_memory(error);
     if (status == WEFT_STATUS_OK) status = make_plan(&mk, &made->plan);
-    weft_i_cpu_options options;
-    weft_i_cpu_options_init(&options);
+    weft_i_worker_options options;
+    weft_i_worker_options_init(&options);
     if (status == WEFT_STATUS_OK)
-        status = weft_i_cpu_create(trainee, made->plan, 0, 0, &options, error, &made->device);
+        status = weft_i_worker_create(trainee, made->plan, 0, 0, &options, error, &made->device);
     if (status == WEFT_STATUS_OK)
         *out_serial = made;
     else
@@ -234,7 +234,7 @@ weft_status weft_i_serial_create(const weft_i_trainee *trainee, const weft_plan 
 void weft_i_serial_free(weft_i_serial *serial)
 {
     if (!serial) return;
-    weft_i_cpu_free(serial->device);
+    weft_i_worker_free(serial->device);
     weft_plan_free(serial->plan);
     weft_problem_free(serial->problem);
     free(serial);
@@ -251,20 +251,20 @@ static weft_status progress(void *context, weft_error *error)
 weft_status weft_i_serial_run(weft_i_serial *serial, weft_error *error)
 {
     const weft_run_transport alone = {.progress = progress};
-    weft_run_device device = weft_i_cpu_callbacks(serial->device);
+    weft_run_device device = weft_i_worker_callbacks(serial->device);
     weft_run_options options;
     weft_run_options_init(&options);
     options.timeout_ns = 0;
-    weft_i_cpu_step(serial->device, 0);
+    weft_i_worker_step(serial->device, 0);
     return weft_run_rank(serial->plan, 0, 0, &device, &alone, &options, error, NULL);
 }
 
 double weft_i_serial_loss(const weft_i_serial *serial)
 {
-    return weft_i_cpu_loss(serial->device);
+    return weft_i_worker_loss(serial->device);
 }
 
 const weft_i_weights *weft_i_serial_weights(const weft_i_serial *serial, int32_t module)
 {
-    return weft_i_cpu_weights(serial->device, module);
+    return weft_i_worker_weights(serial->device, module);
 }

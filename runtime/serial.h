@@ -4,7 +4,7 @@
 #ifndef WEFT_RUNTIME_SERIAL_H
 #define WEFT_RUNTIME_SERIAL_H
 
-#include "runtime/cpu.h"
+#include "runtime/worker.h"
 
 typedef struct weft_i_serial weft_i_serial;
 

@@ -1,6 +1,6 @@
 /* runtime/tape.h - a layer's program at work on the tokens of a sub-microbatch: forward, backward,
  * the two halves of a backward, and making again what was not kept. Not: layers one after another
- * (cpu_stage.h). */
+ * (worker_stage.h). */
 #ifndef WEFT_RUNTIME_TAPE_H
 #define WEFT_RUNTIME_TAPE_H
 

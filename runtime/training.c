@@ -22,7 +22,7 @@ struct weft_i_training {
     weft_batch *batch;
     weft_i_trainee *trainee;
     weft_i_world *world;
-    weft_i_cpu *device;
+    weft_i_worker *device;
     double *losses;   /* of each step, this rank's part; of process 0 in the end, whole */
     float *gradients; /* of process 0: of the first step, of all processes */
     weft_i_lesson lesson;
@@ -86,7 +86,7 @@ weft_status weft_i_training_load(const weft_i_launch *launch, const weft_plan *p
 void weft_i_training_free(weft_i_training *training)
 {
     if (!training) return;
-    weft_i_cpu_free(training->device);
+    weft_i_worker_free(training->device);
     weft_i_trainee_free(training->trainee);
     weft_batch_free(training->batch);
     weft_model_free(training->model);
@@ -103,25 +103,25 @@ static weft_status add_up(void *context, float *values, int64_t n, weft_error *e
 weft_status weft_i_training_begin(weft_i_training *training, weft_i_world *world, weft_error *error,
                                   weft_run_device *out_callbacks)
 {
-    weft_i_cpu_options options;
-    weft_i_cpu_options_init(&options);
+    weft_i_worker_options options;
+    weft_i_worker_options_init(&options);
     options.adamw.rate = training->launch->learning_rate;
     options.add_up = add_up;
     options.add_up_context = world;
     training->world = world;
     weft_status status =
-        weft_i_cpu_create(training->trainee, training->plan, weft_i_world_replica(world),
-                          weft_i_world_rank(world), &options, error, &training->device);
+        weft_i_worker_create(training->trainee, training->plan, weft_i_world_replica(world),
+                             weft_i_world_rank(world), &options, error, &training->device);
     if (status == WEFT_STATUS_OK && training->lesson.first_step > 0)
         status = weft_i_checkpoint_load(training->launch->checkpoint, training->lesson.first_step,
                                         training->plan, training->model, training->device, error);
-    if (status == WEFT_STATUS_OK) *out_callbacks = weft_i_cpu_callbacks(training->device);
+    if (status == WEFT_STATUS_OK) *out_callbacks = weft_i_worker_callbacks(training->device);
     return status;
 }
 
 void weft_i_training_step(weft_i_training *training, int32_t step)
 {
-    weft_i_cpu_step(training->device, (int32_t)training->lesson.first_step + step);
+    weft_i_worker_step(training->device, (int32_t)training->lesson.first_step + step);
 }
 
 /* Bytes of the gradients of a rank's chunks, one after the other. */
@@ -162,7 +162,7 @@ static weft_status pack_gradients(weft_i_training *training, int32_t *counts, we
         return weft_i_no_memory(error);
     }
     for (int32_t c = 0; c < training->plan->n_chunks; c++) {
-        const weft_i_weights *weights = weft_i_cpu_weights(training->device, c);
+        const weft_i_weights *weights = weft_i_worker_weights(training->device, c);
         if (!weights || !weights->gradients) continue;
         memcpy(to, weights->gradients, (size_t)weights->n * sizeof(float));
         to += weights->n;
@@ -189,7 +189,7 @@ static weft_status gather_gradients(weft_i_training *training, weft_error *error
 
 weft_status weft_i_training_end_step(weft_i_training *training, int32_t step, weft_error *error)
 {
-    training->losses[step] = weft_i_cpu_loss(training->device);
+    training->losses[step] = weft_i_worker_loss(training->device);
     if (step > 0 || !training->launch->check) return WEFT_STATUS_OK;
     return gather_gradients(training, error);
 }

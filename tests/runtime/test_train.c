@@ -32,7 +32,7 @@ typedef struct circle {
 
 typedef struct train_rank {
     fake_rank fake;
-    weft_i_cpu *device;
+    weft_i_worker *device;
     circle *circle;
     int32_t n_ranks;
     weft_status status;
@@ -121,7 +121,7 @@ static weft_status add_up(void *context, float *values, int64_t n, weft_error *e
 static void *run_rank(void *context)
 {
     train_rank *rank = context;
-    weft_run_device device = weft_i_cpu_callbacks(rank->device);
+    weft_run_device device = weft_i_worker_callbacks(rank->device);
     weft_run_transport transport = fake_transport(&rank->fake);
     weft_run_options options = fake_options(&rank->fake);
     rank->status = weft_run_rank(rank->fake.world->plan, rank->fake.pipeline, rank->fake.rank,
@@ -140,17 +140,17 @@ static void train_begin(train *t, const setting *s, const weft_plan *plan)
     for (int32_t i = 0; i < plan->n_pipelines * t->n_ranks; i++) {
         train_rank *rank = &t->ranks[i];
         int32_t p = i / t->n_ranks;
-        weft_i_cpu_options options;
-        weft_i_cpu_options_init(&options);
+        weft_i_worker_options options;
+        weft_i_worker_options_init(&options);
         options.adamw.rate = 3e-3;
         options.add_up = add_up;
         options.add_up_context = rank;
         rank->circle = &t->circles[p];
         rank->n_ranks = t->n_ranks;
         rank->fake = (fake_rank){.world = &t->world, .pipeline = p, .rank = i % t->n_ranks};
-        cr_assert_eq(
-            weft_i_cpu_create(t->trainee, plan, p, i % t->n_ranks, &options, &error, &rank->device),
-            0, "%s", error.text);
+        cr_assert_eq(weft_i_worker_create(t->trainee, plan, p, i % t->n_ranks, &options, &error,
+                                          &rank->device),
+                     0, "%s", error.text);
     }
     for (int32_t p = 0; p < plan->n_pipelines; p++) {
         pthread_barrier_init(&t->circles[p].barrier, NULL, (unsigned)t->n_ranks);
@@ -165,15 +165,15 @@ static void train_step(train *t, int32_t step)
     fake_world_begin(&t->world, t->plan);
     t->loss = 0;
     for (int32_t i = 0; i < n; i++) {
-        weft_i_cpu_step(t->ranks[i].device, step);
+        weft_i_worker_step(t->ranks[i].device, step);
         cr_assert_eq(pthread_create(&threads[i], NULL, run_rank, &t->ranks[i]), 0);
     }
     for (int32_t i = 0; i < n; i++) {
         pthread_join(threads[i], NULL);
         cr_assert_eq(t->ranks[i].status, 0, "%s", t->ranks[i].error.text);
-        cr_assert_eq(weft_i_cpu_buffers(t->ranks[i].device), 0, "rank %d keeps %d buffers", i,
-                     weft_i_cpu_buffers(t->ranks[i].device));
-        t->loss += weft_i_cpu_loss(t->ranks[i].device);
+        cr_assert_eq(weft_i_worker_buffers(t->ranks[i].device), 0, "rank %d keeps %d buffers", i,
+                     weft_i_worker_buffers(t->ranks[i].device));
+        t->loss += weft_i_worker_loss(t->ranks[i].device);
     }
     fake_world_end(&t->world);
     free(threads);
@@ -182,7 +182,7 @@ static void train_step(train *t, int32_t step)
 static void train_end(train *t)
 {
     for (int32_t i = 0; i < t->plan->n_pipelines * t->n_ranks; i++)
-        weft_i_cpu_free(t->ranks[i].device);
+        weft_i_worker_free(t->ranks[i].device);
     weft_i_trainee_free(t->trainee);
     free(t->ranks);
     free(t->circles);
@@ -203,7 +203,7 @@ static void check_plan(const setting *s, const weft_plan *plan, const char *name
     weft_i_verdict verdict = weft_i_verdict_begin();
     for (int32_t i = 0; i < plan->n_pipelines * t.n_ranks; i++)
         for (int32_t c = 0; c < plan->n_chunks; c++) {
-            const weft_i_weights *weights = weft_i_cpu_weights(t.ranks[i].device, c);
+            const weft_i_weights *weights = weft_i_worker_weights(t.ranks[i].device, c);
             if (weights && weights->gradients)
                 weft_i_verdict_add(&verdict, serial, t.trainee, plan, c, weights->gradients);
         }

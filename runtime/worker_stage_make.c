@@ -1,17 +1,17 @@
-/* runtime/cpu_stage_make.c - what a stage's layers have to keep and to give back, by the plan's
+/* runtime/worker_stage_make.c - what a stage's layers have to keep and to give back, by the plan's
  * memory strategies and by the gradients that its edges ask for. */
 #include <string.h>
 
 #include "base/error.h"
-#include "runtime/cpu_stage.h"
 #include "runtime/feed.h"
+#include "runtime/worker_stage.h"
 
 /* Which gradients leave a stage. */
 typedef struct asked {
     bool chain, media, context;
 } asked;
 
-static asked asked_of(const weft_i_cpu_shop *shop, int32_t stage)
+static asked asked_of(const weft_i_worker_shop *shop, int32_t stage)
 {
     asked out = {false, false, false};
     const weft_i_routes *routes = shop->routes;
@@ -51,7 +51,7 @@ static weft_status keep_of(const weft_stage *stage, int32_t i, weft_error *error
 }
 
 /* From the first layer up: what is wanted of a layer's input depends on what lies below it. */
-static weft_status make_rules(weft_i_cpu_stage *made, weft_error *error)
+static weft_status make_rules(weft_i_worker_stage *made, weft_error *error)
 {
     const weft_stage *stage = &made->shop->problem->stages[made->stage];
     asked ask = asked_of(made->shop, made->stage);
@@ -86,7 +86,7 @@ static weft_status make_rules(weft_i_cpu_stage *made, weft_error *error)
 }
 
 /* Values that are the same in every step. */
-static weft_status make_feed(weft_i_cpu_stage *made, weft_i_arena *arena, weft_error *error)
+static weft_status make_feed(weft_i_worker_stage *made, weft_i_arena *arena, weft_error *error)
 {
     const weft_module *module = made->module->module;
     const weft_layer *first = &module->layers[0], *last = &module->layers[module->n_layers - 1];
@@ -114,15 +114,16 @@ static weft_status make_feed(weft_i_cpu_stage *made, weft_i_arena *arena, weft_e
     return WEFT_STATUS_OK;
 }
 
-weft_status weft_i_cpu_stage_make(weft_i_cpu_shop *shop, int32_t stage, weft_i_weights *weights,
-                                  weft_i_arena *arena, weft_error *error, weft_i_cpu_stage *out)
+weft_status weft_i_worker_stage_make(weft_i_worker_shop *shop, int32_t stage,
+                                     weft_i_weights *weights, weft_i_arena *arena,
+                                     weft_error *error, weft_i_worker_stage *out)
 {
-    weft_i_cpu_stage made = {.shop = shop,
-                             .stage = stage,
-                             .module = weights->module,
-                             .weights = weights,
-                             .first_layer = weights->first_layer,
-                             .n_layers = weights->n_layers};
+    weft_i_worker_stage made = {.shop = shop,
+                                .stage = stage,
+                                .module = weights->module,
+                                .weights = weights,
+                                .first_layer = weights->first_layer,
+                                .n_layers = weights->n_layers};
     int32_t sub = shop->problem->stages[stage].submicrobatch;
     made.tapes = weft_i_new(arena, weft_i_tape, made.n_layers);
     made.rules = weft_i_new(arena, weft_i_rules, made.n_layers);

@@ -1,5 +1,5 @@
-/* runtime/cpu_stage.c - see cpu_stage.h. */
-#include "runtime/cpu_stage.h"
+/* runtime/worker_stage.c - see worker_stage.h. */
+#include "runtime/worker_stage.h"
 
 #include <assert.h>
 #include <string.h>
@@ -8,13 +8,13 @@
 #include "runtime/feed.h"
 #include "runtime/kernels.h"
 
-static void give(weft_i_cpu_stage *stage, float **values)
+static void give(weft_i_worker_stage *stage, float **values)
 {
     if (*values) weft_i_pool_give(&stage->shop->pool, *values);
     *values = NULL;
 }
 
-static float *take(weft_i_cpu_stage *stage, int64_t n)
+static float *take(weft_i_worker_stage *stage, int64_t n)
 {
     float *made = weft_i_pool_take(&stage->shop->pool, (size_t)(n + 1) * sizeof(float));
     if (made) memset(made, 0, (size_t)(n + 1) * sizeof(float));
@@ -22,20 +22,20 @@ static float *take(weft_i_cpu_stage *stage, int64_t n)
 }
 
 /* The route of an edge of either pass. */
-static const weft_i_route *route_of(const weft_i_cpu_shop *shop, int32_t edge)
+static const weft_i_route *route_of(const weft_i_worker_shop *shop, int32_t edge)
 {
     bool is_back = shop->problem->edges[edge].pass == WEFT_PASS_BW;
     return &shop->routes->routes[is_back ? shop->routes->forward[edge] : edge];
 }
 
-int64_t weft_i_cpu_edge_floats(const weft_i_cpu_shop *shop, int32_t edge)
+int64_t weft_i_worker_edge_floats(const weft_i_worker_shop *shop, int32_t edge)
 {
     const weft_i_route *route = route_of(shop, edge);
     return route->n_rows * route->width;
 }
 
 /* Rows of a matrix into an edge's payload, by the runs' one end or the other. */
-static weft_status pack(weft_i_cpu_stage *stage, int32_t edge, const float *from, bool by_reader,
+static weft_status pack(weft_i_worker_stage *stage, int32_t edge, const float *from, bool by_reader,
                         weft_error *error)
 {
     const weft_i_route *route = route_of(stage->shop, edge);
@@ -52,7 +52,7 @@ static weft_status pack(weft_i_cpu_stage *stage, int32_t edge, const float *from
 }
 
 /* And out of it; rows are added to, and the payload is given back. */
-static void unpack(weft_i_cpu_stage *stage, int32_t edge, float *to, bool by_reader)
+static void unpack(weft_i_worker_stage *stage, int32_t edge, float *to, bool by_reader)
 {
     const weft_i_route *route = route_of(stage->shop, edge);
     const float *from = stage->shop->payloads[edge];
@@ -65,7 +65,7 @@ static void unpack(weft_i_cpu_stage *stage, int32_t edge, float *to, bool by_rea
     give(stage, &stage->shop->payloads[edge]);
 }
 
-static weft_i_tape *tape_of(weft_i_cpu_stage *stage, int32_t i)
+static weft_i_tape *tape_of(weft_i_worker_stage *stage, int32_t i)
 {
     return &stage->tapes[i];
 }
@@ -76,14 +76,14 @@ static int64_t size_of(const weft_i_tape *tape, int tensor)
 }
 
 /* A first layer without an embedding takes other modules' tokens as its input. */
-static bool takes_tokens(const weft_i_cpu_stage *stage)
+static bool takes_tokens(const weft_i_worker_stage *stage)
 {
     weft_layer_kind kind = stage->module->module->layers[0].kind;
     return stage->first_layer == 0 && kind != WEFT_LAYER_EMBEDDING && kind != WEFT_LAYER_PATCH;
 }
 
 /* Memory for what comes by the edges, then all that has come. */
-static weft_status take_in(weft_i_cpu_stage *stage, weft_error *error)
+static weft_status take_in(weft_i_worker_stage *stage, weft_error *error)
 {
     const weft_i_routes *routes = stage->shop->routes;
     const weft_i_sheet *sheet = &stage->sheets[0];
@@ -110,7 +110,7 @@ static weft_status take_in(weft_i_cpu_stage *stage, weft_error *error)
 }
 
 /* Send what leaves the module, or the chunk, after a layer. */
-static weft_status send_output(weft_i_cpu_stage *stage, int32_t i, const float *output,
+static weft_status send_output(weft_i_worker_stage *stage, int32_t i, const float *output,
                                weft_error *error)
 {
     const weft_i_routes *routes = stage->shop->routes;
@@ -125,14 +125,14 @@ static weft_status send_output(weft_i_cpu_stage *stage, int32_t i, const float *
 }
 
 /* The input of a layer is not needed any more; patches stay. */
-static void drop_input(weft_i_cpu_stage *stage, int32_t i)
+static void drop_input(weft_i_worker_stage *stage, int32_t i)
 {
     float **input = &tape_of(stage, i)->values[WEFT_I_TENSOR_INPUT];
     if (*input != stage->patches) give(stage, input);
     *input = NULL;
 }
 
-static void set_given(weft_i_cpu_stage *stage, int32_t i)
+static void set_given(weft_i_worker_stage *stage, int32_t i)
 {
     weft_i_tape *tape = tape_of(stage, i);
     tape->values[WEFT_I_TENSOR_CONTEXT] = stage->context;
@@ -140,14 +140,14 @@ static void set_given(weft_i_cpu_stage *stage, int32_t i)
     tape->values[WEFT_I_TENSOR_TIME] = stage->times;
 }
 
-static bool is_kept(const weft_i_cpu_stage *stage, int tensor)
+static bool is_kept(const weft_i_worker_stage *stage, int tensor)
 {
     for (int32_t i = 0; i < stage->n_layers; i++)
         if (stage->rules[i].kept[tensor]) return true;
     return false;
 }
 
-static weft_status forward_layer(weft_i_cpu_stage *stage, int32_t i, weft_error *error)
+static weft_status forward_layer(weft_i_worker_stage *stage, int32_t i, weft_error *error)
 {
     weft_i_tape *tape = tape_of(stage, i);
     set_given(stage, i);
@@ -167,7 +167,7 @@ static weft_status forward_layer(weft_i_cpu_stage *stage, int32_t i, weft_error 
     return status;
 }
 
-static void end_forward(weft_i_cpu_stage *stage)
+static void end_forward(weft_i_worker_stage *stage)
 {
     if (!is_kept(stage, WEFT_I_TENSOR_MEDIA)) give(stage, &stage->media);
     if (!is_kept(stage, WEFT_I_TENSOR_CONTEXT)) give(stage, &stage->context);
@@ -175,7 +175,7 @@ static void end_forward(weft_i_cpu_stage *stage)
 }
 
 /* The gradient of a layer's output: from the layer above, and from all that read it elsewhere. */
-static weft_status open_output(weft_i_cpu_stage *stage, int32_t i, weft_error *error)
+static weft_status open_output(weft_i_worker_stage *stage, int32_t i, weft_error *error)
 {
     const weft_i_routes *routes = stage->shop->routes;
     weft_i_tape *tape = tape_of(stage, i);
@@ -196,7 +196,8 @@ static weft_status open_output(weft_i_cpu_stage *stage, int32_t i, weft_error *e
     return WEFT_STATUS_OK;
 }
 
-static weft_status backward_layer(weft_i_cpu_stage *stage, int32_t i, int halves, weft_error *error)
+static weft_status backward_layer(weft_i_worker_stage *stage, int32_t i, int halves,
+                                  weft_error *error)
 {
     weft_i_tape *tape = tape_of(stage, i);
     weft_status status = WEFT_STATUS_OK;
@@ -210,7 +211,7 @@ static weft_status backward_layer(weft_i_cpu_stage *stage, int32_t i, int halves
 }
 
 /* Send the gradients of all that came in and wants one. */
-static weft_status send_gradients(weft_i_cpu_stage *stage, weft_error *error)
+static weft_status send_gradients(weft_i_worker_stage *stage, weft_error *error)
 {
     const weft_i_routes *routes = stage->shop->routes;
     weft_i_tape *first = tape_of(stage, 0);
@@ -238,7 +239,7 @@ static weft_status send_gradients(weft_i_cpu_stage *stage, weft_error *error)
 }
 
 /* After the last pass that could read them. */
-static void end_backward(weft_i_cpu_stage *stage, bool is_last)
+static void end_backward(weft_i_worker_stage *stage, bool is_last)
 {
     bool any = false;
     for (int32_t i = 0; i < stage->n_layers; i++) {
@@ -250,7 +251,7 @@ static void end_backward(weft_i_cpu_stage *stage, bool is_last)
     if (is_last || !any) give(stage, &stage->context);
 }
 
-static weft_status begin_backward(weft_i_cpu_stage *stage, weft_error *error)
+static weft_status begin_backward(weft_i_worker_stage *stage, weft_error *error)
 {
     int64_t width = 0;
     for (int32_t i = 0; i < stage->n_layers; i++)
@@ -261,14 +262,14 @@ static weft_status begin_backward(weft_i_cpu_stage *stage, weft_error *error)
     return stage->d_context ? WEFT_STATUS_OK : weft_i_no_memory(error);
 }
 
-weft_status weft_i_cpu_stage_begin(weft_i_cpu_stage *stage, weft_pass pass, weft_error *error)
+weft_status weft_i_worker_stage_begin(weft_i_worker_stage *stage, weft_pass pass, weft_error *error)
 {
     stage->next = pass == WEFT_PASS_FW ? 0 : stage->n_layers - 1;
     if (pass == WEFT_PASS_FW) return take_in(stage, error);
     return pass == WEFT_PASS_BWW ? WEFT_STATUS_OK : begin_backward(stage, error);
 }
 
-static weft_status go_back(weft_i_cpu_stage *stage, weft_pass pass, weft_error *error,
+static weft_status go_back(weft_i_worker_stage *stage, weft_pass pass, weft_error *error,
                            bool *out_done)
 {
     const int halves = pass == WEFT_PASS_BW    ? WEFT_I_BACK_BOTH
@@ -283,8 +284,8 @@ static weft_status go_back(weft_i_cpu_stage *stage, weft_pass pass, weft_error *
     return status;
 }
 
-weft_status weft_i_cpu_stage_go_on(weft_i_cpu_stage *stage, weft_pass pass, weft_error *error,
-                                   bool *out_done)
+weft_status weft_i_worker_stage_go_on(weft_i_worker_stage *stage, weft_pass pass, weft_error *error,
+                                      bool *out_done)
 {
     if (pass != WEFT_PASS_FW) return go_back(stage, pass, error, out_done);
     weft_status status = forward_layer(stage, stage->next++, error);
@@ -293,7 +294,7 @@ weft_status weft_i_cpu_stage_go_on(weft_i_cpu_stage *stage, weft_pass pass, weft
     return status;
 }
 
-void weft_i_cpu_stage_free(weft_i_cpu_stage *stage)
+void weft_i_worker_stage_free(weft_i_worker_stage *stage)
 {
     if (!stage->tapes) return;
     for (int32_t i = 0; i < stage->n_layers; i++) {

@@ -1,49 +1,51 @@
-/* runtime/cpu.c - see cpu.h. */
-#include "runtime/cpu.h"
+/* runtime/worker.c - see worker.h. */
+#include "runtime/worker.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "runtime/cpu_stage.h"
 #include "runtime/kernels.h"
+#include "runtime/worker_stage.h"
 
-struct weft_i_cpu {
+struct weft_i_worker {
     const weft_i_trainee *trainee;
     const weft_plan *plan;
     const weft_pipeline *pipeline;
     int32_t rank;
-    weft_i_cpu_options options;
+    weft_i_worker_options options;
     weft_i_arena arena;
     weft_i_rows *rows;
     weft_i_routes routes;
-    weft_i_cpu_shop shop;
-    weft_i_weights *weights;  /* per chunk; those of other ranks are empty */
-    weft_i_cpu_stage *stages; /* per stage; those of other ranks are empty */
+    weft_i_worker_shop shop;
+    weft_i_weights *weights;     /* per chunk; those of other ranks are empty */
+    weft_i_worker_stage *stages; /* per stage; those of other ranks are empty */
     int32_t step;
 };
 
-void weft_i_cpu_options_init(weft_i_cpu_options *options)
+void weft_i_worker_options_init(weft_i_worker_options *options)
 {
-    *options = (weft_i_cpu_options){
+    *options = (weft_i_worker_options){
         .adamw = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .decay = 0.1}};
 }
 
-static weft_status begin_pass(weft_i_cpu *device, const weft_run_action *action, weft_error *error)
+static weft_status begin_pass(weft_i_worker *device, const weft_run_action *action,
+                              weft_error *error)
 {
-    return weft_i_cpu_stage_begin(&device->stages[action->operand], (weft_pass)action->kind, error);
+    return weft_i_worker_stage_begin(&device->stages[action->operand], (weft_pass)action->kind,
+                                     error);
 }
 
-static weft_status take_payload(weft_i_cpu *device, int32_t edge, weft_error *error)
+static weft_status take_payload(weft_i_worker *device, int32_t edge, weft_error *error)
 {
-    int64_t n = weft_i_cpu_edge_floats(&device->shop, edge);
+    int64_t n = weft_i_worker_edge_floats(&device->shop, edge);
     device->shop.payloads[edge] =
         weft_i_pool_take(&device->shop.pool, (size_t)(n + 1) * sizeof(float));
     return device->shop.payloads[edge] ? WEFT_STATUS_OK : weft_i_no_memory(error);
 }
 
 /* A chunk that has a layer of a module: its weights, or NULL where another rank has it. */
-static weft_i_weights *holder_of(const weft_i_cpu *device, int32_t module, int32_t layer,
+static weft_i_weights *holder_of(const weft_i_worker *device, int32_t module, int32_t layer,
                                  int32_t *out_rank)
 {
     const char *name = device->trainee->model->modules[module].name;
@@ -61,7 +63,7 @@ static weft_i_weights *holder_of(const weft_i_cpu *device, int32_t module, int32
 
 /* The gradients of an embedding and of the head that is tied to it, each here or elsewhere, become
  * their sum. */
-static weft_status tie(weft_i_cpu *device, int32_t m, weft_error *error)
+static weft_status tie(weft_i_worker *device, int32_t m, weft_error *error)
 {
     const weft_i_trained_module *module = &device->trainee->modules[m];
     int32_t last = module->module->n_layers - 1, ranks[2];
@@ -86,7 +88,7 @@ static weft_status tie(weft_i_cpu *device, int32_t m, weft_error *error)
     return status;
 }
 
-static weft_status optimize(weft_i_cpu *device, weft_error *error)
+static weft_status optimize(weft_i_worker *device, weft_error *error)
 {
     const weft_model *model = device->trainee->model;
     for (int32_t m = 0; m < model->n_modules; m++) {
@@ -105,7 +107,7 @@ static weft_status optimize(weft_i_cpu *device, weft_error *error)
 
 static weft_status begin(void *context, const weft_run_action *action, weft_error *error)
 {
-    weft_i_cpu *device = context;
+    weft_i_worker *device = context;
     switch (action->kind) {
     case WEFT_ACTION_FW:
     case WEFT_ACTION_BW:
@@ -139,12 +141,12 @@ static weft_status begin(void *context, const weft_run_action *action, weft_erro
 static weft_status poll(void *context, const weft_run_action *action, weft_error *error,
                         int64_t *out_idle_ns)
 {
-    weft_i_cpu *device = context;
+    weft_i_worker *device = context;
     bool done = true;
     weft_status status = WEFT_STATUS_OK;
     if (action->kind <= WEFT_ACTION_BWW)
-        status = weft_i_cpu_stage_go_on(&device->stages[action->operand], (weft_pass)action->kind,
-                                        error, &done);
+        status = weft_i_worker_stage_go_on(&device->stages[action->operand],
+                                           (weft_pass)action->kind, error, &done);
     *out_idle_ns = done ? WEFT_RUN_DONE : 0;
     return status;
 }
@@ -153,7 +155,7 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
                           weft_run_buffer *out_buffer)
 {
     (void)error;
-    weft_i_cpu *device = context;
+    weft_i_worker *device = context;
     int32_t operand = action->operand;
     const int64_t size = (int64_t)sizeof(float);
     if (action->kind == WEFT_ACTION_REDUCE) {
@@ -163,17 +165,17 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
         return WEFT_STATUS_OK;
     }
     *out_buffer = (weft_run_buffer){device->shop.payloads[operand],
-                                    weft_i_cpu_edge_floats(&device->shop, operand) * size,
+                                    weft_i_worker_edge_floats(&device->shop, operand) * size,
                                     WEFT_RUN_ELEMENT_BYTE};
     return WEFT_STATUS_OK;
 }
 
-weft_run_device weft_i_cpu_callbacks(weft_i_cpu *device)
+weft_run_device weft_i_worker_callbacks(weft_i_worker *device)
 {
     return (weft_run_device){.context = device, .begin = begin, .poll = poll, .buffer = buffer};
 }
 
-void weft_i_cpu_step(weft_i_cpu *device, int32_t step)
+void weft_i_worker_step(weft_i_worker *device, int32_t step)
 {
     device->step = step;
     device->shop.loss = 0;
@@ -183,17 +185,17 @@ void weft_i_cpu_step(weft_i_cpu *device, int32_t step)
     }
 }
 
-double weft_i_cpu_loss(const weft_i_cpu *device)
+double weft_i_worker_loss(const weft_i_worker *device)
 {
     return device->shop.loss / (double)device->trainee->n_targets;
 }
 
-const weft_i_weights *weft_i_cpu_weights(const weft_i_cpu *device, int32_t chunk)
+const weft_i_weights *weft_i_worker_weights(const weft_i_worker *device, int32_t chunk)
 {
     return device->weights[chunk].values ? &device->weights[chunk] : NULL;
 }
 
-int32_t weft_i_cpu_buffers(const weft_i_cpu *device)
+int32_t weft_i_worker_buffers(const weft_i_worker *device)
 {
     int32_t n = 0;
     for (size_t i = 0; i < device->shop.pool.n; i++)
@@ -201,7 +203,7 @@ int32_t weft_i_cpu_buffers(const weft_i_cpu *device)
     return n;
 }
 
-static weft_status make_weights(weft_i_cpu *device, weft_error *error)
+static weft_status make_weights(weft_i_worker *device, weft_error *error)
 {
     device->weights = weft_i_new(&device->arena, weft_i_weights, device->plan->n_chunks);
     if (!device->weights) return weft_i_no_memory(error);
@@ -216,23 +218,23 @@ static weft_status make_weights(weft_i_cpu *device, weft_error *error)
     return status;
 }
 
-static weft_status make_stages(weft_i_cpu *device, weft_error *error)
+static weft_status make_stages(weft_i_worker *device, weft_error *error)
 {
     const weft_problem *problem = &device->pipeline->problem;
-    device->stages = weft_i_new(&device->arena, weft_i_cpu_stage, problem->n_stages);
+    device->stages = weft_i_new(&device->arena, weft_i_worker_stage, problem->n_stages);
     device->shop.payloads = weft_i_new(&device->arena, float *, problem->n_edges);
     if (!device->stages || !device->shop.payloads) return weft_i_no_memory(error);
     weft_status status = WEFT_STATUS_OK;
     for (int32_t s = 0; status == WEFT_STATUS_OK && s < problem->n_stages; s++) {
         weft_i_weights *weights = &device->weights[problem->stages[s].chunk];
         if (weights->values)
-            status = weft_i_cpu_stage_make(&device->shop, s, weights, &device->arena, error,
-                                           &device->stages[s]);
+            status = weft_i_worker_stage_make(&device->shop, s, weights, &device->arena, error,
+                                              &device->stages[s]);
     }
     return status;
 }
 
-static weft_status make(weft_i_cpu *device, weft_error *error)
+static weft_status make(weft_i_worker *device, weft_error *error)
 {
     const weft_problem *problem = &device->pipeline->problem;
     weft_status status = weft_i_rows_create(device->trainee, problem, error, &device->rows);
@@ -245,11 +247,12 @@ static weft_status make(weft_i_cpu *device, weft_error *error)
     return status == WEFT_STATUS_OK ? make_stages(device, error) : status;
 }
 
-weft_status weft_i_cpu_create(const weft_i_trainee *trainee, const weft_plan *plan,
-                              int32_t pipeline, int32_t rank, const weft_i_cpu_options *options,
-                              weft_error *error, weft_i_cpu **out_device)
+weft_status weft_i_worker_create(const weft_i_trainee *trainee, const weft_plan *plan,
+                                 int32_t pipeline, int32_t rank,
+                                 const weft_i_worker_options *options, weft_error *error,
+                                 weft_i_worker **out_device)
 {
-    weft_i_cpu *device = weft_i_alloc(1, sizeof(*device));
+    weft_i_worker *device = weft_i_alloc(1, sizeof(*device));
     if (!device) return weft_i_no_memory(error);
     device->trainee = trainee;
     device->plan = plan;
@@ -260,15 +263,15 @@ weft_status weft_i_cpu_create(const weft_i_trainee *trainee, const weft_plan *pl
     if (status == WEFT_STATUS_OK)
         *out_device = device;
     else
-        weft_i_cpu_free(device);
+        weft_i_worker_free(device);
     return status;
 }
 
-void weft_i_cpu_free(weft_i_cpu *device)
+void weft_i_worker_free(weft_i_worker *device)
 {
     if (!device) return;
     for (int32_t s = 0; device->stages && s < device->pipeline->problem.n_stages; s++)
-        weft_i_cpu_stage_free(&device->stages[s]);
+        weft_i_worker_stage_free(&device->stages[s]);
     for (int32_t c = 0; device->weights && c < device->plan->n_chunks; c++)
         weft_i_weights_free(&device->weights[c]);
     weft_i_routes_free(&device->routes);
