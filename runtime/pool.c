@@ -6,30 +6,76 @@
 
 #include "base/arena.h"
 
-/* The smallest free buffer that is large enough. */
-static weft_i_pool_buffer *find(weft_i_pool *pool, size_t n_bytes)
+enum { SMALLEST_LOG = 6, LISTS_TRIED = 5, FIRST_PLACES = 64 };
+
+/* Sizes are 64 bytes, and then 5, 6, 7 and 8 quarters of each power of two from there. */
+static int32_t size_for(size_t n_bytes, size_t *out_bytes)
 {
-    weft_i_pool_buffer *best = NULL;
-    for (weft_i_pool_buffer *b = pool->buffers; b < pool->buffers + pool->n; b++) {
-        if (!b->taken && b->n_bytes >= n_bytes && (!best || b->n_bytes < best->n_bytes)) best = b;
-    }
-    return best;
+    int log = SMALLEST_LOG;
+    *out_bytes = (size_t)1 << SMALLEST_LOG;
+    if (n_bytes <= *out_bytes) return 0;
+    size_t last = n_bytes - 1;
+    while (last >> (log + 1) != 0)
+        log++;
+    size_t quarters = last >> (log - 2);
+    *out_bytes = (quarters + 1) << (log - 2);
+    return (log - SMALLEST_LOG) * 4 + (int32_t)(quarters & 3) + 1;
 }
 
-static weft_i_pool_buffer *add(weft_i_pool *pool, size_t n_bytes)
+/* Where a buffer is entered, or would be. */
+static int32_t *place_of(const weft_i_pool *pool, const void *data)
 {
-    if (weft_i_grow(&pool->buffers, &pool->cap, pool->n + 1, sizeof(*pool->buffers)) != 0)
+    uint64_t hash = ((uint64_t)(uintptr_t)data >> 4) * UINT64_C(0x9e3779b97f4a7c15);
+    size_t at = (size_t)(hash >> 32) & (pool->n_places - 1);
+    while (pool->places[at] != 0 && pool->buffers[pool->places[at] - 1].data != data)
+        at = (at + 1) & (pool->n_places - 1);
+    return &pool->places[at];
+}
+
+static bool make_places(weft_i_pool *pool)
+{
+    if (pool->n_places >= 2 * (pool->n + 1)) return true;
+    size_t n = pool->n_places > 0 ? 2 * pool->n_places : FIRST_PLACES;
+    int32_t *made = weft_i_alloc(n, sizeof(*made));
+    if (!made) return false;
+    free(pool->places);
+    pool->places = made;
+    pool->n_places = n;
+    for (size_t i = 0; i < pool->n; i++)
+        *place_of(pool, pool->buffers[i].data) = (int32_t)i + 1;
+    return true;
+}
+
+static weft_i_pool_buffer *add(weft_i_pool *pool, int32_t size, size_t n_bytes)
+{
+    if (pool->n == INT32_MAX / 4 || !make_places(pool) ||
+        weft_i_grow(&pool->buffers, &pool->cap, pool->n + 1, sizeof(*pool->buffers)) != 0)
         return NULL;
     void *data = weft_i_alloc(1, n_bytes);
     if (!data) return NULL;
-    pool->buffers[pool->n] = (weft_i_pool_buffer){.data = data, .n_bytes = n_bytes};
+    *place_of(pool, data) = (int32_t)pool->n + 1;
+    pool->buffers[pool->n] = (weft_i_pool_buffer){.data = data, .size = size};
     return &pool->buffers[pool->n++];
+}
+
+static weft_i_pool_buffer *find(weft_i_pool *pool, int32_t size)
+{
+    for (int32_t s = size; s < size + LISTS_TRIED && s < WEFT_I_POOL_SIZES; s++) {
+        if (pool->free[s] == 0) continue;
+        weft_i_pool_buffer *buffer = &pool->buffers[pool->free[s] - 1];
+        pool->free[s] = buffer->next;
+        return buffer;
+    }
+    return NULL;
 }
 
 void *weft_i_pool_take(weft_i_pool *pool, size_t n_bytes)
 {
-    weft_i_pool_buffer *buffer = find(pool, n_bytes);
-    if (!buffer) buffer = add(pool, n_bytes);
+    size_t whole_bytes;
+    if (n_bytes > PTRDIFF_MAX) return NULL;
+    int32_t size = size_for(n_bytes, &whole_bytes);
+    weft_i_pool_buffer *buffer = find(pool, size);
+    if (!buffer) buffer = add(pool, size, whole_bytes);
     if (!buffer) return NULL;
     buffer->taken = true;
     return buffer->data;
@@ -37,13 +83,14 @@ void *weft_i_pool_take(weft_i_pool *pool, size_t n_bytes)
 
 void weft_i_pool_give(weft_i_pool *pool, void *data)
 {
-    for (size_t i = 0; i < pool->n; i++) {
-        if (pool->buffers[i].data != data) continue;
-        assert(pool->buffers[i].taken);
-        pool->buffers[i].taken = false;
-        return;
-    }
-    assert(!data);
+    if (!data) return;
+    int32_t at = *place_of(pool, data);
+    assert(at > 0);
+    weft_i_pool_buffer *buffer = &pool->buffers[at - 1];
+    assert(buffer->taken);
+    buffer->taken = false;
+    buffer->next = pool->free[buffer->size];
+    pool->free[buffer->size] = at;
 }
 
 void weft_i_pool_free(weft_i_pool *pool)
@@ -51,5 +98,6 @@ void weft_i_pool_free(weft_i_pool *pool)
     for (size_t i = 0; i < pool->n; i++)
         free(pool->buffers[i].data);
     free(pool->buffers);
+    free(pool->places);
     *pool = (weft_i_pool){0};
 }

@@ -1,23 +1,31 @@
 /* runtime/pool.h - buffers that are used again, so that large ones are paged in once.
  *
- * A run posts messages of a few sizes again and again. Linear in the buffers that exist at once,
- * which are as many as messages under way. */
+ * Taking and giving back cost the same however many there are: a rank that trains has a thousand.
+ * Buffers are free in lists by size, four sizes between two powers of two; one that is needed comes
+ * from its list or from one of the next four, the last given back first. */
 #ifndef WEFT_RUNTIME_POOL_H
 #define WEFT_RUNTIME_POOL_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+enum { WEFT_I_POOL_SIZES = 236 };
 
 typedef struct weft_i_pool_buffer {
     void *data;
-    size_t n_bytes;
+    int32_t size; /* which of the sizes */
+    int32_t next; /* of its list, counted from 1; 0 = none */
     bool taken;
 } weft_i_pool_buffer;
 
 typedef struct weft_i_pool {
     weft_i_pool_buffer *buffers;
     size_t n, cap;
-} weft_i_pool; /* a zeroed one is empty and ready */
+    int32_t free[WEFT_I_POOL_SIZES]; /* first of each list, counted from 1; 0 = none */
+    int32_t *places;                 /* by the hash of their data, counted from 1; 0 = empty */
+    size_t n_places;                 /* a power of two, at least twice the buffers */
+} weft_i_pool;                       /* a zeroed one is empty and ready */
 
 /* At least n bytes, aligned for any type, zeroed when new; NULL when out of memory. */
 void *weft_i_pool_take(weft_i_pool *pool, size_t n_bytes);
