@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bench/published.h"
+#include "bench/schedule_memory.h"
 
 enum { MAX_CONSTANTS = 64 };
 
@@ -253,6 +254,7 @@ int main(int argc, char **argv)
     predict(&b);
     if (rows) print_rows(&b);
     print_sets(&b);
+    memory_print(folder, rows);
     if (validations > 0) validate(&b, validations);
     free(b.values);
     for (int d = 0; d < N_DEVICES; d++)

@@ -59,7 +59,8 @@ static weft_status check_sizes(asker *a)
                            q->global_batch, q->parallel.dp, q->microbatch);
     const int64_t most_passes = INT64_C(1) << 26;
     int64_t microbatches = q->global_batch / together;
-    if ((int64_t)q->segments * q->parallel.pp > a->n_layers)
+    int64_t n_chunks = (int64_t)q->segments * q->parallel.pp;
+    if (n_chunks > a->n_layers && n_chunks != a->n_layers + 2)
         return weft_i_fail(a->error, WEFT_STATUS_INFEASIBLE,
                            "%d layers are fewer than pp %d x segments %d", a->n_layers,
                            q->parallel.pp, q->segments);

@@ -116,6 +116,23 @@ Test(uniform, embedding_and_head_count_as_layers_where_that_divides)
     drop(&f);
 }
 
+/* As many segments as there can be: a chunk is one layer, the first the embedding, the last the
+ * head. */
+Test(uniform, a_chunk_can_be_the_embedding_or_the_head_alone)
+{
+    fixture f = make("gpt:layers=22,hidden=1024,heads=16,seq=1024,vocab=1024", "a100");
+    weft_error error = {0};
+    f.question.parallel.pp = 8;
+    f.question.global_batch = 1;
+    f.question.segments = 3;
+    weft_uniform_answer a = ask(&f, NULL);
+    cr_expect_eq(a.pipeline_ns,
+                 both(&a.embedding) + 22 * both(&a.layer) + both(&a.head) + 2 * 23 * a.transfer_ns);
+    f.question.segments = 4;
+    cr_expect_eq(weft_emulate_uniform(&f.question, &error, NULL, &a), WEFT_STATUS_INFEASIBLE);
+    drop(&f);
+}
+
 /* The same step from the front: a batch of equal documents, a cut by hand, 1F1B. */
 Test(uniform, is_what_the_planner_makes_of_a_batch)
 {
