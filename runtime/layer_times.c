@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/threads.h"
+#include "runtime/cpu_kit.h"
 #include "runtime/tape.h"
 #include "runtime/trainee.h"
 
@@ -27,6 +28,7 @@ typedef struct bench {
     weft_i_rng rng;
     float *given[WEFT_I_N_GIVEN];
     float *d_context;
+    double loss;
     unsigned char *other; /* memory that other layers would use */
 } bench;
 
@@ -74,8 +76,12 @@ static bool fill(bench *b, const weft_layer *layer, const struct size *size)
                                 .weights = true};
     if (!fill_sheet(b, layer, size)) return false;
     weft_i_rules_make(&b->program, wants, WEFT_I_KEEP_ALL, &b->rules);
-    b->tape = (weft_i_tape){
-        .program = &b->program, .rules = &b->rules, .sheet = &b->sheet, .pool = &b->pool};
+    b->tape = (weft_i_tape){.program = &b->program,
+                            .rules = &b->rules,
+                            .sheet = &b->sheet,
+                            .kit = weft_i_cpu_kit(),
+                            .pool = &b->pool,
+                            .loss = &b->loss};
     for (int t = 0; t < WEFT_I_N_GIVEN; t++) {
         b->given[t] = random_values(b, weft_i_tape_rows(&b->tape, t) * b->program.tensors[t].width);
         if (!b->given[t]) return false;
@@ -83,6 +89,7 @@ static bool fill(bench *b, const weft_layer *layer, const struct size *size)
     }
     b->sheet.velocities = random_values(b, (int64_t)size->tokens * layer->vocab);
     b->tape.parameters = random_values(b, b->program.n_values);
+    b->tape.operands = b->tape.parameters;
     b->tape.gradients = random_values(b, b->program.n_values);
     b->other = weft_i_new(&b->arena, unsigned char, OTHER_BYTES);
     b->d_context = random_values(b, weft_i_tape_rows(&b->tape, WEFT_I_TENSOR_CONTEXT) *

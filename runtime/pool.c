@@ -3,10 +3,30 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
 
 enum { SMALLEST_LOG = 6, LISTS_TRIED = 5, FIRST_PLACES = 64 };
+
+static void *allocate(void *context, size_t n_bytes)
+{
+    (void)context;
+    return weft_i_alloc(1, n_bytes);
+}
+
+static void release(void *context, void *data)
+{
+    (void)context;
+    free(data);
+}
+
+const weft_i_memory weft_i_heap = {.allocate = allocate, .release = release};
+
+static const weft_i_memory *memory_of(const weft_i_pool *pool)
+{
+    return pool->memory ? pool->memory : &weft_i_heap;
+}
 
 /* Sizes are 64 bytes, and then 5, 6, 7 and 8 quarters of each power of two from there. */
 static int32_t size_for(size_t n_bytes, size_t *out_bytes)
@@ -46,12 +66,32 @@ static bool make_places(weft_i_pool *pool)
     return true;
 }
 
+/* All that nobody has taken goes back to where it came from. Whether there was any. */
+static bool release_free(weft_i_pool *pool)
+{
+    const weft_i_memory *memory = memory_of(pool);
+    size_t n = 0, n_before = pool->n;
+    for (size_t i = 0; i < n_before; i++)
+        if (pool->buffers[i].taken)
+            pool->buffers[n++] = pool->buffers[i];
+        else
+            memory->release(memory->context, pool->buffers[i].data);
+    pool->n = n;
+    memset(pool->free, 0, sizeof(pool->free));
+    memset(pool->places, 0, pool->n_places * sizeof(*pool->places));
+    for (size_t i = 0; i < n; i++)
+        *place_of(pool, pool->buffers[i].data) = (int32_t)i + 1;
+    return n < n_before;
+}
+
 static weft_i_pool_buffer *add(weft_i_pool *pool, int32_t size, size_t n_bytes)
 {
     if (pool->n == INT32_MAX / 4 || !make_places(pool) ||
         weft_i_grow(&pool->buffers, &pool->cap, pool->n + 1, sizeof(*pool->buffers)) != 0)
         return NULL;
-    void *data = weft_i_alloc(1, n_bytes);
+    const weft_i_memory *memory = memory_of(pool);
+    void *data = memory->allocate(memory->context, n_bytes);
+    if (!data && release_free(pool)) data = memory->allocate(memory->context, n_bytes);
     if (!data) return NULL;
     *place_of(pool, data) = (int32_t)pool->n + 1;
     pool->buffers[pool->n] = (weft_i_pool_buffer){.data = data, .size = size};
@@ -96,8 +136,8 @@ void weft_i_pool_give(weft_i_pool *pool, void *data)
 void weft_i_pool_free(weft_i_pool *pool)
 {
     for (size_t i = 0; i < pool->n; i++)
-        free(pool->buffers[i].data);
+        memory_of(pool)->release(memory_of(pool)->context, pool->buffers[i].data);
     free(pool->buffers);
     free(pool->places);
-    *pool = (weft_i_pool){0};
+    *pool = (weft_i_pool){.memory = pool->memory};
 }

@@ -19,7 +19,18 @@ typedef struct weft_i_pool_buffer {
     bool taken;
 } weft_i_pool_buffer;
 
+/* Where memory comes from. */
+typedef struct weft_i_memory {
+    void *context;
+    void *(*allocate)(void *context, size_t n_bytes); /* zeroed; NULL when there is none left */
+    void (*release)(void *context, void *data);       /* NULL is allowed */
+} weft_i_memory;
+
+/* That of the host. */
+extern const weft_i_memory weft_i_heap;
+
 typedef struct weft_i_pool {
+    const weft_i_memory *memory; /* NULL = the heap */
     weft_i_pool_buffer *buffers;
     size_t n, cap;
     int32_t free[WEFT_I_POOL_SIZES]; /* first of each list, counted from 1; 0 = none */
@@ -27,7 +38,8 @@ typedef struct weft_i_pool {
     size_t n_places;                 /* a power of two, at least twice the buffers */
 } weft_i_pool;                       /* a zeroed one is empty and ready */
 
-/* At least n bytes, aligned for any type, zeroed when new; NULL when out of memory. */
+/* At least n bytes, aligned for any type, zeroed when new; NULL when out of memory, also without
+ * those that nobody has taken. */
 void *weft_i_pool_take(weft_i_pool *pool, size_t n_bytes);
 /* Give back what was taken; NULL is allowed. */
 void weft_i_pool_give(weft_i_pool *pool, void *data);

@@ -12,6 +12,7 @@ struct weft_i_serial {
     weft_problem *problem;
     weft_plan *plan;
     weft_i_worker *device;
+    double loss;
 };
 
 /* All items of one module in one microbatch. */
@@ -256,12 +257,14 @@ weft_status weft_i_serial_run(weft_i_serial *serial, weft_error *error)
     weft_run_options_init(&options);
     options.timeout_ns = 0;
     weft_i_worker_step(serial->device, 0);
-    return weft_run_rank(serial->plan, 0, 0, &device, &alone, &options, error, NULL);
+    weft_status status = weft_run_rank(serial->plan, 0, 0, &device, &alone, &options, error, NULL);
+    if (status == WEFT_STATUS_OK) status = weft_i_worker_loss(serial->device, error, &serial->loss);
+    return status;
 }
 
 double weft_i_serial_loss(const weft_i_serial *serial)
 {
-    return weft_i_worker_loss(serial->device);
+    return serial->loss;
 }
 
 const weft_i_weights *weft_i_serial_weights(const weft_i_serial *serial, int32_t module)

@@ -1,8 +1,6 @@
 /* runtime/tape.c - see tape.h. What each operation computes is in tape_ops.c. */
 #include "runtime/tape.h"
 
-#include <string.h>
-
 #include "base/error.h"
 #include "runtime/tape_ops.h"
 
@@ -117,15 +115,15 @@ int64_t weft_i_tape_rows(const weft_i_tape *tape, int tensor)
 static size_t bytes_of(const weft_i_tape *tape, int tensor)
 {
     int64_t n = weft_i_tape_rows(tape, tensor) * tape->program->tensors[tensor].width;
-    return (size_t)(n > 0 ? n : 1) * sizeof(float);
+    return (size_t)(n > 0 ? n : 1) * tape->kit->value_bytes;
 }
 
-float *weft_i_tape_take(const weft_i_tape *tape, int tensor)
+void *weft_i_tape_take(const weft_i_tape *tape, int tensor)
 {
     return weft_i_pool_take(tape->pool, bytes_of(tape, tensor));
 }
 
-static void drop(weft_i_tape *tape, float **values)
+static void drop(weft_i_tape *tape, void **values)
 {
     if (*values) weft_i_pool_give(tape->pool, *values);
     *values = NULL;
@@ -188,7 +186,7 @@ static weft_status open_gradients(weft_i_tape *tape, const weft_i_op *op, weft_e
         if (!has(t) || !tape->rules->has_gradient[t] || tape->d_values[t]) continue;
         tape->d_values[t] = weft_i_tape_take(tape, t);
         if (!tape->d_values[t]) return weft_i_no_memory(error);
-        memset(tape->d_values[t], 0, bytes_of(tape, t));
+        tape->kit->clear(tape->kit->context, tape->d_values[t], bytes_of(tape, t));
     }
     return WEFT_STATUS_OK;
 }
@@ -202,7 +200,7 @@ static weft_status back_op(weft_i_tape *tape, const weft_i_op *op, int halves, w
         if (status != WEFT_STATUS_OK) return status;
         if (!weft_i_op_back_input(tape, op)) return weft_i_no_memory(error);
     }
-    if (weights) weft_i_op_back_weights(tape, op);
+    if (weights && !weft_i_op_back_weights(tape, op)) return weft_i_no_memory(error);
     bool is_held = halves == WEFT_I_BACK_INPUT && tape->gradients && has_parameters(op);
     if (has(op->out) && !is_held) drop(tape, &tape->d_values[op->out]);
     return WEFT_STATUS_OK;

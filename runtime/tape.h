@@ -4,21 +4,7 @@
 #ifndef WEFT_RUNTIME_TAPE_H
 #define WEFT_RUNTIME_TAPE_H
 
-#include "runtime/pool.h"
-#include "runtime/program.h"
-
-/* Tokens that a layer works on, and what is known of them beside values. */
-typedef struct weft_i_sheet {
-    int32_t n_rows, n_out_rows; /* equal but where a projector merges */
-    int32_t n_media, n_context, n_spans;
-    const weft_i_stretch *spans;
-    const int32_t *tokens;     /* of an embedding, by row; -1 - k: row k of the media */
-    const int32_t *targets;    /* of a head over tokens, by row; -1 = none */
-    const float *velocities;   /* of a head over values, by row */
-    const int32_t *merge_from; /* of a projector, by row out and place in it: row in, -1 = none */
-    int32_t merge;
-    float loss_weight; /* of one target token: 1 / all those of the batch */
-} weft_i_sheet;
+#include "runtime/kit.h"
 
 /* What of a layer's backward is asked for. */
 typedef struct weft_i_wants {
@@ -50,17 +36,19 @@ typedef struct weft_i_tape {
     const weft_i_rules *rules;
     const weft_i_sheet *sheet;
     const float *parameters;
-    float *gradients; /* of the parameters, added to; NULL = frozen */
-    weft_i_pool *pool;
-    float *values[WEFT_I_MAX_TENSORS];
-    float *d_values[WEFT_I_MAX_TENSORS];
-    double loss; /* of a head, its sum over targets */
+    const void *operands; /* the parameters as matrix products read them */
+    float *gradients;     /* of the parameters, added to; NULL = frozen */
+    const weft_i_kit *kit;
+    weft_i_pool *pool; /* of the kit's memory */
+    void *values[WEFT_I_MAX_TENSORS];
+    void *d_values[WEFT_I_MAX_TENSORS];
+    double *loss; /* of a head, its sum over targets, added to */
 } weft_i_tape;
 
 /* Rows of a tensor. */
 int64_t weft_i_tape_rows(const weft_i_tape *tape, int tensor);
 /* Memory of a tensor's values or gradients, not cleared; NULL when out of memory. */
-float *weft_i_tape_take(const weft_i_tape *tape, int tensor);
+void *weft_i_tape_take(const weft_i_tape *tape, int tensor);
 
 /* Which halves of the backward. */
 enum { WEFT_I_BACK_INPUT = 1, WEFT_I_BACK_WEIGHTS = 2, WEFT_I_BACK_BOTH = 3 };

@@ -115,6 +115,7 @@ weft_status weft_i_training_begin(weft_i_training *training, weft_i_world *world
     if (status == WEFT_STATUS_OK && training->lesson.first_step > 0)
         status = weft_i_checkpoint_load(training->launch->checkpoint, training->lesson.first_step,
                                         training->plan, training->model, training->device, error);
+    if (status == WEFT_STATUS_OK) status = weft_i_worker_store(training->device, error);
     if (status == WEFT_STATUS_OK) *out_callbacks = weft_i_worker_callbacks(training->device);
     return status;
 }
@@ -189,8 +190,10 @@ static weft_status gather_gradients(weft_i_training *training, weft_error *error
 
 weft_status weft_i_training_end_step(weft_i_training *training, int32_t step, weft_error *error)
 {
-    training->losses[step] = weft_i_worker_loss(training->device);
-    if (step > 0 || !training->launch->check) return WEFT_STATUS_OK;
+    weft_status status = weft_i_worker_loss(training->device, error, &training->losses[step]);
+    if (status != WEFT_STATUS_OK || step > 0 || !training->launch->check) return status;
+    status = weft_i_worker_fetch(training->device, error);
+    if (status != WEFT_STATUS_OK) return status;
     return gather_gradients(training, error);
 }
 
@@ -257,8 +260,8 @@ static weft_status save(weft_i_training *training, weft_error *error)
 {
     const char *folder = training->launch->checkpoint;
     int64_t step = training->lesson.first_step + training->launch->n_steps, done = 1;
-    weft_status status = WEFT_STATUS_OK;
-    if (weft_i_world_replica(training->world) == 0)
+    weft_status status = weft_i_worker_fetch(training->device, error);
+    if (status == WEFT_STATUS_OK && weft_i_world_replica(training->world) == 0)
         status = weft_i_checkpoint_save(folder, step, training->plan, training->model,
                                         training->device, error);
     if (status == WEFT_STATUS_OK) status = weft_i_world_largest(training->world, &done, 1, error);

@@ -46,12 +46,44 @@ static bool make_arrays(weft_i_weights *weights, bool learns)
     return weights->values && weights->gradients && weights->means && weights->squares;
 }
 
+/* Of a kit whose memory is the host's, the host's arrays. */
+static bool make_shelf(weft_i_weights *weights)
+{
+    const weft_i_memory *memory = weights->kit->memory;
+    weft_i_shelf *shelf = &weights->shelf;
+    *shelf = (weft_i_shelf){weights->values, weights->gradients, weights->means, weights->squares,
+                            weights->values};
+    if (!weights->kit->is_far) return true;
+    float **const arrays[] = {&shelf->values, &shelf->gradients, &shelf->means, &shelf->squares};
+    size_t n = (size_t)weights->n + 1;
+    bool good = true;
+    for (int i = 0; i < 4; i++)
+        if (*arrays[i]) {
+            *arrays[i] = memory->allocate(memory->context, n * sizeof(float));
+            good = good && *arrays[i];
+        }
+    shelf->operands = memory->allocate(memory->context, n * weights->kit->value_bytes);
+    return good && shelf->operands;
+}
+
+static void free_shelf(weft_i_weights *weights)
+{
+    const weft_i_shelf *shelf = &weights->shelf;
+    if (!weights->kit || !weights->kit->is_far) return;
+    void *const arrays[] = {shelf->values, shelf->gradients, shelf->means, shelf->squares,
+                            shelf->operands};
+    for (int i = 0; i < 5; i++)
+        weights->kit->memory->release(weights->kit->memory->context, arrays[i]);
+}
+
 weft_status weft_i_weights_make(const weft_i_trainee *trainee, int32_t module, int32_t first_layer,
-                                int32_t n_layers, weft_error *error, weft_i_weights *out)
+                                int32_t n_layers, const weft_i_kit *kit, weft_error *error,
+                                weft_i_weights *out)
 {
     weft_i_weights made = {.module = &trainee->modules[module],
                            .first_layer = first_layer,
                            .n_layers = n_layers,
+                           .kit = kit,
                            .offsets = weft_i_alloc((size_t)n_layers, sizeof(int64_t))};
     bool learns = false;
     for (int32_t i = 0; made.offsets && i < n_layers; i++) {
@@ -59,7 +91,7 @@ weft_status weft_i_weights_make(const weft_i_trainee *trainee, int32_t module, i
         made.n += program_of(&made, i)->n_values;
         learns = learns || made.module->learns[first_layer + i];
     }
-    if (!made.offsets || !make_arrays(&made, learns)) {
+    if (!made.offsets || !make_arrays(&made, learns) || !make_shelf(&made)) {
         weft_i_weights_free(&made);
         return weft_i_no_memory(error);
     }
@@ -69,12 +101,17 @@ weft_status weft_i_weights_make(const weft_i_trainee *trainee, int32_t module, i
             draw(trainee, module, first_layer + i, p, &program->parameters[p],
                  made.values + made.offsets[i] + program->parameters[p].first);
     }
-    *out = made;
-    return WEFT_STATUS_OK;
+    weft_status status = weft_i_weights_store(&made, error);
+    if (status == WEFT_STATUS_OK)
+        *out = made;
+    else
+        weft_i_weights_free(&made);
+    return status;
 }
 
 void weft_i_weights_free(weft_i_weights *weights)
 {
+    free_shelf(weights);
     free(weights->offsets);
     free(weights->values);
     free(weights->gradients);
@@ -83,33 +120,54 @@ void weft_i_weights_free(weft_i_weights *weights)
     *weights = (weft_i_weights){0};
 }
 
-/* n parameters from `first` on. */
-static void update(weft_i_weights *weights, const weft_i_adamw *adamw, int64_t step, int64_t first,
-                   int64_t n, double decay)
+static void copy(const weft_i_weights *weights, float *to, const float *from)
 {
-    const float beta1 = (float)adamw->beta1, beta2 = (float)adamw->beta2;
-    const float right1 = (float)(adamw->rate / (1 - pow(adamw->beta1, (double)step)));
-    const float right2 = (float)(1 / (1 - pow(adamw->beta2, (double)step)));
-    const float kept = (float)(1 - adamw->rate * decay), epsilon = (float)adamw->epsilon;
-    const float *gradients = weights->gradients + first;
-    float *values = weights->values + first, *means = weights->means + first;
-    float *squares = weights->squares + first;
-    for (int64_t i = 0; i < n; i++) {
-        means[i] = beta1 * means[i] + (1 - beta1) * gradients[i];
-        squares[i] = beta2 * squares[i] + (1 - beta2) * gradients[i] * gradients[i];
-        values[i] = kept * values[i] - right1 * means[i] / (sqrtf(squares[i] * right2) + epsilon);
-    }
+    if (from && to)
+        weights->kit->copy(weights->kit->context, to, from, (size_t)weights->n * sizeof(float));
+}
+
+weft_status weft_i_weights_fetch(const weft_i_weights *weights, weft_error *error)
+{
+    if (!weights->kit->is_far) return WEFT_STATUS_OK;
+    copy(weights, weights->values, weights->shelf.values);
+    copy(weights, weights->gradients, weights->shelf.gradients);
+    copy(weights, weights->means, weights->shelf.means);
+    copy(weights, weights->squares, weights->shelf.squares);
+    return weights->kit->finish(weights->kit->context, error);
+}
+
+weft_status weft_i_weights_store(const weft_i_weights *weights, weft_error *error)
+{
+    if (!weights->kit->is_far) return WEFT_STATUS_OK;
+    copy(weights, weights->shelf.values, weights->values);
+    copy(weights, weights->shelf.means, weights->means);
+    copy(weights, weights->shelf.squares, weights->squares);
+    weights->kit->make_operands(weights->kit->context, &weights->shelf, weights->n);
+    return weights->kit->finish(weights->kit->context, error);
+}
+
+static weft_i_adamw_step step_of(const weft_i_adamw *adamw, int64_t step, double decay)
+{
+    return (weft_i_adamw_step){.beta1 = (float)adamw->beta1,
+                               .beta2 = (float)adamw->beta2,
+                               .rate = (float)(adamw->rate / (1 - pow(adamw->beta1, (double)step))),
+                               .correction = (float)(1 / (1 - pow(adamw->beta2, (double)step))),
+                               .kept = (float)(1 - adamw->rate * decay),
+                               .epsilon = (float)adamw->epsilon};
 }
 
 void weft_i_weights_update(weft_i_weights *weights, const weft_i_adamw *adamw, int64_t step)
 {
+    const weft_i_adamw_step matrix = step_of(adamw, step, adamw->decay);
+    const weft_i_adamw_step vector = step_of(adamw, step, 0);
     for (int32_t i = 0; i < weights->n_layers; i++) {
         const weft_i_program *program = program_of(weights, i);
         if (!weights->module->learns[weights->first_layer + i]) continue;
         for (int p = 0; p < program->n_parameters; p++) {
             const weft_i_parameter *at = &program->parameters[p];
-            update(weights, adamw, step, weights->offsets[i] + at->first, at->rows * at->width,
-                   at->rows > 1 ? adamw->decay : 0);
+            weights->kit->update(weights->kit->context, &weights->shelf,
+                                 weights->offsets[i] + at->first, at->rows * at->width,
+                                 at->rows > 1 ? &matrix : &vector);
         }
     }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "runtime/cpu_kit.h"
 #include "runtime/kernels.h"
 #include "runtime/worker_stage.h"
 
@@ -21,11 +22,20 @@ struct weft_i_worker {
     weft_i_weights *weights;     /* per chunk; those of other ranks are empty */
     weft_i_worker_stage *stages; /* per stage; those of other ranks are empty */
     int32_t step;
+    bool has_passed; /* the pass under way has all been asked for */
+    /* Where the kit's memory is not the host's: messages and reductions on the way. */
+    weft_i_pool host;
+    void **staged;         /* per edge */
+    void **staged_reduces; /* per chunk */
 };
+
+/* The kit is looked at no oftener while it works. */
+enum { LOOK_NS = 10000 };
 
 void weft_i_worker_options_init(weft_i_worker_options *options)
 {
     *options = (weft_i_worker_options){
+        .kit = weft_i_cpu_kit(),
         .adamw = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .decay = 0.1}};
 }
 
@@ -36,12 +46,75 @@ static weft_status begin_pass(weft_i_worker *device, const weft_run_action *acti
                                      error);
 }
 
-static weft_status take_payload(weft_i_worker *device, int32_t edge, weft_error *error)
+static weft_status take(weft_i_pool *pool, int64_t n_bytes, weft_error *error, void **out)
 {
-    int64_t n = weft_i_worker_edge_floats(&device->shop, edge);
-    device->shop.payloads[edge] =
-        weft_i_pool_take(&device->shop.pool, (size_t)(n + 1) * sizeof(float));
-    return device->shop.payloads[edge] ? WEFT_STATUS_OK : weft_i_no_memory(error);
+    *out = weft_i_pool_take(pool, (size_t)n_bytes + sizeof(float));
+    return *out ? WEFT_STATUS_OK : weft_i_no_memory(error);
+}
+
+static void give(weft_i_pool *pool, void **data)
+{
+    weft_i_pool_give(pool, *data);
+    *data = NULL;
+}
+
+static void copy(const weft_i_worker *device, void *to, const void *from, int64_t n_bytes)
+{
+    const weft_i_kit *kit = device->shop.kit;
+    kit->copy(kit->context, to, from, (size_t)n_bytes);
+}
+
+static int64_t gradient_bytes(const weft_i_weights *weights)
+{
+    return weights->gradients ? weights->n * (int64_t)sizeof(float) : 0;
+}
+
+/* The four below do nothing for a kit in the host's memory but make room for what is received. */
+static weft_status stage_send(weft_i_worker *device, int32_t edge, weft_error *error)
+{
+    int64_t n_bytes = weft_i_worker_edge_bytes(&device->shop, edge);
+    if (!device->shop.kit->is_far) return WEFT_STATUS_OK;
+    weft_status status = take(&device->host, n_bytes, error, &device->staged[edge]);
+    if (status == WEFT_STATUS_OK)
+        copy(device, device->staged[edge], device->shop.payloads[edge], n_bytes);
+    return status;
+}
+
+static weft_status make_room(weft_i_worker *device, int32_t edge, weft_error *error)
+{
+    bool is_far = device->shop.kit->is_far;
+    return take(is_far ? &device->host : &device->shop.pool,
+                weft_i_worker_edge_bytes(&device->shop, edge), error,
+                is_far ? &device->staged[edge] : &device->shop.payloads[edge]);
+}
+
+static weft_status take_received(weft_i_worker *device, int32_t edge, weft_error *error)
+{
+    int64_t n_bytes = weft_i_worker_edge_bytes(&device->shop, edge);
+    if (!device->shop.kit->is_far) return WEFT_STATUS_OK;
+    weft_status status = take(&device->shop.pool, n_bytes, error, &device->shop.payloads[edge]);
+    if (status == WEFT_STATUS_OK)
+        copy(device, device->shop.payloads[edge], device->staged[edge], n_bytes);
+    return status;
+}
+
+static weft_status stage_reduce(weft_i_worker *device, int32_t chunk, weft_error *error)
+{
+    const weft_i_weights *weights = &device->weights[chunk];
+    int64_t n_bytes = gradient_bytes(weights);
+    if (!device->shop.kit->is_far || n_bytes == 0) return WEFT_STATUS_OK;
+    weft_status status = take(&device->host, n_bytes, error, &device->staged_reduces[chunk]);
+    if (status == WEFT_STATUS_OK)
+        copy(device, device->staged_reduces[chunk], weights->shelf.gradients, n_bytes);
+    return status;
+}
+
+static void take_reduced(weft_i_worker *device, int32_t chunk)
+{
+    const weft_i_weights *weights = &device->weights[chunk];
+    if (device->staged_reduces[chunk])
+        copy(device, weights->shelf.gradients, device->staged_reduces[chunk],
+             gradient_bytes(weights));
 }
 
 /* A chunk that has a layer of a module: its weights, or NULL where another rank has it. */
@@ -61,6 +134,30 @@ static weft_i_weights *holder_of(const weft_i_worker *device, int32_t module, in
     return NULL;
 }
 
+/* Up to two arrays of the kit become their sum and, where ranks share them, that of all ranks. */
+static weft_status share(weft_i_worker *device, float *const own[2], int64_t n, bool with_others,
+                         weft_error *error)
+{
+    const weft_i_kit *kit = device->shop.kit;
+    int64_t n_bytes = n * (int64_t)sizeof(float);
+    float *sum = weft_i_alloc((size_t)n, sizeof(float)), *part = weft_i_alloc(1, (size_t)n_bytes);
+    weft_status status = sum && part ? WEFT_STATUS_OK : weft_i_no_memory(error);
+    for (int i = 0; i < 2; i++) {
+        if (status != WEFT_STATUS_OK || !own[i]) continue;
+        copy(device, part, own[i], n_bytes);
+        status = kit->finish(kit->context, error);
+        weft_i_accumulate(part, n, sum);
+    }
+    if (status == WEFT_STATUS_OK && with_others)
+        status = device->options.add_up(device->options.add_up_context, sum, n, error);
+    for (int i = 0; i < 2; i++)
+        if (status == WEFT_STATUS_OK && own[i]) copy(device, own[i], sum, n_bytes);
+    if (status == WEFT_STATUS_OK) status = kit->finish(kit->context, error);
+    free(sum);
+    free(part);
+    return status;
+}
+
 /* The gradients of an embedding and of the head that is tied to it, each here or elsewhere, become
  * their sum. */
 static weft_status tie(weft_i_worker *device, int32_t m, weft_error *error)
@@ -73,19 +170,11 @@ static weft_status tie(weft_i_worker *device, int32_t m, weft_error *error)
                                   holder_of(device, m, last, &ranks[1])};
     bool is_far = ranks[0] != ranks[1];
     if ((!is_far && !holders[0]) || (is_far && !device->options.add_up)) return WEFT_STATUS_OK;
-    float *sum = weft_i_alloc((size_t)n, sizeof(float)), *own[2] = {NULL, NULL};
-    if (!sum) return weft_i_no_memory(error);
-    for (int i = 0; i < 2; i++) {
-        if (!holders[i]) continue;
-        own[i] = holders[i]->gradients + weft_i_weights_tied(holders[i], i == 1);
-        weft_i_accumulate(own[i], n, sum);
-    }
-    weft_status status = WEFT_STATUS_OK;
-    if (is_far) status = device->options.add_up(device->options.add_up_context, sum, n, error);
+    float *own[2] = {NULL, NULL};
     for (int i = 0; i < 2; i++)
-        if (own[i]) memcpy(own[i], sum, (size_t)n * sizeof(float));
-    free(sum);
-    return status;
+        if (holders[i])
+            own[i] = holders[i]->shelf.gradients + weft_i_weights_tied(holders[i], i == 1);
+    return share(device, own, n, is_far, error);
 }
 
 static weft_status optimize(weft_i_worker *device, weft_error *error)
@@ -105,28 +194,34 @@ static weft_status optimize(weft_i_worker *device, weft_error *error)
     return WEFT_STATUS_OK;
 }
 
-static weft_status begin(void *context, const weft_run_action *action, weft_error *error)
+static weft_status begin_action(weft_i_worker *device, const weft_run_action *action,
+                                weft_error *error)
 {
-    weft_i_worker *device = context;
     switch (action->kind) {
     case WEFT_ACTION_FW:
     case WEFT_ACTION_BW:
     case WEFT_ACTION_BWI:
     case WEFT_ACTION_BWW:
+        device->has_passed = false;
         return begin_pass(device, action, error);
+    case WEFT_ACTION_ISEND:
+        return stage_send(device, action->operand, error);
     case WEFT_ACTION_IRECV:
-        return take_payload(device, action->operand, error);
+        return make_room(device, action->operand, error);
     case WEFT_ACTION_WAIT_ISEND:
-        weft_i_pool_give(&device->shop.pool, device->shop.payloads[action->operand]);
-        device->shop.payloads[action->operand] = NULL;
+        give(&device->shop.pool, &device->shop.payloads[action->operand]);
+        give(&device->host, &device->staged[action->operand]);
+        break;
+    case WEFT_ACTION_WAIT_IRECV:
+        return take_received(device, action->operand, error);
+    case WEFT_ACTION_REDUCE:
+        return stage_reduce(device, action->operand, error);
+    case WEFT_ACTION_WAIT_REDUCE:
+        take_reduced(device, action->operand);
         break;
     case WEFT_ACTION_OPTIMIZER:
         return optimize(device, error);
-    case WEFT_ACTION_ISEND:
-    case WEFT_ACTION_WAIT_IRECV:
-    case WEFT_ACTION_REDUCE:
-    case WEFT_ACTION_WAIT_REDUCE:
-    case WEFT_ACTION_OFFLOAD: /* there is one memory only */
+    case WEFT_ACTION_OFFLOAD: /* what is kept stays where it is */
     case WEFT_ACTION_PREFETCH:
     case WEFT_ACTION_WAIT_OFFLOAD:
     case WEFT_ACTION_WAIT_PREFETCH:
@@ -138,17 +233,49 @@ static weft_status begin(void *context, const weft_run_action *action, weft_erro
     return WEFT_STATUS_OK;
 }
 
+/* All of the pass; then until the kit is through with it. */
+static weft_status go_on(weft_i_worker *device, const weft_run_action *action, weft_error *error,
+                         int64_t *out_idle_ns)
+{
+    const weft_i_kit *kit = device->shop.kit;
+    bool is_pass = action->kind <= WEFT_ACTION_BWW, done = false;
+    if (is_pass && !device->has_passed) {
+        *out_idle_ns = 0;
+        weft_status status = weft_i_worker_stage_go_on(
+            &device->stages[action->operand], (weft_pass)action->kind, error, &device->has_passed);
+        if (status != WEFT_STATUS_OK || !device->has_passed) return status;
+    }
+    weft_status status = kit->reached(kit->context, error, &done);
+    *out_idle_ns = done ? WEFT_RUN_DONE : LOOK_NS;
+    if (done && action->kind == WEFT_ACTION_WAIT_IRECV)
+        give(&device->host, &device->staged[action->operand]);
+    if (done && action->kind == WEFT_ACTION_WAIT_REDUCE)
+        give(&device->host, &device->staged_reduces[action->operand]);
+    return status;
+}
+
+/* A kit knows better what there was too little of. */
+static weft_status explain(const weft_i_worker *device, weft_status status, const weft_error *from,
+                           weft_error *error)
+{
+    const weft_i_kit *kit = device->shop.kit;
+    if (status == WEFT_STATUS_OK) return status;
+    if (status == WEFT_STATUS_NO_MEMORY && kit->explain) status = kit->explain(kit->context, error);
+    if (error && error->status == WEFT_STATUS_OK) *error = *from;
+    return status;
+}
+
+static weft_status begin(void *context, const weft_run_action *action, weft_error *error)
+{
+    weft_error own = {0};
+    return explain(context, begin_action(context, action, &own), &own, error);
+}
+
 static weft_status poll(void *context, const weft_run_action *action, weft_error *error,
                         int64_t *out_idle_ns)
 {
-    weft_i_worker *device = context;
-    bool done = true;
-    weft_status status = WEFT_STATUS_OK;
-    if (action->kind <= WEFT_ACTION_BWW)
-        status = weft_i_worker_stage_go_on(&device->stages[action->operand],
-                                           (weft_pass)action->kind, error, &done);
-    *out_idle_ns = done ? WEFT_RUN_DONE : 0;
-    return status;
+    weft_error own = {0};
+    return explain(context, go_on(context, action, &own, out_idle_ns), &own, error);
 }
 
 static weft_status buffer(void *context, const weft_run_action *action, weft_error *error,
@@ -157,16 +284,17 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
     (void)error;
     weft_i_worker *device = context;
     int32_t operand = action->operand;
-    const int64_t size = (int64_t)sizeof(float);
+    bool is_far = device->shop.kit->is_far;
     if (action->kind == WEFT_ACTION_REDUCE) {
         const weft_i_weights *weights = &device->weights[operand];
-        *out_buffer = (weft_run_buffer){
-            weights->gradients, weights->gradients ? weights->n * size : 0, WEFT_RUN_ELEMENT_FLOAT};
+        *out_buffer =
+            (weft_run_buffer){is_far ? device->staged_reduces[operand] : weights->gradients,
+                              gradient_bytes(weights), WEFT_RUN_ELEMENT_FLOAT};
         return WEFT_STATUS_OK;
     }
-    *out_buffer = (weft_run_buffer){device->shop.payloads[operand],
-                                    weft_i_worker_edge_floats(&device->shop, operand) * size,
-                                    WEFT_RUN_ELEMENT_BYTE};
+    *out_buffer =
+        (weft_run_buffer){is_far ? device->staged[operand] : device->shop.payloads[operand],
+                          weft_i_worker_edge_bytes(&device->shop, operand), WEFT_RUN_ELEMENT_BYTE};
     return WEFT_STATUS_OK;
 }
 
@@ -177,17 +305,40 @@ weft_run_device weft_i_worker_callbacks(weft_i_worker *device)
 
 void weft_i_worker_step(weft_i_worker *device, int32_t step)
 {
+    const weft_i_kit *kit = device->shop.kit;
     device->step = step;
-    device->shop.loss = 0;
+    kit->clear(kit->context, device->shop.loss, sizeof(double));
     for (int32_t c = 0; c < device->plan->n_chunks; c++) {
-        weft_i_weights *weights = &device->weights[c];
-        if (weights->gradients) memset(weights->gradients, 0, (size_t)weights->n * sizeof(float));
+        const weft_i_weights *weights = &device->weights[c];
+        if (weights->gradients)
+            kit->clear(kit->context, weights->shelf.gradients, (size_t)gradient_bytes(weights));
     }
 }
 
-double weft_i_worker_loss(const weft_i_worker *device)
+weft_status weft_i_worker_loss(const weft_i_worker *device, weft_error *error, double *out_loss)
 {
-    return device->shop.loss / (double)device->trainee->n_targets;
+    const weft_i_kit *kit = device->shop.kit;
+    double loss = 0;
+    kit->copy(kit->context, &loss, device->shop.loss, sizeof(loss));
+    weft_status status = kit->finish(kit->context, error);
+    *out_loss = loss / (double)device->trainee->n_targets;
+    return status;
+}
+
+weft_status weft_i_worker_fetch(const weft_i_worker *device, weft_error *error)
+{
+    weft_status status = WEFT_STATUS_OK;
+    for (int32_t c = 0; status == WEFT_STATUS_OK && c < device->plan->n_chunks; c++)
+        if (device->weights[c].values) status = weft_i_weights_fetch(&device->weights[c], error);
+    return status;
+}
+
+weft_status weft_i_worker_store(const weft_i_worker *device, weft_error *error)
+{
+    weft_status status = WEFT_STATUS_OK;
+    for (int32_t c = 0; status == WEFT_STATUS_OK && c < device->plan->n_chunks; c++)
+        if (device->weights[c].values) status = weft_i_weights_store(&device->weights[c], error);
+    return status;
 }
 
 const weft_i_weights *weft_i_worker_weights(const weft_i_worker *device, int32_t chunk)
@@ -200,6 +351,8 @@ int32_t weft_i_worker_buffers(const weft_i_worker *device)
     int32_t n = 0;
     for (size_t i = 0; i < device->shop.pool.n; i++)
         n += device->shop.pool.buffers[i].taken;
+    for (size_t i = 0; i < device->host.n; i++)
+        n += device->host.buffers[i].taken;
     return n;
 }
 
@@ -213,7 +366,7 @@ static weft_status make_weights(weft_i_worker *device, weft_error *error)
         int32_t module = weft_i_trainee_module(device->trainee, chunk->module);
         if (chunk->rank == device->rank)
             status = weft_i_weights_make(device->trainee, module, chunk->first_layer, chunk->layers,
-                                         error, &device->weights[c]);
+                                         device->shop.kit, error, &device->weights[c]);
     }
     return status;
 }
@@ -221,9 +374,15 @@ static weft_status make_weights(weft_i_worker *device, weft_error *error)
 static weft_status make_stages(weft_i_worker *device, weft_error *error)
 {
     const weft_problem *problem = &device->pipeline->problem;
+    const weft_i_kit *kit = device->shop.kit;
     device->stages = weft_i_new(&device->arena, weft_i_worker_stage, problem->n_stages);
-    device->shop.payloads = weft_i_new(&device->arena, float *, problem->n_edges);
-    if (!device->stages || !device->shop.payloads) return weft_i_no_memory(error);
+    device->shop.payloads = weft_i_new(&device->arena, void *, problem->n_edges);
+    device->staged = weft_i_new(&device->arena, void *, problem->n_edges);
+    device->staged_reduces = weft_i_new(&device->arena, void *, device->plan->n_chunks);
+    device->shop.loss = kit->memory->allocate(kit->memory->context, sizeof(double));
+    if (!device->stages || !device->shop.payloads || !device->staged || !device->staged_reduces ||
+        !device->shop.loss)
+        return weft_i_no_memory(error);
     weft_status status = WEFT_STATUS_OK;
     for (int32_t s = 0; status == WEFT_STATUS_OK && s < problem->n_stages; s++) {
         weft_i_weights *weights = &device->weights[problem->stages[s].chunk];
@@ -259,7 +418,11 @@ weft_status weft_i_worker_create(const weft_i_trainee *trainee, const weft_plan 
     device->pipeline = &plan->pipelines[pipeline];
     device->rank = rank;
     device->options = *options;
-    weft_status status = make(device, error);
+    device->shop.kit = options->kit;
+    device->shop.pool.memory = options->kit->memory;
+    device->host.memory = options->kit->host;
+    weft_error own = {0};
+    weft_status status = explain(device, make(device, &own), &own, error);
     if (status == WEFT_STATUS_OK)
         *out_device = device;
     else
@@ -270,6 +433,7 @@ weft_status weft_i_worker_create(const weft_i_trainee *trainee, const weft_plan 
 void weft_i_worker_free(weft_i_worker *device)
 {
     if (!device) return;
+    const weft_i_kit *kit = device->shop.kit;
     for (int32_t s = 0; device->stages && s < device->pipeline->problem.n_stages; s++)
         weft_i_worker_stage_free(&device->stages[s]);
     for (int32_t c = 0; device->weights && c < device->plan->n_chunks; c++)
@@ -277,6 +441,8 @@ void weft_i_worker_free(weft_i_worker *device)
     weft_i_routes_free(&device->routes);
     weft_i_rows_free(device->rows);
     weft_i_pool_free(&device->shop.pool);
+    weft_i_pool_free(&device->host);
+    kit->memory->release(kit->memory->context, device->shop.loss);
     weft_i_arena_free(&device->arena);
     free(device);
 }

@@ -1,4 +1,4 @@
-/* runtime/worker.h - the device that trains: one rank of one replica, in float32 on the processor.
+/* runtime/worker.h - what trains: one rank of one replica, with the arithmetic of a kit.
  *
  * A pass runs a layer at a time, so that messages move in between. The gradients of a step stay
  * until the next one begins. */
@@ -11,6 +11,7 @@
 typedef struct weft_i_worker weft_i_worker;
 
 typedef struct weft_i_worker_options {
+    const weft_i_kit *kit; /* borrowed, one worker's alone */
     weft_i_adamw adamw;
     /* Adds up over the ranks of the replica, in place; called by all of them in the same order
      * where ranks share a tensor. NULL: no rank shares one. */
@@ -18,7 +19,7 @@ typedef struct weft_i_worker_options {
     void *add_up_context;
 } weft_i_worker_options;
 
-/* AdamW with a rate of 1e-3. */
+/* The processor, and AdamW with a rate of 1e-3. */
 void weft_i_worker_options_init(weft_i_worker_options *options);
 
 /* Trainee and plan are borrowed. BAD_INPUT where the plan's items and edges are not the model's,
@@ -35,10 +36,16 @@ void weft_i_worker_step(weft_i_worker *device, int32_t step);
 /* What the interpreter calls; valid as long as the device. */
 weft_run_device weft_i_worker_callbacks(weft_i_worker *device);
 
-/* This rank's part of the step's loss; the loss is the sum over all ranks and replicas. */
-double weft_i_worker_loss(const weft_i_worker *device);
+/* This rank's part of the step's loss; the loss is the sum over all ranks and replicas. Waits for
+ * the kit. */
+weft_status weft_i_worker_loss(const weft_i_worker *device, weft_error *error, double *out_loss);
 
-/* The weights of a chunk; NULL on another rank. */
+/* Bring weights, gradients and moments to where weft_i_worker_weights shows them, and take weights
+ * and moments from there. */
+weft_status weft_i_worker_fetch(const weft_i_worker *device, weft_error *error);
+weft_status weft_i_worker_store(const weft_i_worker *device, weft_error *error);
+
+/* The weights of a chunk, as of the last fetch; NULL on another rank. */
 const weft_i_weights *weft_i_worker_weights(const weft_i_worker *device, int32_t chunk);
 
 /* Buffers that are in use: 0 between steps. */

@@ -2,22 +2,21 @@
 #include "runtime/worker_stage.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "base/error.h"
-#include "runtime/feed.h"
-#include "runtime/kernels.h"
 
-static void give(weft_i_worker_stage *stage, float **values)
+static void give(weft_i_worker_stage *stage, void **values)
 {
     if (*values) weft_i_pool_give(&stage->shop->pool, *values);
     *values = NULL;
 }
 
-static float *take(weft_i_worker_stage *stage, int64_t n)
+static void *take(weft_i_worker_stage *stage, int64_t n)
 {
-    float *made = weft_i_pool_take(&stage->shop->pool, (size_t)(n + 1) * sizeof(float));
-    if (made) memset(made, 0, (size_t)(n + 1) * sizeof(float));
+    const weft_i_kit *kit = stage->shop->kit;
+    size_t n_bytes = (size_t)(n + 1) * kit->value_bytes;
+    void *made = weft_i_pool_take(&stage->shop->pool, n_bytes);
+    if (made) kit->clear(kit->context, made, n_bytes);
     return made;
 }
 
@@ -28,39 +27,42 @@ static const weft_i_route *route_of(const weft_i_worker_shop *shop, int32_t edge
     return &shop->routes->routes[is_back ? shop->routes->forward[edge] : edge];
 }
 
-int64_t weft_i_worker_edge_floats(const weft_i_worker_shop *shop, int32_t edge)
+int64_t weft_i_worker_edge_bytes(const weft_i_worker_shop *shop, int32_t edge)
 {
     const weft_i_route *route = route_of(shop, edge);
-    return route->n_rows * route->width;
+    return route->n_rows * route->width * (int64_t)shop->kit->value_bytes;
 }
 
 /* Rows of a matrix into an edge's payload, by the runs' one end or the other. */
-static weft_status pack(weft_i_worker_stage *stage, int32_t edge, const float *from, bool by_reader,
+static weft_status pack(weft_i_worker_stage *stage, int32_t edge, void *from, bool by_reader,
                         weft_error *error)
 {
     const weft_i_route *route = route_of(stage->shop, edge);
-    float *to = take(stage, route->n_rows * route->width);
+    const weft_i_kit *kit = stage->shop->kit;
+    void *to = take(stage, route->n_rows * route->width);
     if (!to) return weft_i_no_memory(error);
     assert(!stage->shop->payloads[edge]);
     stage->shop->payloads[edge] = to;
     for (const weft_i_run *run = route->runs; run < route->runs + route->n_runs; run++) {
         int64_t row = by_reader ? run->to : run->from, n = (int64_t)run->n * route->width;
-        memcpy(to, from + row * route->width, (size_t)n * sizeof(float));
-        to += n;
+        kit->copy(kit->context, to, weft_i_kit_at(kit, from, row * route->width),
+                  (size_t)n * kit->value_bytes);
+        to = weft_i_kit_at(kit, to, n);
     }
     return WEFT_STATUS_OK;
 }
 
 /* And out of it; rows are added to, and the payload is given back. */
-static void unpack(weft_i_worker_stage *stage, int32_t edge, float *to, bool by_reader)
+static void unpack(weft_i_worker_stage *stage, int32_t edge, void *to, bool by_reader)
 {
     const weft_i_route *route = route_of(stage->shop, edge);
-    const float *from = stage->shop->payloads[edge];
+    const weft_i_kit *kit = stage->shop->kit;
+    void *from = stage->shop->payloads[edge];
     assert(from);
     for (const weft_i_run *run = route->runs; run < route->runs + route->n_runs; run++) {
         int64_t row = by_reader ? run->to : run->from, n = (int64_t)run->n * route->width;
-        weft_i_accumulate(from, n, to + row * route->width);
-        from += n;
+        kit->add(kit->context, from, n, weft_i_kit_at(kit, to, row * route->width));
+        from = weft_i_kit_at(kit, from, n);
     }
     give(stage, &stage->shop->payloads[edge]);
 }
@@ -94,9 +96,9 @@ static weft_status take_in(weft_i_worker_stage *stage, weft_error *error)
         const weft_i_route *route = &routes->routes[edge];
         bool is_input =
             route->port == WEFT_I_PORT_CHAIN || (tokens && route->port == WEFT_I_PORT_MEDIA);
-        float **to = is_input                             ? &first->values[WEFT_I_TENSOR_INPUT]
-                     : route->port == WEFT_I_PORT_CONTEXT ? &stage->context
-                                                          : &stage->media;
+        void **to = is_input                             ? &first->values[WEFT_I_TENSOR_INPUT]
+                    : route->port == WEFT_I_PORT_CONTEXT ? &stage->context
+                                                         : &stage->media;
         int64_t rows = is_input                             ? sheet->n_rows
                        : route->port == WEFT_I_PORT_CONTEXT ? sheet->n_context
                                                             : sheet->n_media;
@@ -110,7 +112,7 @@ static weft_status take_in(weft_i_worker_stage *stage, weft_error *error)
 }
 
 /* Send what leaves the module, or the chunk, after a layer. */
-static weft_status send_output(weft_i_worker_stage *stage, int32_t i, const float *output,
+static weft_status send_output(weft_i_worker_stage *stage, int32_t i, void *output,
                                weft_error *error)
 {
     const weft_i_routes *routes = stage->shop->routes;
@@ -127,7 +129,7 @@ static weft_status send_output(weft_i_worker_stage *stage, int32_t i, const floa
 /* The input of a layer is not needed any more; patches stay. */
 static void drop_input(weft_i_worker_stage *stage, int32_t i)
 {
-    float **input = &tape_of(stage, i)->values[WEFT_I_TENSOR_INPUT];
+    void **input = &tape_of(stage, i)->values[WEFT_I_TENSOR_INPUT];
     if (*input != stage->patches) give(stage, input);
     *input = NULL;
 }
@@ -154,8 +156,6 @@ static weft_status forward_layer(weft_i_worker_stage *stage, int32_t i, weft_err
     weft_status status = weft_i_tape_forward(tape, error);
     if (status != WEFT_STATUS_OK) return status;
     int out = tape->program->output;
-    stage->shop->loss += tape->loss;
-    tape->loss = 0;
     if (!stage->rules[i].kept[WEFT_I_TENSOR_INPUT]) drop_input(stage, i);
     if (out == WEFT_I_NOTHING) return status;
     status = send_output(stage, i, tape->values[out], error);
@@ -215,15 +215,15 @@ static weft_status send_gradients(weft_i_worker_stage *stage, weft_error *error)
 {
     const weft_i_routes *routes = stage->shop->routes;
     weft_i_tape *first = tape_of(stage, 0);
-    float **d_input = &first->d_values[WEFT_I_TENSOR_INPUT];
-    float **d_media = takes_tokens(stage) ? d_input : &first->d_values[WEFT_I_TENSOR_MEDIA];
+    void **d_input = &first->d_values[WEFT_I_TENSOR_INPUT];
+    void **d_media = takes_tokens(stage) ? d_input : &first->d_values[WEFT_I_TENSOR_MEDIA];
     weft_status status = WEFT_STATUS_OK;
     for (int32_t i = routes->in_first[stage->stage];
          status == WEFT_STATUS_OK && i < routes->in_first[stage->stage + 1]; i++) {
         const weft_i_route *route = &routes->routes[routes->in_edges[i]];
-        const float *from = route->port == WEFT_I_PORT_CHAIN     ? *d_input
-                            : route->port == WEFT_I_PORT_CONTEXT ? stage->d_context
-                                                                 : *d_media;
+        void *from = route->port == WEFT_I_PORT_CHAIN     ? *d_input
+                     : route->port == WEFT_I_PORT_CONTEXT ? stage->d_context
+                                                          : *d_media;
         if (route->back >= 0) status = pack(stage, route->back, from, true, error);
     }
     /* What came for layers below all that learn is of no use. */
@@ -296,7 +296,8 @@ weft_status weft_i_worker_stage_go_on(weft_i_worker_stage *stage, weft_pass pass
 
 void weft_i_worker_stage_free(weft_i_worker_stage *stage)
 {
-    if (!stage->tapes) return;
+    const weft_i_kit *kit = stage->shop ? stage->shop->kit : NULL;
+    if (!kit) return;
     for (int32_t i = 0; i < stage->n_layers; i++) {
         weft_i_tape *tape = tape_of(stage, i);
         if (!tape->program) continue;
@@ -307,4 +308,10 @@ void weft_i_worker_stage_free(weft_i_worker_stage *stage)
     give(stage, &stage->media);
     give(stage, &stage->context);
     give(stage, &stage->d_context);
+    for (int32_t i = 0; kit->unbind && i < stage->n_layers; i++)
+        if (i == 0 || stage->sheets[i].copy != stage->sheets[i - 1].copy)
+            kit->unbind(kit->context, &stage->sheets[i]);
+    void *const fed[] = {stage->patches, stage->times, stage->velocities};
+    for (int i = 0; i < 3; i++)
+        kit->memory->release(kit->memory->context, fed[i]);
 }

@@ -11,9 +11,10 @@ typedef struct weft_i_worker_shop {
     const weft_i_rows *rows;
     const weft_i_routes *routes;
     const weft_problem *problem;
-    weft_i_pool pool;
-    float **payloads; /* per edge: sent and not yet read, or received */
-    double loss;      /* of the step, a sum over targets */
+    const weft_i_kit *kit;
+    weft_i_pool pool; /* of its memory */
+    void **payloads;  /* per edge: sent and not yet read, or received */
+    double *loss;     /* of the step, a sum over targets; in the kit's memory */
 } weft_i_worker_shop;
 
 typedef struct weft_i_worker_stage {
@@ -24,9 +25,10 @@ typedef struct weft_i_worker_stage {
     weft_i_tape *tapes; /* by layer of the chunk */
     weft_i_rules *rules;
     weft_i_sheet *sheets;
-    float *patches, *times;     /* where a first layer, or adaLN, reads them; for all steps */
-    float *context, *d_context; /* from forward to backward */
-    float *media;
+    void *patches, *times;     /* where a first layer, or adaLN, reads them; for all steps */
+    float *velocities;         /* a head's, likewise */
+    void *context, *d_context; /* from forward to backward */
+    void *media;
     int32_t lowest; /* first layer that has a backward; n_layers = none */
     int32_t next;   /* layer of the pass that is under way */
 } weft_i_worker_stage;
@@ -36,7 +38,7 @@ typedef struct weft_i_worker_stage {
 weft_status weft_i_worker_stage_make(weft_i_worker_shop *shop, int32_t stage,
                                      weft_i_weights *weights, weft_i_arena *arena,
                                      weft_error *error, weft_i_worker_stage *out);
-/* Give back what a broken run left behind. */
+/* Free it with what a broken run left behind. */
 void weft_i_worker_stage_free(weft_i_worker_stage *stage);
 
 /* Take in what the edges brought; then one layer a call until *out_done. */
@@ -45,7 +47,7 @@ weft_status weft_i_worker_stage_begin(weft_i_worker_stage *stage, weft_pass pass
 weft_status weft_i_worker_stage_go_on(weft_i_worker_stage *stage, weft_pass pass, weft_error *error,
                                       bool *out_done);
 
-/* Floats that an edge carries, forward or back. */
-int64_t weft_i_worker_edge_floats(const weft_i_worker_shop *shop, int32_t edge);
+/* Bytes that an edge carries, forward or back. */
+int64_t weft_i_worker_edge_bytes(const weft_i_worker_shop *shop, int32_t edge);
 
 #endif

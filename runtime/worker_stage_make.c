@@ -1,5 +1,6 @@
 /* runtime/worker_stage_make.c - what a stage's layers have to keep and to give back, by the plan's
  * memory strategies and by the gradients that its edges ask for. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -54,11 +55,14 @@ static weft_status keep_of(const weft_stage *stage, int32_t i, weft_error *error
 static weft_status make_rules(weft_i_worker_stage *made, weft_error *error)
 {
     const weft_stage *stage = &made->shop->problem->stages[made->stage];
+    const weft_i_kit *kit = made->shop->kit;
+    const weft_i_shelf *shelf = &made->weights->shelf;
     asked ask = asked_of(made->shop, made->stage);
     bool below = ask.chain;
     made->lowest = made->n_layers;
     for (int32_t i = 0; i < made->n_layers; i++) {
         int32_t layer = made->first_layer + i;
+        int64_t offset = made->weights->offsets[i];
         const weft_i_program *program = &made->module->programs[layer];
         bool is_embedding = program->layer->kind == WEFT_LAYER_EMBEDDING;
         bool crosses = program->layer->cross_hidden > 0;
@@ -74,43 +78,99 @@ static weft_status make_rules(weft_i_worker_stage *made, weft_error *error)
         weft_i_rules_make(program, wants, keep, &made->rules[i]);
         below = below || wants.media || wants.context || learns;
         if (below && made->lowest == made->n_layers) made->lowest = i;
-        made->tapes[i] = (weft_i_tape){
-            .program = program,
-            .rules = &made->rules[i],
-            .sheet = &made->sheets[i],
-            .parameters = made->weights->values + made->weights->offsets[i],
-            .gradients = learns ? made->weights->gradients + made->weights->offsets[i] : NULL,
-            .pool = &made->shop->pool};
+        made->tapes[i] = (weft_i_tape){.program = program,
+                                       .rules = &made->rules[i],
+                                       .sheet = &made->sheets[i],
+                                       .parameters = shelf->values + offset,
+                                       .operands = weft_i_kit_at(kit, shelf->operands, offset),
+                                       .gradients = learns ? shelf->gradients + offset : NULL,
+                                       .kit = kit,
+                                       .pool = &made->shop->pool,
+                                       .loss = made->shop->loss};
     }
     return WEFT_STATUS_OK;
 }
 
+/* Floats of the host as values, in the kit's memory; NULL when out of memory. */
+static void *import(const weft_i_kit *kit, const float *from, int64_t n)
+{
+    void *made = kit->memory->allocate(kit->memory->context, (size_t)(n + 1) * kit->value_bytes);
+    if (made && kit->import(kit->context, from, n, made)) return made;
+    kit->memory->release(kit->memory->context, made);
+    return NULL;
+}
+
+static weft_status make_times(weft_i_worker_stage *made, int32_t sub, weft_error *error)
+{
+    const weft_i_rows *rows = made->shop->rows;
+    int32_t width = 0;
+    for (int32_t i = 0; i < made->n_layers; i++) {
+        const weft_i_program *program = &made->module->programs[made->first_layer + i];
+        if (program->layer->kind == WEFT_LAYER_DIT)
+            width = program->tensors[WEFT_I_TENSOR_TIME].width;
+    }
+    if (width == 0) return WEFT_STATUS_OK;
+    int64_t n = (int64_t)rows->sheets[sub][0].n_spans * width;
+    float *times = weft_i_alloc((size_t)n + 1, sizeof(float));
+    if (!times) return weft_i_no_memory(error);
+    weft_i_feed_times(rows, sub, width, times);
+    made->times = import(made->shop->kit, times, n);
+    free(times);
+    return made->times ? WEFT_STATUS_OK : weft_i_no_memory(error);
+}
+
+static weft_status make_patches(weft_i_worker_stage *made, int32_t sub, bool has_patches,
+                                bool has_velocities, bool flows, weft_error *error)
+{
+    const weft_i_kit *kit = made->shop->kit;
+    int32_t width = made->module->module->layers[0].in_features;
+    int64_t n = (int64_t)made->shop->rows->sheets[sub][0].n_rows * width;
+    size_t n_bytes = (size_t)(n + 1) * sizeof(float);
+    float *patches = weft_i_alloc(1, n_bytes), *velocities = weft_i_alloc(1, n_bytes);
+    bool good = patches && velocities;
+    if (good) weft_i_feed_patches(made->shop->rows, sub, width, patches, flows ? velocities : NULL);
+    if (good && has_patches) good = (made->patches = import(kit, patches, n)) != NULL;
+    if (good && has_velocities) {
+        made->velocities = kit->memory->allocate(kit->memory->context, n_bytes);
+        good = made->velocities != NULL;
+    }
+    if (made->velocities) kit->copy(kit->context, made->velocities, velocities, n_bytes);
+    weft_status status = good ? kit->finish(kit->context, error) : weft_i_no_memory(error);
+    free(patches);
+    free(velocities);
+    return status;
+}
+
 /* Values that are the same in every step. */
-static weft_status make_feed(weft_i_worker_stage *made, weft_i_arena *arena, weft_error *error)
+static weft_status make_feed(weft_i_worker_stage *made, weft_error *error)
 {
     const weft_module *module = made->module->module;
-    const weft_layer *first = &module->layers[0], *last = &module->layers[module->n_layers - 1];
-    int32_t sub = made->shop->problem->stages[made->stage].submicrobatch, end, width = 0;
-    const weft_i_rows *rows = made->shop->rows;
-    int64_t n_rows = rows->sheets[sub][0].n_rows;
+    const weft_layer *last = &module->layers[module->n_layers - 1];
+    int32_t sub = made->shop->problem->stages[made->stage].submicrobatch;
     bool flows = !made->module->is_text && last->kind == WEFT_LAYER_HEAD;
-    end = made->first_layer + made->n_layers;
-    bool has_patches = made->first_layer == 0 && first->kind == WEFT_LAYER_PATCH;
-    bool has_head = flows && end == module->n_layers;
-    for (int32_t l = made->first_layer; l < end; l++)
-        if (module->layers[l].kind == WEFT_LAYER_DIT)
-            width = made->module->programs[l].tensors[WEFT_I_TENSOR_TIME].width;
-    if (width > 0)
-        made->times = weft_i_new(arena, float, (int64_t)rows->sheets[sub][0].n_spans *width);
-    if (width > 0 && !made->times) return weft_i_no_memory(error);
-    if (width > 0) weft_i_feed_times(rows, sub, width, made->times);
-    if (!has_patches && !has_head) return WEFT_STATUS_OK;
-    float *patches = weft_i_new(arena, float, n_rows * first->in_features);
-    float *velocities = weft_i_new(arena, float, n_rows * first->in_features);
-    if (!patches || !velocities) return weft_i_no_memory(error);
-    weft_i_feed_patches(rows, sub, first->in_features, patches, flows ? velocities : NULL);
-    if (has_patches) made->patches = patches;
-    if (has_head) made->sheets[made->n_layers - 1].velocities = velocities;
+    bool has_patches = made->first_layer == 0 && module->layers[0].kind == WEFT_LAYER_PATCH;
+    bool has_head = flows && made->first_layer + made->n_layers == module->n_layers;
+    weft_status status = make_times(made, sub, error);
+    if (status == WEFT_STATUS_OK && (has_patches || has_head))
+        status = make_patches(made, sub, has_patches, has_head, flows, error);
+    made->sheets[made->n_layers - 1].velocities = made->velocities;
+    return status;
+}
+
+/* Layers of a level share what the kit makes of their sheet. */
+static weft_status make_sheets(weft_i_worker_stage *made, weft_error *error)
+{
+    const weft_i_kit *kit = made->shop->kit;
+    int32_t sub = made->shop->problem->stages[made->stage].submicrobatch, before = -1;
+    for (int32_t i = 0; i < made->n_layers; i++) {
+        int32_t level = made->module->levels[made->first_layer + i];
+        made->sheets[i] = made->shop->rows->sheets[sub][level];
+        if (level == before)
+            made->sheets[i].copy = made->sheets[i - 1].copy;
+        else if (kit->bind && !kit->bind(kit->context, &made->sheets[i]))
+            return weft_i_no_memory(error);
+        before = level;
+    }
     return WEFT_STATUS_OK;
 }
 
@@ -124,15 +184,16 @@ weft_status weft_i_worker_stage_make(weft_i_worker_shop *shop, int32_t stage,
                                 .weights = weights,
                                 .first_layer = weights->first_layer,
                                 .n_layers = weights->n_layers};
-    int32_t sub = shop->problem->stages[stage].submicrobatch;
     made.tapes = weft_i_new(arena, weft_i_tape, made.n_layers);
     made.rules = weft_i_new(arena, weft_i_rules, made.n_layers);
     made.sheets = weft_i_new(arena, weft_i_sheet, made.n_layers);
     if (!made.tapes || !made.rules || !made.sheets) return weft_i_no_memory(error);
-    for (int32_t i = 0; i < made.n_layers; i++)
-        made.sheets[i] = shop->rows->sheets[sub][made.module->levels[made.first_layer + i]];
-    weft_status status = make_rules(&made, error);
-    if (status == WEFT_STATUS_OK) status = make_feed(&made, arena, error);
-    if (status == WEFT_STATUS_OK) *out = made;
+    weft_status status = make_sheets(&made, error);
+    if (status == WEFT_STATUS_OK) status = make_rules(&made, error);
+    if (status == WEFT_STATUS_OK) status = make_feed(&made, error);
+    if (status == WEFT_STATUS_OK)
+        *out = made;
+    else
+        weft_i_worker_stage_free(&made);
     return status;
 }

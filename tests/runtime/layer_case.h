@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "runtime/cpu_kit.h"
 #include "runtime/tape.h"
 
 enum { CASE_ROWS = 11, CASE_MEDIA = 3, CASE_CONTEXT = 7, CASE_SPANS = 3, CASE_MERGE = 4 };
@@ -20,6 +21,7 @@ typedef struct layer_case {
     weft_i_sheet sheet;
     weft_i_rng rng;
     weft_i_pool pool;
+    double loss;
     float *given[WEFT_I_N_GIVEN];
     float *parameters, *gradients;
     float *slope; /* of the number by the output */
@@ -111,7 +113,11 @@ static inline weft_i_tape case_tape(layer_case *c, const weft_i_rules *rules)
                         .rules = rules,
                         .sheet = &c->sheet,
                         .parameters = c->parameters,
-                        .pool = &c->pool};
+                        .operands = c->parameters,
+                        .kit = weft_i_cpu_kit(),
+                        .pool = &c->pool,
+                        .loss = &c->loss};
+    c->loss = 0;
     for (int t = 0; t < WEFT_I_N_GIVEN; t++)
         tape.values[t] = c->given[t];
     return tape;
@@ -125,10 +131,11 @@ static inline double case_number(layer_case *c)
     weft_i_tape tape = case_tape(c, &rules);
     cr_assert_eq(weft_i_tape_forward(&tape, NULL), 0);
     int out = c->program.output;
-    if (out == WEFT_I_NOTHING) return tape.loss * c->sheet.loss_weight;
+    if (out == WEFT_I_NOTHING) return c->loss * c->sheet.loss_weight;
+    const float *values = tape.values[out];
     double sum = 0;
     for (int64_t i = 0; i < case_values(c, out); i++)
-        sum += (double)tape.values[out][i] * c->slope[i];
+        sum += (double)values[i] * c->slope[i];
     weft_i_pool_give(&c->pool, tape.values[out]);
     return sum;
 }

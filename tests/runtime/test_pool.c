@@ -82,3 +82,48 @@ Test(pool, survives_failed_allocations)
         weft_i_pool_free(&pool);
     }
 }
+
+/* So much is there in all. */
+typedef struct little {
+    size_t left_bytes, sizes[64];
+    void *data[64];
+    int n;
+} little;
+
+static void *little_allocate(void *context, size_t n_bytes)
+{
+    little *of = context;
+    if (n_bytes > of->left_bytes) return NULL;
+    of->left_bytes -= n_bytes;
+    of->sizes[of->n] = n_bytes;
+    return of->data[of->n++] = calloc(1, n_bytes);
+}
+
+static void little_release(void *context, void *data)
+{
+    little *of = context;
+    for (int i = 0; i < of->n; i++)
+        if (of->data[i] == data) of->left_bytes += of->sizes[i];
+    free(data);
+}
+
+/* What nobody has taken makes room for a larger one; what is taken stays. */
+Test(pool, gives_back_when_memory_is_short)
+{
+    little of = {.left_bytes = 4096};
+    const weft_i_memory memory = {&of, little_allocate, little_release};
+    weft_i_pool pool = {.memory = &memory};
+    char *taken = weft_i_pool_take(&pool, 1024), *free1 = weft_i_pool_take(&pool, 1024);
+    char *free2 = weft_i_pool_take(&pool, 1024);
+    weft_i_pool_give(&pool, free1);
+    weft_i_pool_give(&pool, free2);
+    char *large = weft_i_pool_take(&pool, 3072);
+    cr_assert_not_null(large);
+    cr_expect_eq(of.left_bytes, 0);
+    cr_expect_null(weft_i_pool_take(&pool, 64));
+    weft_i_pool_give(&pool, taken);
+    cr_expect_not_null(weft_i_pool_take(&pool, 64));
+    weft_i_pool_give(&pool, large);
+    weft_i_pool_free(&pool);
+    cr_expect_eq(of.left_bytes, 4096);
+}
