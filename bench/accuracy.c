@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/optimus.h"
 #include "bench/published.h"
 #include "bench/schedule_memory.h"
 
@@ -255,6 +256,7 @@ int main(int argc, char **argv)
     if (rows) print_rows(&b);
     print_sets(&b);
     memory_print(folder, rows);
+    optimus_print(folder);
     if (validations > 0) validate(&b, validations);
     free(b.values);
     for (int d = 0; d < N_DEVICES; d++)
