@@ -25,7 +25,8 @@ typedef struct pass_queue {
 
 enum { FORWARDS, BACKWARDS, WEIGHTS, N_KINDS };
 
-/* Forwards without inputs, by chunk and turn; of each chunk only the next one is in a queue. */
+/* Forwards without inputs, by chunk and turn; of each chunk only the next one is in a queue, and
+ * one more for each in it that was not ready when it came: nobody waits behind it. */
 typedef struct source_lists {
     weft_task *tasks;
     int32_t *first; /* by chunk, n_chunks + 1 */
@@ -189,10 +190,14 @@ static void drop(pass_queue *q, const waiting *item)
     memmove(first + 1, first, (size_t)(item - first) * sizeof *first);
 }
 
-static void push_next_source(weft_i_dispatcher *d, int32_t chunk)
+/* The chunk's next source, and where that one is not ready, those behind it up to one that is. */
+static void push_sources(weft_i_dispatcher *d, int32_t chunk, int64_t now_ns)
 {
-    if (d->sources.next[chunk] < d->sources.first[chunk + 1])
-        push(d, d->sources.tasks[d->sources.next[chunk]++]);
+    while (d->sources.next[chunk] < d->sources.first[chunk + 1]) {
+        weft_task task = d->sources.tasks[d->sources.next[chunk]++];
+        push(d, task);
+        if (d->ready_ns[task] <= now_ns) return;
+    }
 }
 
 /* One source, with what it is sorted by. */
@@ -247,7 +252,7 @@ static void reset(weft_i_dispatcher *d)
     for (int32_t c = 0; c < problem->n_chunks; c++) {
         d->sources.next[c] = d->sources.first[c];
         sort_sources(d, c);
-        push_next_source(d, c);
+        push_sources(d, c, 0);
     }
 }
 
@@ -370,7 +375,7 @@ static void wake_senders(weft_i_dispatcher *d, weft_task task, int64_t now_ns)
 }
 
 /* Take a pass out of what its rank waits for. */
-static void take(weft_i_dispatcher *d, int32_t rank, weft_task task)
+static void take(weft_i_dispatcher *d, int32_t rank, weft_task task, int64_t now_ns)
 {
     pass_queue *q = &d->queues[N_KINDS * rank + kind_of(task)];
     int32_t i = q->begin;
@@ -378,7 +383,7 @@ static void take(weft_i_dispatcher *d, int32_t rank, weft_task task)
         i++;
     drop(q, &q->items[i]);
     if (is_source(d->net, task))
-        push_next_source(d, d->net->graph->problem->stages[weft_task_stage(task)].chunk);
+        push_sources(d, d->net->graph->problem->stages[weft_task_stage(task)].chunk, now_ns);
 }
 
 static void start(weft_i_dispatcher *d, int32_t rank, weft_task task, int64_t now_ns)
@@ -390,7 +395,7 @@ static void start(weft_i_dispatcher *d, int32_t rank, weft_task task, int64_t no
     d->free_ns[rank] = end_ns;
     d->wake_ns[rank] = NEVER;
     d->went_back[rank] = kind == WEIGHTS ? d->went_back[rank] : kind == BACKWARDS;
-    take(d, rank, task);
+    take(d, rank, task, now_ns);
     weft_i_room_take(&d->room, task);
     release_successors(d, task, end_ns);
     wake_senders(d, task, now_ns);
