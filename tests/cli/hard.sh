@@ -185,9 +185,12 @@ interrupts()
     n_tests=$((n_tests + 1))
     "$weft" "$@" --time-limit 100 -o late.json </dev/null >stdout 2>stderr &
     pid=$!
-    # Until it catches SIGINT, whose bit is 2.
-    while caught=$(sed -n 's/^SigCgt:[^0-9a-f]*//p' /proc/$pid/status) && [ -n "$caught" ] &&
-        [ $((0x$caught & 2)) = 0 ]; do
+    # Until it catches SIGINT, whose bit is 2. Before it is weft, it is a copy of this shell, which
+    # catches SIGINT too and would lose it.
+    while status=$(sed -n 's/^\(Name\|SigCgt\):[^0-9a-zA-Z]*//p' /proc/$pid/status) &&
+        [ -n "$status" ]; do
+        caught=${status##*[!0-9a-f]}
+        case $status in weft*) [ $((0x$caught & 2)) = 0 ] || break ;; esac
         sleep 0.02
     done
     kill -INT $pid
