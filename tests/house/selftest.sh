@@ -207,6 +207,27 @@ echo "#define _FORTIFY_SOURCE 2
 $io { printf(\"%d\", n); }" | names 'calls or uses __printf_chk'
 check 'no library' "$here/names.sh" none.so none.a
 
+# abi EXPECTED: the library exports weft_good and weft_other; standard input is its header.
+abi()
+{
+    cat >"$work/abi.h"
+    check "$1" "$here/abi.sh" "$work/libabi.so" "$work/abi.h"
+}
+
+printf '%s\n' "$public int weft_good(int x) { return x; }" \
+    "$public void *weft_other(void) { return 0; }" | object abi.o
+cc -shared "$work/abi.o" -o "$work/libabi.so"
+good='WEFT_API int weft_good(int x);'
+other='/* weft_third( is no declaration. */
+WEFT_API void *
+weft_other(void);'
+printf '%s\n' "$good" "$other" | abi ok
+printf '%s\n' "$good" | abi 'exported, but in no header: weft_other'
+printf '%s\n' "$good" "$other" 'WEFT_API int weft_third(void);' |
+    abi 'declared, but not exported: weft_third'
+printf '%s\n' "$good" "$other" "$good" | abi 'declared twice: weft_good'
+check 'usage' "$here/abi.sh" none.so none.h
+
 if [ -s "$unseen" ]; then
     cat "$unseen"
     exit 1
