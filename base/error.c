@@ -14,18 +14,18 @@ typedef struct status_row {
     int exit_code;
 } status_row;
 
-static const status_row STATUSES[] = {
+static const status_row statuses[] = {
 #define STATUS_ROW(name, code, text) {#name, text, code},
     WEFT_STATUS_LIST(STATUS_ROW)
 #undef STATUS_ROW
 };
 
-static const status_row UNKNOWN = {"?", "?", 1};
+static const status_row unknown = {"?", "?", 1};
 
 static const status_row *status_row_of(weft_status status)
 {
     size_t i = (size_t)status;
-    return i < sizeof(STATUSES) / sizeof(STATUSES[0]) ? &STATUSES[i] : &UNKNOWN;
+    return i < sizeof(statuses) / sizeof(statuses[0]) ? &statuses[i] : &unknown;
 }
 
 const char *weft_status_name(weft_status status)

@@ -89,10 +89,10 @@ weft_status weft_i_file_read(const char *name, weft_error *error, char **out_tex
 /* Devices, pipes and names of open files are written in place: nothing can be renamed over them. */
 static bool is_written_in_place(const char *name)
 {
-    static const char *const OPEN_FILES[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/",
+    static const char *const open_files[] = {"/dev/stdout", "/dev/stderr", "/dev/fd/",
                                              "/proc/self/fd/"};
-    for (size_t i = 0; i < sizeof(OPEN_FILES) / sizeof(OPEN_FILES[0]); i++) {
-        if (strncmp(name, OPEN_FILES[i], strlen(OPEN_FILES[i])) == 0) return true;
+    for (size_t i = 0; i < sizeof(open_files) / sizeof(open_files[0]); i++) {
+        if (strncmp(name, open_files[i], strlen(open_files[i])) == 0) return true;
     }
     struct stat info;
     return stat(name, &info) == 0 && !S_ISREG(info.st_mode);
@@ -220,7 +220,7 @@ weft_status weft_i_file_end(weft_i_file_out *file, weft_status status, weft_erro
 {
     if (status == WEFT_STATUS_OK) return weft_i_file_commit(file, error);
     if (status == WEFT_STATUS_IO && error && !error->file[0])
-        snprintf(error->file, sizeof error->file, "%s", file->name ? file->name : "stdout");
+        snprintf(error->file, sizeof(error->file), "%s", file->name ? file->name : "stdout");
     weft_i_file_abort(file);
     return status;
 }

@@ -37,7 +37,7 @@ static const char *syntax_words(const json_error_t *parsed)
         enum json_error_code code;
         const char *begin; /* of jansson's text; "" = any */
         const char *words;
-    } TABLE[] = {
+    } table[] = {
         {json_error_duplicate_key, "", "duplicate key"},
         {json_error_premature_end_of_input, "", "the text ends too early"},
         {json_error_end_of_input_expected, "", "something follows the end of the JSON value"},
@@ -46,9 +46,9 @@ static const char *syntax_words(const json_error_t *parsed)
         {json_error_null_character, "", "\\u0000 in a string"},
         {json_error_null_byte_in_key, "", "\\u0000 in a key"},
     };
-    for (size_t i = 0; i < sizeof(TABLE) / sizeof(TABLE[0]); i++) {
-        bool begins = strncmp(parsed->text, TABLE[i].begin, strlen(TABLE[i].begin)) == 0;
-        if (json_error_code(parsed) == TABLE[i].code && begins) return TABLE[i].words;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        bool begins = strncmp(parsed->text, table[i].begin, strlen(table[i].begin)) == 0;
+        if (json_error_code(parsed) == table[i].code && begins) return table[i].words;
     }
     return NULL;
 }
@@ -199,9 +199,10 @@ static size_t steps_to(const weft_i_json *at, weft_i_json_step steps[CHAIN_MAX])
 
 static bool is_identifier(const char *key)
 {
-    static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-    static const char ALL[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
-    return strspn(key, LETTERS) > 0 && key[strspn(key, ALL)] == '\0';
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+    static const char letters_digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+    return strspn(key, letters) > 0 && key[strspn(key, letters_digits)] == '\0';
 }
 
 /* Append, cutting at the end of `path`; weft_i_fail_at marks the cut. */

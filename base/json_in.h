@@ -74,6 +74,9 @@ typedef struct weft_i_json_field {
 
 #define WEFT_I_N_FIELDS(fields) (sizeof(fields) / sizeof((fields)[0]))
 
+/* The upper bound of a field's numbers: its own, or `largest`, that of its type. */
+double weft_i_json_field_max(const weft_i_json_field *field, double largest);
+
 /* Read an object by a table of at most 64 fields; fields that are absent keep what `out` holds, and
  * on failure those before the wrong one are written. `out` may be NULL when every field is OTHER,
  * `arena` when none is a STRING. Keys "format", "version", "revision" and "meta" of the root are

@@ -146,12 +146,12 @@ void weft_i_json_compact(weft_i_json_out *out)
 static void put_character(weft_i_json_out *out, const char *text, size_t length)
 {
     unsigned char c = (unsigned char)*text;
-    static const char SHORT[] = "\"\\\b\f\n\r\t";
-    const char *place = c ? strchr(SHORT, c) : NULL;
+    static const char escaped[] = "\"\\\b\f\n\r\t";
+    const char *place = c ? strchr(escaped, c) : NULL;
     if (length == 0) {
         put_text(out, "\xef\xbf\xbd"); /* U+FFFD, the replacement character */
     } else if (place) {
-        char escape[2] = {'\\', "\"\\bfnrt"[place - SHORT]};
+        char escape[2] = {'\\', "\"\\bfnrt"[place - escaped]};
         put_bytes(out, escape, 2);
     } else if (c < 0x20) {
         char escape[6] = {'\\', 'u', '0', '0', (char)('0' + c / 16), "0123456789abcdef"[c % 16]};

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <float.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,9 +83,8 @@ weft_status weft_i_json_choice(const weft_i_json *in, const char *choices, weft_
     const char *word = json_string_value(in->value); /* NULL for another type */
     int place = word ? weft_i_parse_choice(choices, word) : -1;
     if (place < 0) {
-        char expected[200] = "one of ";
-        weft_i_words_choices(choices, expected + 7, sizeof(expected) - 7);
-        return fail_type(in, expected, error);
+        char expected[WEFT_I_ONE_OF_SIZE];
+        return fail_type(in, weft_i_words_one_of(choices, expected), error);
     }
     *out = place;
     return WEFT_STATUS_OK;
@@ -145,12 +143,12 @@ weft_status weft_i_json_ints(const weft_i_json *array, size_t n, int64_t min, in
 weft_status weft_i_json_header(const weft_i_json *root, const char *kind, int version,
                                weft_error *error)
 {
-    static const char *const KEYS[] = {"format", "version", "revision"};
+    static const char *const keys[] = {"format", "version", "revision"};
     weft_i_json members[3];
     if (!weft_i_json_is_object(root)) return fail_type(root, "an object", error);
     for (int i = 0; i < 3; i++) {
-        if (!weft_i_json_get(root, KEYS[i], &members[i])) {
-            return weft_i_json_fail(root, error, "missing key '%s'", KEYS[i]);
+        if (!weft_i_json_get(root, keys[i], &members[i])) {
+            return weft_i_json_fail(root, error, "missing key '%s'", keys[i]);
         }
     }
     char expected[80];
@@ -172,20 +170,24 @@ weft_status weft_i_json_header(const weft_i_json *root, const char *kind, int ve
     return weft_i_json_int(&members[2], 0, INT64_MAX, error, &revision);
 }
 
-static weft_status read_int(const weft_i_json *in, const weft_i_json_field *field, double largest,
-                            weft_error *error, int64_t *out)
+double weft_i_json_field_max(const weft_i_json_field *field, double largest)
 {
     bool is_open = field->max < field->min || (field->min == 0 && field->max == 0);
     assert(largest >= LARGEST_INT || is_open || field->max <= largest);
-    int64_t max = weft_i_parse_bound(is_open ? largest : field->max);
+    return is_open ? largest : field->max;
+}
+
+static weft_status read_int(const weft_i_json *in, const weft_i_json_field *field, double largest,
+                            weft_error *error, int64_t *out)
+{
+    int64_t max = weft_i_parse_bound(weft_i_json_field_max(field, largest));
     return weft_i_json_int(in, weft_i_parse_bound(field->min), max, error, out);
 }
 
 static weft_status read_double(const weft_i_json *in, const weft_i_json_field *field,
                                weft_error *error, double *out)
 {
-    bool is_open = field->max < field->min || (field->min == 0 && field->max == 0);
-    return weft_i_json_double(in, field->min, is_open ? DBL_MAX : field->max, error, out);
+    return weft_i_json_double(in, field->min, weft_i_json_field_max(field, DBL_MAX), error, out);
 }
 
 /* A value of any type that a field can have. */
@@ -240,10 +242,10 @@ static weft_status read_field(const weft_i_json *in, const weft_i_json_field *fi
 /* Keys of every object, and of every document, that no table names. */
 static bool is_ignored(const weft_i_json *member)
 {
-    static const char *const OF_ROOT[] = {"format", "version", "revision", "meta"};
+    static const char *const of_root[] = {"format", "version", "revision", "meta"};
     if (strncmp(member->key, "x_", 2) == 0) return true;
-    for (size_t i = 0; i < sizeof(OF_ROOT) / sizeof(OF_ROOT[0]); i++) {
-        if (!member->parent->parent && strcmp(member->key, OF_ROOT[i]) == 0) return true;
+    for (size_t i = 0; i < sizeof(of_root) / sizeof(of_root[0]); i++) {
+        if (!member->parent->parent && strcmp(member->key, of_root[i]) == 0) return true;
     }
     return false;
 }
@@ -253,17 +255,12 @@ static weft_status fail_unknown(const weft_i_json *member, const weft_i_json_fie
 {
     char key[WEFT_I_QUOTE_SIZE];
     weft_i_words_quote(member->key, key);
-    int best = INT_MAX;
-    const char *nearest = NULL;
-    for (size_t i = 0; i < n_fields; i++) {
-        int distance = weft_i_words_distance(member->key, fields[i].key);
-        if (distance < best) nearest = fields[i].key;
-        if (distance < best) best = distance;
-    }
-    if (!nearest || !weft_i_words_is_near(member->key, best)) {
-        return weft_i_json_fail_key(member, error, "unknown key %s", key);
-    }
-    return weft_i_json_fail_key(member, error, "unknown key %s, did you mean '%s'?", key, nearest);
+    weft_i_nearest nearest = {.word = member->key};
+    for (size_t i = 0; i < n_fields; i++)
+        weft_i_nearest_look(&nearest, fields[i].key);
+    const char *meant = weft_i_nearest_known(&nearest);
+    if (!meant) return weft_i_json_fail_key(member, error, "unknown key %s", key);
+    return weft_i_json_fail_key(member, error, "unknown key %s, did you mean '%s'?", key, meant);
 }
 
 /* Files keep the order of the table as a rule, so the search goes on after the last one found. */

@@ -117,8 +117,8 @@ static size_t encode_utf8(uint32_t c, char out[4])
     size_t length = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
     for (size_t i = length - 1; i > 0; i--, c >>= 6)
         out[i] = (char)(0x80 | (c & 0x3f));
-    static const unsigned char MARK[5] = {0, 0, 0xc0, 0xe0, 0xf0};
-    out[0] = (char)(MARK[length] | c);
+    static const unsigned char marks[5] = {0, 0, 0xc0, 0xe0, 0xf0};
+    out[0] = (char)(marks[length] | c);
     return length;
 }
 
@@ -128,9 +128,9 @@ static const char *decode(const char *p, const char *end, char out[4], size_t *o
     *out_length = 1;
     out[0] = *p++;
     if (out[0] != '\\' || p == end) return p;
-    static const char LETTERS[] = "bfnrt", BYTES[] = "\b\f\n\r\t";
-    const char *place = strchr(LETTERS, *p);
-    out[0] = place && *place ? BYTES[place - LETTERS] : *p;
+    static const char letters[] = "bfnrt", meanings[] = "\b\f\n\r\t";
+    const char *place = strchr(letters, *p);
+    out[0] = place && *place ? meanings[place - letters] : *p;
     if (*p++ != 'u' || end - p < 4) return p;
 
     uint32_t c = hex4(p);

@@ -64,9 +64,8 @@ static weft_status set_enum(const weft_option *option, const char *text, weft_er
 {
     int place = weft_i_parse_choice(option->choices, text);
     if (place < 0) {
-        char expected[160] = "one of ";
-        weft_i_words_choices(option->choices, expected + 7, sizeof(expected) - 7);
-        return fail(option, text, expected, error);
+        char expected[WEFT_I_ONE_OF_SIZE];
+        return fail(option, text, weft_i_words_one_of(option->choices, expected), error);
     }
     memcpy(field, &place, sizeof(place));
     return WEFT_STATUS_OK;
@@ -85,9 +84,8 @@ static weft_status set_set(const weft_option *option, const char *text, weft_err
         name[kept] = '\0';
         int place = weft_i_parse_choice(option->choices, name);
         if (place < 0) {
-            char expected[160] = "one of ";
-            weft_i_words_choices(option->choices, expected + 7, sizeof(expected) - 7);
-            return fail(option, name, expected, error);
+            char expected[WEFT_I_ONE_OF_SIZE];
+            return fail(option, name, weft_i_words_one_of(option->choices, expected), error);
         }
         bits |= INT64_C(1) << place;
         rest = rest[n] == ',' ? rest + n + 1 : NULL;

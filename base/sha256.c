@@ -53,10 +53,10 @@ static void compress(uint32_t state[8], const unsigned char *block)
 
 void weft_i_sha256_begin(weft_i_sha256 *state)
 {
-    static const uint32_t FIRST[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+    static const uint32_t first[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     memset(state, 0, sizeof(*state));
-    memcpy(state->h, FIRST, sizeof(FIRST));
+    memcpy(state->h, first, sizeof(first));
 }
 
 void weft_i_sha256_add(weft_i_sha256 *state, const void *bytes, size_t n)
@@ -79,10 +79,10 @@ void weft_i_sha256_add(weft_i_sha256 *state, const void *bytes, size_t n)
 
 void weft_i_sha256_end(weft_i_sha256 *state, char out_hex[65])
 {
-    static const unsigned char PADDING[64] = {0x80};
+    static const unsigned char padding[64] = {0x80};
     uint64_t n_bits = state->n_bytes * 8;
     size_t n_block = state->n_bytes % 64;
-    weft_i_sha256_add(state, PADDING, n_block < 56 ? 56 - n_block : 120 - n_block);
+    weft_i_sha256_add(state, padding, n_block < 56 ? 56 - n_block : 120 - n_block);
     unsigned char length[8];
     for (int i = 0; i < 8; i++)
         length[i] = (unsigned char)(n_bits >> (56 - 8 * i));

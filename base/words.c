@@ -3,6 +3,7 @@
 
 #include <float.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,13 @@ const char *weft_i_words_choices(const char *choices, char *out, size_t size)
     return out;
 }
 
+const char *weft_i_words_one_of(const char *choices, char out[WEFT_I_ONE_OF_SIZE])
+{
+    int n = snprintf(out, WEFT_I_ONE_OF_SIZE, "one of ");
+    weft_i_words_choices(choices, out + n, WEFT_I_ONE_OF_SIZE - (size_t)n);
+    return out;
+}
+
 static int least(int a, int b, int c)
 {
     int m = a < b ? a : b;
@@ -108,7 +116,16 @@ int weft_i_words_distance(const char *a, const char *b)
     return row[n_b];
 }
 
-bool weft_i_words_is_near(const char *word, int distance)
+void weft_i_nearest_look(weft_i_nearest *nearest, const char *known)
 {
-    return distance <= 2 && 2 * (size_t)distance <= strlen(word);
+    int distance = weft_i_words_distance(nearest->word, known);
+    if (nearest->known && nearest->distance <= distance) return;
+    nearest->known = known;
+    nearest->distance = distance;
+}
+
+const char *weft_i_nearest_known(const weft_i_nearest *nearest)
+{
+    if (!nearest->known || nearest->distance > 2) return NULL;
+    return 2 * (size_t)nearest->distance <= strlen(nearest->word) ? nearest->known : NULL;
 }

@@ -48,11 +48,11 @@ bool weft_i_violate(weft_i_verify *check, const char *rule, int32_t pipeline, in
                     int32_t action, const char *fmt, ...)
 {
     char place[96], path[96], text[256];
-    describe_place(check, pipeline, rank, action, place, sizeof place);
-    describe_path(pipeline, rank, action, path, sizeof path);
+    describe_place(check, pipeline, rank, action, place, sizeof(place));
+    describe_path(pipeline, rank, action, path, sizeof(path));
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     check->where =
         (weft_violation){.replica = pipeline < 0 ? -1 : check->plan->pipelines[pipeline].replica,
@@ -77,7 +77,7 @@ weft_status weft_plan_check(const weft_plan *plan, weft_error *error, weft_viola
         weft_i_verify_nccl,     weft_i_verify_memory,      weft_i_verify_time,
         weft_i_verify_sums};
     weft_i_verify check = {.plan = plan, .error = error, .status = WEFT_STATUS_OK};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (!parts[i](&check)) break;
     }
     weft_i_arena_free(&check.arena);

@@ -131,7 +131,7 @@ bool weft_i_run_tell_stuck(weft_i_run *run, const char *rule, int32_t node)
     int32_t from = in->rank[edge->from], to = in->rank[edge->to];
     char peer[96];
     describe_peer(run, pipeline * run->check->n_ranks + (from == rank ? to : from), peer,
-                  sizeof peer);
+                  sizeof(peer));
     return weft_i_violate(run->check, rule, pipeline, rank, run->next[node],
                           "waits for ever for %s", peer);
 }

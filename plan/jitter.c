@@ -46,7 +46,7 @@ static weft_status open_shaken(const weft_pipeline *pipeline, weft_i_arena *aren
     s->pipeline = pipeline;
     s->problem = pipeline->problem;
     s->problem.stages =
-        weft_i_arena_copy(arena, pipeline->problem.stages, n * sizeof *s->problem.stages);
+        weft_i_arena_copy(arena, pipeline->problem.stages, n * sizeof(*s->problem.stages));
     s->order = read_order(pipeline, arena);
     if (!s->problem.stages || !s->order) return weft_i_no_memory(error);
     return weft_i_graph_build(&s->problem, arena, error, &s->graph);
@@ -104,7 +104,7 @@ static weft_spread summarize(int64_t *samples, int32_t n, int64_t rest_ns)
     double sum = 0;
     for (int32_t i = 0; i < n; i++)
         sum += (double)samples[i];
-    qsort(samples, (size_t)n, sizeof *samples, compare_ns);
+    qsort(samples, (size_t)n, sizeof(*samples), compare_ns);
     return (weft_spread){.n_samples = n,
                          .mean_ns = rest_ns + (int64_t)(sum / n + 0.5),
                          .p50_ns = rest_ns + percentile(samples, n, 50),

@@ -49,7 +49,7 @@ static void list_messages(const weft_i_sequence *sequence, weft_i_posts *posts)
 static void sort_by_rank(const weft_i_posts *posts, end_kind end, int32_t n_ranks,
                          const int32_t *from, int32_t *first, int32_t *to)
 {
-    memset(first, 0, ((size_t)n_ranks + 1) * sizeof *first);
+    memset(first, 0, ((size_t)n_ranks + 1) * sizeof(*first));
     for (int32_t i = 0; i < posts->n_messages; i++)
         first[rank_at(&posts->messages[from[i]], end) + 1]++;
     for (int32_t r = 0; r < n_ranks; r++)

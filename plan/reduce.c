@@ -40,13 +40,13 @@ weft_status weft_i_reduce_sequence(const weft_chunk *chunks, int32_t n_chunks,
                                    const int64_t *last_ns, weft_error *error, int32_t *out_sequence,
                                    int32_t *out_n)
 {
-    candidate *all = weft_i_alloc((size_t)n_chunks, sizeof *all);
+    candidate *all = weft_i_alloc((size_t)n_chunks, sizeof(*all));
     if (!all) return weft_i_no_memory(error);
     int32_t n = 0;
     for (int32_t c = 0; c < n_chunks; c++) {
         if (chunks[c].reduce_bytes > 0) all[n++] = (candidate){last_ns[c], c};
     }
-    qsort(all, (size_t)n, sizeof *all, compare);
+    qsort(all, (size_t)n, sizeof(*all), compare);
     for (int32_t i = 0; i < n; i++)
         out_sequence[i] = all[i].chunk;
     free(all);

@@ -121,7 +121,7 @@ static weft_status report_pipeline(const weft_pipeline *pipeline, weft_i_arena *
 weft_status weft_report_make(const weft_plan *plan, weft_error *error, weft_report **out_report)
 {
     weft_i_arena *arena;
-    weft_report *report = weft_i_owned_new(sizeof *report, &arena);
+    weft_report *report = weft_i_owned_new(sizeof(*report), &arena);
     if (!report) return weft_i_no_memory(error);
     *report = (weft_report){.n_pipelines = plan->n_pipelines, .owner = arena};
     report->pipelines = weft_i_new(arena, weft_pipeline_report, plan->n_pipelines);

@@ -23,7 +23,7 @@ weft_status weft_i_shortage(int32_t replica, int32_t rank, int64_t needed_bytes,
         scale *= 1024;
     }
     char whose[32] = "";
-    if (replica >= 0) snprintf(whose, sizeof whose, "replica %d, ", replica);
+    if (replica >= 0) snprintf(whose, sizeof(whose), "replica %d, ", replica);
     return weft_i_fail(error, WEFT_STATUS_INFEASIBLE, "%srank %d needs %.*f %s of %.*f %s", whose,
                        rank, unit > 0, (double)needed_bytes / scale, names[unit], unit > 0,
                        (double)limit_bytes / scale, names[unit]);

@@ -79,14 +79,14 @@ static weft_status read_images(const weft_i_json *in, weft_i_arena *arena, weft_
 
 static weft_status read_video(const weft_i_json *in, weft_error *error, weft_video *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {WEFT_I_FIELD_OTHER("seconds")},
         {WEFT_I_FIELD_OTHER("width")},
         {WEFT_I_FIELD_OTHER("height")},
     };
     weft_i_json member;
     *out = (weft_video){-1, -1, -1};
-    weft_status status = weft_i_json_read(in, FIELDS, 3, NULL, error, NULL);
+    weft_status status = weft_i_json_read(in, fields, 3, NULL, error, NULL);
     if (status == WEFT_STATUS_OK && weft_i_json_get(in, "seconds", &member))
         status = read_seconds(&member, error, &out->seconds);
     if (status == WEFT_STATUS_OK && weft_i_json_get(in, "width", &member))
@@ -166,7 +166,7 @@ static weft_status read_numbers(const weft_i_json *in, weft_error *error, weft_s
 static weft_status read_sample(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
                                weft_sample *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {WEFT_I_FIELD_STRING("id", weft_sample, id), .required = true},
         {WEFT_I_FIELD_STRING("source", weft_sample, source)},
         {WEFT_I_FIELD_OTHER("text_tokens")},
@@ -180,7 +180,7 @@ static weft_status read_sample(const weft_i_json *in, weft_i_arena *arena, weft_
         {WEFT_I_FIELD_OTHER("microbatch")},
     };
     out->source = "";
-    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
+    weft_status status = weft_i_json_read(in, fields, WEFT_I_N_FIELDS(fields), arena, error, out);
     if (status == WEFT_STATUS_OK) status = read_numbers(in, error, out);
     if (status == WEFT_STATUS_OK) status = read_images(in, arena, error, out);
     if (status == WEFT_STATUS_OK) status = read_videos(in, arena, error, out);

@@ -83,8 +83,8 @@ weft_status weft_cluster_set_stack(weft_cluster *cluster, const char *name, weft
             cluster->stack = *stack;
             return WEFT_STATUS_OK;
         }
-        if (used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, ", %s", stack->name);
+        if (used < sizeof(names))
+            used += (size_t)snprintf(names + used, sizeof(names) - used, ", %s", stack->name);
     }
     return weft_i_fail(error, WEFT_STATUS_USAGE, "cluster %s has no stack '%s', expected %s%s",
                        cluster->name, name, cluster->stack.name, names);

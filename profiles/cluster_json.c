@@ -22,7 +22,7 @@ static weft_status read_table(const weft_i_json *in, const char *key, double max
 static weft_status read_attention_row(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
                                       weft_attention_row *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {FIELD(weft_attention_row, head_size, INT32), .min = 1, .max = 1 << 20, .required = true},
         {WEFT_I_FIELD_OTHER("forward"), .required = true},
         {WEFT_I_FIELD_OTHER("backward"), .required = true},
@@ -36,7 +36,7 @@ static weft_status read_attention_row(const weft_i_json *in, weft_i_arena *arena
                   {"backward", &out->backward},
                   {"forward_causal", &out->forward_causal},
                   {"backward_causal", &out->backward_causal}};
-    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
+    weft_status status = weft_i_json_read(in, fields, WEFT_I_N_FIELDS(fields), arena, error, out);
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && status == WEFT_STATUS_OK; i++)
         status = read_table(in, tables[i].key, 1, arena, error, tables[i].table);
     return status;
@@ -68,7 +68,7 @@ static weft_status read_attention(const weft_i_json *device, weft_i_arena *arena
 static weft_status read_device(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
                                weft_device *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {FIELD(weft_device, name, STRING), .required = true},
         {FIELD(weft_device, bf16_tflops, DOUBLE), .min = 1e-3, .max = 1e6, .required = true},
         {FIELD(weft_device, fp8_tflops, DOUBLE), .max = 1e6},
@@ -89,7 +89,7 @@ static weft_status read_device(const weft_i_json *in, weft_i_arena *arena, weft_
     out->tile_overhead = 90;
     out->product_rate = 0.5;
     out->score_traffic = out->backward_traffic = 1;
-    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
+    weft_status status = weft_i_json_read(in, fields, WEFT_I_N_FIELDS(fields), arena, error, out);
     if (status == WEFT_STATUS_OK && out->reserved_bytes >= out->memory_bytes)
         return weft_i_json_fail(in, error, "reserved_bytes %lld leave nothing of memory_bytes %lld",
                                 (long long)out->reserved_bytes, (long long)out->memory_bytes);
@@ -101,7 +101,7 @@ static weft_status read_device(const weft_i_json *in, weft_i_arena *arena, weft_
 static weft_status read_node_type(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
                                   weft_node_type *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {WEFT_I_FIELD_OTHER("device"), .required = true},
         {FIELD(weft_node_type, devices, INT32), .min = 1, .max = 1024, .required = true},
         {FIELD(weft_node_type, nodes, INT32), .min = 1, .max = MAX_NODES, .required = true},
@@ -109,7 +109,7 @@ static weft_status read_node_type(const weft_i_json *in, weft_i_arena *arena, we
         {FIELD(weft_node_type, host_bytes, INT64), .min = 0, .max = 1e16, .required = true},
     };
     weft_i_json device;
-    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
+    weft_status status = weft_i_json_read(in, fields, WEFT_I_N_FIELDS(fields), arena, error, out);
     if (status == WEFT_STATUS_OK && weft_i_json_get(in, "device", &device))
         status = read_device(&device, arena, error, &out->device);
     return status;
@@ -118,7 +118,7 @@ static weft_status read_node_type(const weft_i_json *in, weft_i_arena *arena, we
 static weft_status read_collectives(const weft_i_json *level, weft_i_arena *arena,
                                     weft_error *error, weft_level *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {FIELD(weft_collective_row, devices, INT32), .min = 2, .max = 1e9, .required = true},
         {WEFT_I_FIELD_OTHER("fraction"), .required = true},
     };
@@ -133,7 +133,7 @@ static weft_status read_collectives(const weft_i_json *level, weft_i_arena *aren
     for (size_t i = 0; i < n; i++) {
         weft_i_json item = weft_i_json_item(&array, i);
         weft_collective_row *row = &out->collectives[i];
-        status = weft_i_json_read(&item, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, row);
+        status = weft_i_json_read(&item, fields, WEFT_I_N_FIELDS(fields), arena, error, row);
         /* Reduction in the switch moves fewer bytes than a ring: up to twice the links' rate. */
         if (status == WEFT_STATUS_OK)
             status = read_table(&item, "fraction", 2, arena, error, &row->fraction);
@@ -149,7 +149,7 @@ static weft_status read_collectives(const weft_i_json *level, weft_i_arena *aren
 static weft_status read_level(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
                               weft_level *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {FIELD(weft_level, name, STRING), .required = true},
         {FIELD(weft_level, devices, INT32), .min = 1, .max = 1 << 30},
         {FIELD(weft_level, gbs, DOUBLE), .min = 1e-3, .max = 1e6},
@@ -160,7 +160,7 @@ static weft_status read_level(const weft_i_json *in, weft_i_arena *arena, weft_e
         {WEFT_I_FIELD_OTHER("collectives"), .required = true},
     };
     out->oversubscription = 1;
-    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
+    weft_status status = weft_i_json_read(in, fields, WEFT_I_N_FIELDS(fields), arena, error, out);
     if (status != WEFT_STATUS_OK) return status;
     if ((out->nics > 0) != (out->nic_gbs > 0) || (out->gbs > 0) == (out->nics > 0))
         return weft_i_json_fail(in, error, "expected either gbs or nics and nic_gbs");
@@ -170,7 +170,7 @@ static weft_status read_level(const weft_i_json *in, weft_i_arena *arena, weft_e
 static weft_status read_stack(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
                               weft_stack *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {FIELD(weft_stack, name, STRING), .required = true},
         {FIELD(weft_stack, elementwise, DOUBLE), .min = 0, .max = 100, .required = true},
         {FIELD(weft_stack, tp_overlap, DOUBLE), .max = 1, .required = true},
@@ -185,7 +185,7 @@ static weft_status read_stack(const weft_i_json *in, weft_i_arena *arena, weft_e
         {FIELD(weft_stack, blocking_messages, BOOL)},
         {FIELD(weft_stack, gradient_bytes, INT32), .min = 1, .max = 8},
     };
-    return weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
+    return weft_i_json_read(in, fields, WEFT_I_N_FIELDS(fields), arena, error, out);
 }
 
 static weft_status read_stacks(const weft_i_json *root, weft_i_arena *arena, weft_error *error,
@@ -246,7 +246,7 @@ static weft_status read_levels(const weft_i_json *in, weft_i_arena *arena, weft_
 static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_error *error,
                              weft_cluster *cluster)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {FIELD(weft_cluster, name, STRING), .required = true},
         {WEFT_I_FIELD_OTHER("node_types"), .required = true},
         {WEFT_I_FIELD_OTHER("levels"), .required = true},
@@ -256,7 +256,7 @@ static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_
     weft_i_json member;
     weft_status status = weft_i_json_header(root, "cluster", 1, error);
     if (status == WEFT_STATUS_OK)
-        status = weft_i_json_read(root, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, cluster);
+        status = weft_i_json_read(root, fields, WEFT_I_N_FIELDS(fields), arena, error, cluster);
     if (status == WEFT_STATUS_OK && weft_i_json_get(root, "node_types", &member))
         status = read_node_types(&member, arena, error, cluster);
     if (status == WEFT_STATUS_OK && weft_i_json_get(root, "levels", &member))

@@ -21,7 +21,7 @@ typedef struct overrides {
     {                                                                                              \
         WEFT_I_FIELD(#field, WEFT_I_JSON_##kind, overrides, field), .min = low, .max = high        \
     }
-static const weft_i_json_field KEYS[] = {
+static const weft_i_json_field keys[] = {
     KEY(nodes, INT32, 1, 1 << 20),       KEY(devices, INT32, 1, 1024),
     KEY(nics, INT32, 1, 1024),           KEY(nic_gbs, DOUBLE, 1e-3, 1e6),
     KEY(gbs, DOUBLE, 1e-3, 1e6),         KEY(oversubscription, DOUBLE, 1, 1e6),
@@ -83,7 +83,7 @@ weft_status weft_i_cluster_override(weft_cluster *cluster, const char *text, wef
         if (status == WEFT_STATUS_OK && more && strcmp(pair.key, "stack") == 0)
             status = weft_cluster_set_stack(cluster, pair.value, error);
         else if (status == WEFT_STATUS_OK && more)
-            status = weft_i_keyvalue_set(&pair, "cluster", KEYS, WEFT_I_N_FIELDS(KEYS), error, &o);
+            status = weft_i_keyvalue_set(&pair, "cluster", keys, WEFT_I_N_FIELDS(keys), error, &o);
         if (status != WEFT_STATUS_OK) return status;
     }
     weft_status status = set_node_type(&o, cluster, error);

@@ -29,12 +29,12 @@ enum { MAX_SIDE = 1 << 20, MAX_TILES = 10000 };
 #define PATCH INT(patch, 1, MAX_SIDE, true)
 #define MERGE INT(merge, 1, 256, false)
 
-static const weft_i_json_field TEXT[] = {RULE, DOUBLE(chars_per_token, 0.01, 1000, false)};
-static const weft_i_json_field FIXED[] = {RULE, INT(size, 1, MAX_SIDE, true), PATCH, MERGE};
-static const weft_i_json_field DYNAMIC[] = {
+static const weft_i_json_field text_fields[] = {RULE, DOUBLE(chars_per_token, 0.01, 1000, false)};
+static const weft_i_json_field fixed_fields[] = {RULE, INT(size, 1, MAX_SIDE, true), PATCH, MERGE};
+static const weft_i_json_field dynamic_fields[] = {
     RULE, PATCH, MERGE, INT64(min_pixels, 1, 1e12, true), INT64(max_pixels, 1, 1e12, true),
 };
-static const weft_i_json_field TILES[] = {
+static const weft_i_json_field tiles_fields[] = {
     RULE,
     INT(size, 1, MAX_SIDE, true),
     PATCH,
@@ -43,7 +43,7 @@ static const weft_i_json_field TILES[] = {
     INT(max_tiles, 1, MAX_TILES, true),
     BOOL(thumbnail),
 };
-static const weft_i_json_field VIDEO[] = {
+static const weft_i_json_field video_fields[] = {
     RULE,
     DOUBLE(fps, 0.01, 1000, true),
     DOUBLE(max_seconds, 0.01, 1e6, true),
@@ -54,7 +54,7 @@ static const weft_i_json_field VIDEO[] = {
     PATCH,
     MERGE,
 };
-static const weft_i_json_field AUDIO[] = {
+static const weft_i_json_field audio_fields[] = {
     RULE,
     DOUBLE(tokens_per_second, 0.01, 1e6, true),
     MERGE,
@@ -70,9 +70,9 @@ typedef struct rule_table {
         name, sizeof(name) / sizeof((name)[0])                                                     \
     }
 /* By weft_input_kind. */
-static const char KINDS[] = "text|fixed|dynamic|tiles|video|audio";
-static const rule_table TABLES[] = {TABLE(TEXT),  TABLE(FIXED), TABLE(DYNAMIC),
-                                    TABLE(TILES), TABLE(VIDEO), TABLE(AUDIO)};
+static const char kinds[] = "text|fixed|dynamic|tiles|video|audio";
+static const rule_table tables[] = {TABLE(text_fields),  TABLE(fixed_fields), TABLE(dynamic_fields),
+                                    TABLE(tiles_fields), TABLE(video_fields), TABLE(audio_fields)};
 
 weft_modality weft_i_input_rule_modality(weft_input_kind kind)
 {
@@ -144,9 +144,9 @@ weft_status weft_i_input_rule_read(const weft_i_json *in, weft_error *error, wef
         return weft_i_json_read(in, NULL, 0, NULL, error, NULL); /* says what it is */
     if (!weft_i_json_get(in, "rule", &member))
         return weft_i_json_fail(in, error, "missing key 'rule'");
-    weft_status status = weft_i_json_choice(&member, KINDS, error, &kind);
+    weft_status status = weft_i_json_choice(&member, kinds, error, &kind);
     if (status != WEFT_STATUS_OK) return status;
-    status = weft_i_json_read(in, TABLES[kind].fields, TABLES[kind].n, NULL, error, &rule);
+    status = weft_i_json_read(in, tables[kind].fields, tables[kind].n, NULL, error, &rule);
     rule.kind = (weft_input_kind)kind;
     if (status == WEFT_STATUS_OK) status = check(in, &rule, error);
     if (status == WEFT_STATUS_OK) *out = rule;

@@ -2,7 +2,6 @@
 #include "profiles/keyvalue.h"
 
 #include <float.h>
-#include <limits.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -61,19 +60,15 @@ weft_status weft_i_keyvalue_unknown(const weft_i_keyvalue *pair, const char *wha
                                     weft_error *error)
 {
     char quote[WEFT_I_QUOTE_SIZE];
-    const char *nearest = NULL;
-    int best = INT_MAX;
+    weft_i_nearest nearest = {.word = pair->key};
     for (size_t i = 0; i < n_fields; i++) {
-        if (!can_be_set(&fields[i])) continue;
-        int distance = weft_i_words_distance(pair->key, fields[i].key);
-        if (distance < best) nearest = fields[i].key;
-        if (distance < best) best = distance;
+        if (can_be_set(&fields[i])) weft_i_nearest_look(&nearest, fields[i].key);
     }
     weft_i_words_quote(pair->key, quote);
-    if (!nearest || !weft_i_words_is_near(pair->key, best))
-        return weft_i_fail(error, WEFT_STATUS_USAGE, "%s: unknown key %s", what, quote);
+    const char *meant = weft_i_nearest_known(&nearest);
+    if (!meant) return weft_i_fail(error, WEFT_STATUS_USAGE, "%s: unknown key %s", what, quote);
     return weft_i_fail(error, WEFT_STATUS_USAGE, "%s: unknown key %s, did you mean '%s'?", what,
-                       quote, nearest);
+                       quote, meant);
 }
 
 static weft_status fail_value(const weft_i_keyvalue *pair, const char *what, const char *expected,
@@ -84,18 +79,13 @@ static weft_status fail_value(const weft_i_keyvalue *pair, const char *what, con
                        expected, weft_i_words_quote(pair->value, quote));
 }
 
-static bool is_open(const weft_i_json_field *field)
-{
-    return field->max < field->min || (field->min == 0 && field->max == 0);
-}
-
 static weft_status parse_int(const weft_i_keyvalue *pair, const char *what,
                              const weft_i_json_field *field, double largest, weft_error *error,
                              int64_t *out)
 {
     char range[WEFT_I_RANGE_SIZE];
     int64_t min = weft_i_parse_bound(field->min);
-    int64_t max = weft_i_parse_bound(is_open(field) ? largest : field->max);
+    int64_t max = weft_i_parse_bound(weft_i_json_field_max(field, largest));
     if (weft_i_parse_int(pair->value, min, max, out)) return WEFT_STATUS_OK;
     return fail_value(pair, what, weft_i_words_int_range(min, max, range), error);
 }
@@ -104,7 +94,7 @@ static weft_status parse_double(const weft_i_keyvalue *pair, const char *what,
                                 const weft_i_json_field *field, weft_error *error, double *out)
 {
     char range[WEFT_I_RANGE_SIZE];
-    double max = is_open(field) ? DBL_MAX : field->max;
+    double max = weft_i_json_field_max(field, DBL_MAX);
     if (weft_i_parse_double(pair->value, field->min, max, out)) return WEFT_STATUS_OK;
     return fail_value(pair, what, weft_i_words_double_range(field->min, max, range), error);
 }
@@ -112,11 +102,10 @@ static weft_status parse_double(const weft_i_keyvalue *pair, const char *what,
 static weft_status parse_choice(const weft_i_keyvalue *pair, const char *what, const char *choices,
                                 weft_error *error, int *out)
 {
-    char expected[160] = "one of ";
+    char expected[WEFT_I_ONE_OF_SIZE];
     *out = weft_i_parse_choice(choices, pair->value);
     if (*out >= 0) return WEFT_STATUS_OK;
-    weft_i_words_choices(choices, expected + 7, sizeof(expected) - 7);
-    return fail_value(pair, what, expected, error);
+    return fail_value(pair, what, weft_i_words_one_of(choices, expected), error);
 }
 
 static weft_status set_field(const weft_i_keyvalue *pair, const char *what,

@@ -53,7 +53,7 @@ const char *weft_layer_name(weft_layer_kind kind)
     NEEDED("ffn", ffn, 1, MAX_FFN), NEEDED("heads", heads, 1, MAX_HIDDEN),                         \
         INT("kv_heads", kv_heads, 1, MAX_HIDDEN), INT("head_size", head_size, 1, MAX_HIDDEN)
 
-static const weft_i_json_field TRANSFORMER[] = {
+static const weft_i_json_field transformer_fields[] = {
     COMMON,
     HEADS,
     MLP,
@@ -71,7 +71,7 @@ static const weft_i_json_field TRANSFORMER[] = {
     INT("value_size", value_size, 1, MAX_HIDDEN),
     INT("cross_hidden", cross_hidden, 1, MAX_HIDDEN),
 };
-static const weft_i_json_field DIT[] = {
+static const weft_i_json_field dit_fields[] = {
     COMMON,
     HEADS,
     MLP,
@@ -80,20 +80,20 @@ static const weft_i_json_field DIT[] = {
     INT("cross_hidden", cross_hidden, 1, MAX_HIDDEN),
     BOOL("adaln_shared", adaln_shared),
 };
-static const weft_i_json_field EMBEDDING[] = {COMMON, NEEDED("vocab", vocab, 1, MAX_VOCAB)};
-static const weft_i_json_field HEAD[] = {
+static const weft_i_json_field embedding_fields[] = {COMMON, NEEDED("vocab", vocab, 1, MAX_VOCAB)};
+static const weft_i_json_field head_fields[] = {
     COMMON, NEEDED("vocab", vocab, 1, MAX_VOCAB), NORM, BIAS, BOOL("tied", tied),
 };
-static const weft_i_json_field PATCH[] = {
+static const weft_i_json_field patch_fields[] = {
     COMMON,
     NEEDED("in_features", in_features, 1, MAX_FFN),
     BIAS,
 };
-static const weft_i_json_field PROJECTOR[] = {
+static const weft_i_json_field projector_fields[] = {
     COMMON, NEEDED("in_features", in_features, 1, MAX_FFN), INT("merge", merge, 1, 65536), NORM,
     BIAS,
 };
-static const weft_i_json_field MAMBA[] = {
+static const weft_i_json_field mamba_fields[] = {
     COMMON,
     NEEDED("state_size", state_size, 1, 65536),
     INT("expand", expand, 1, 64),
@@ -102,7 +102,7 @@ static const weft_i_json_field MAMBA[] = {
     NORM,
     BIAS,
 };
-static const weft_i_json_field MEASURED[] = {
+static const weft_i_json_field measured_fields[] = {
     COMMON,
     {WEFT_I_FIELD_OTHER("rows"), .required = true},
     {WEFT_I_FIELD("parameters", WEFT_I_JSON_INT64, weft_i_layer_run, layer.parameters)},
@@ -117,15 +117,15 @@ typedef struct kind_table {
     {                                                                                              \
         name, sizeof(name) / sizeof((name)[0])                                                     \
     }
-static const kind_table TABLES[WEFT_N_LAYERS] = {
-    [WEFT_LAYER_TRANSFORMER] = TABLE(TRANSFORMER),
-    [WEFT_LAYER_DIT] = TABLE(DIT),
-    [WEFT_LAYER_EMBEDDING] = TABLE(EMBEDDING),
-    [WEFT_LAYER_HEAD] = TABLE(HEAD),
-    [WEFT_LAYER_PATCH] = TABLE(PATCH),
-    [WEFT_LAYER_PROJECTOR] = TABLE(PROJECTOR),
-    [WEFT_LAYER_MAMBA] = TABLE(MAMBA),
-    [WEFT_LAYER_MEASURED] = TABLE(MEASURED),
+static const kind_table tables[WEFT_N_LAYERS] = {
+    [WEFT_LAYER_TRANSFORMER] = TABLE(transformer_fields),
+    [WEFT_LAYER_DIT] = TABLE(dit_fields),
+    [WEFT_LAYER_EMBEDDING] = TABLE(embedding_fields),
+    [WEFT_LAYER_HEAD] = TABLE(head_fields),
+    [WEFT_LAYER_PATCH] = TABLE(patch_fields),
+    [WEFT_LAYER_PROJECTOR] = TABLE(projector_fields),
+    [WEFT_LAYER_MAMBA] = TABLE(mamba_fields),
+    [WEFT_LAYER_MEASURED] = TABLE(measured_fields),
 };
 
 weft_layer weft_i_layer_default(weft_layer_kind kind)
@@ -266,7 +266,7 @@ static weft_status read_rows(const weft_i_json *in, weft_i_arena *arena, weft_er
     {                                                                                              \
         WEFT_I_FIELD(#field, WEFT_I_JSON_INT64, weft_measured_row, field)                          \
     }
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {WEFT_I_FIELD("tokens", WEFT_I_JSON_INT64, weft_measured_row, tokens), .min = 1,
          .max = 1e12, .required = true},
         ROW(fw_ns),
@@ -287,7 +287,7 @@ static weft_status read_rows(const weft_i_json *in, weft_i_arena *arena, weft_er
     if (!rows) return weft_i_no_memory(error);
     for (size_t i = 0; i < n; i++) {
         weft_i_json item = weft_i_json_item(&array, i);
-        status = weft_i_json_read(&item, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, &rows[i]);
+        status = weft_i_json_read(&item, fields, WEFT_I_N_FIELDS(fields), arena, error, &rows[i]);
         if (status != WEFT_STATUS_OK) return status;
         if (i > 0 && rows[i].tokens <= rows[i - 1].tokens)
             return weft_i_json_fail(&item, error, "tokens must ascend, found %lld after %lld",
@@ -301,7 +301,7 @@ static weft_status read_rows(const weft_i_json *in, weft_i_arena *arena, weft_er
 static weft_status read_kind(const weft_i_json *in, weft_error *error, weft_layer_kind *out_kind)
 {
 #define WORD(name, text) "|" text
-    static const char NAMES[] = "" WEFT_LAYER_LIST(WORD);
+    static const char names[] = "" WEFT_LAYER_LIST(WORD);
 #undef WORD
     weft_i_json member;
     int kind;
@@ -309,7 +309,7 @@ static weft_status read_kind(const weft_i_json *in, weft_error *error, weft_laye
         return weft_i_json_read(in, NULL, 0, NULL, error, NULL); /* says what it is */
     if (!weft_i_json_get(in, "kind", &member))
         return weft_i_json_fail(in, error, "missing key 'kind'");
-    weft_status status = weft_i_json_choice(&member, NAMES + 1, error, &kind);
+    weft_status status = weft_i_json_choice(&member, names + 1, error, &kind);
     if (status == WEFT_STATUS_OK) *out_kind = (weft_layer_kind)kind;
     return status;
 }
@@ -321,7 +321,7 @@ weft_status weft_i_layer_read(const weft_i_json *in, weft_i_arena *arena, weft_e
     weft_status status = read_kind(in, error, &kind);
     if (status != WEFT_STATUS_OK) return status;
     weft_i_layer_run run = {.layer = weft_i_layer_default(kind), .count = 1};
-    status = weft_i_json_read(in, TABLES[kind].fields, TABLES[kind].n, arena, error, &run);
+    status = weft_i_json_read(in, tables[kind].fields, tables[kind].n, arena, error, &run);
     if (status == WEFT_STATUS_OK && kind == WEFT_LAYER_MEASURED)
         status = read_rows(in, arena, error, &run.layer);
     if (status != WEFT_STATUS_OK) return status;

@@ -8,7 +8,7 @@
 #include "profiles/model_own.h"
 #include "profiles/shipped.h"
 
-static const char GPT[] = "gpt:";
+static const char gpt[] = "gpt:";
 
 const char *weft_model_shipped(size_t index)
 {
@@ -23,7 +23,7 @@ static weft_status fill_from_gpt(const char *name, weft_i_arena *arena, weft_err
     model->name = weft_i_arena_string(arena, name);
     model->sha256 = weft_i_arena_string(arena, hex);
     if (!model->name || !model->sha256) return weft_i_no_memory(error);
-    return weft_i_model_read_gpt(name + strlen(GPT), arena, error, model);
+    return weft_i_model_read_gpt(name + strlen(gpt), arena, error, model);
 }
 
 static weft_status fill_from_text(const char *name, weft_i_arena *arena, weft_error *error,
@@ -46,7 +46,7 @@ weft_status weft_model_load(const char *name, weft_error *error, weft_model **ou
     weft_status status;
     if (!model) return weft_i_no_memory(error);
     model->owner = arena;
-    if (strncmp(name, GPT, strlen(GPT)) == 0 && !weft_i_text_is_file(name))
+    if (strncmp(name, gpt, strlen(gpt)) == 0 && !weft_i_text_is_file(name))
         status = fill_from_gpt(name, arena, error, model);
     else
         status = fill_from_text(name, arena, error, model);

@@ -21,7 +21,7 @@ typedef struct gpt {
     {                                                                                              \
         WEFT_I_FIELD_ENUM(text, gpt, field, words)                                                 \
     }
-static const weft_i_json_field FIELDS[] = {
+static const weft_i_json_field fields[] = {
     INT("layers", layers, 1, 99000),
     INT("hidden", block.hidden, 1, 1 << 20),
     INT("heads", block.heads, 1, 1 << 20),
@@ -52,7 +52,7 @@ static weft_status read_words(const char *text, weft_error *error, gpt *out)
     for (;;) {
         weft_status status = weft_i_keyvalue_next(&pair, "gpt", error, &more);
         if (status != WEFT_STATUS_OK || !more) return status;
-        status = weft_i_keyvalue_set(&pair, "gpt", FIELDS, WEFT_I_N_FIELDS(FIELDS), error, out);
+        status = weft_i_keyvalue_set(&pair, "gpt", fields, WEFT_I_N_FIELDS(fields), error, out);
         if (status != WEFT_STATUS_OK) return status;
     }
 }

@@ -11,9 +11,9 @@ enum { MAX_MODULES = 64, MAX_RUNS = 10000, MAX_EDGES = 10000, MAX_LAYERS = 10000
 /* Names stand in "vision.frozen=true" and "vision=32,0;language=1,10", so they are plain words. */
 static bool is_plain_word(const char *name)
 {
-    static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
     size_t n = strlen(name);
-    return n > 0 && n < 64 && strspn(name, PLAIN) == n;
+    return n > 0 && n < 64 && strspn(name, plain) == n;
 }
 
 /* Read the runs of layers and expand them. */
@@ -46,7 +46,7 @@ static weft_status read_layers(const weft_i_json *in, weft_i_arena *arena, weft_
 static weft_status read_module(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
                                weft_module *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {WEFT_I_FIELD_STRING("name", weft_module, name), .required = true},
         {WEFT_I_FIELD_ENUM("modality", weft_module, modality, "text|image|video|audio"),
          .required = true},
@@ -54,7 +54,7 @@ static weft_status read_module(const weft_i_json *in, weft_i_arena *arena, weft_
         {WEFT_I_FIELD_OTHER("layers"), .required = true},
     };
     weft_i_json name, input, layers;
-    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, out);
+    weft_status status = weft_i_json_read(in, fields, WEFT_I_N_FIELDS(fields), arena, error, out);
     if (status != WEFT_STATUS_OK) return status;
     if (!is_plain_word(out->name) && weft_i_json_get(in, "name", &name))
         return weft_i_json_fail(&name, error,
@@ -112,7 +112,7 @@ static weft_status find_module(const weft_i_json *end, const weft_model *model, 
 static weft_status read_end(const weft_i_json *edge, const char *key, const weft_model *model,
                             weft_i_arena *arena, weft_error *error, edge_end *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {WEFT_I_FIELD_STRING("module", edge_end, name), .required = true},
         {WEFT_I_FIELD_INT32("layer", edge_end, layer), .min = -1, .max = MAX_LAYERS},
         {WEFT_I_FIELD_OTHER("layers")},
@@ -124,8 +124,8 @@ static weft_status read_end(const weft_i_json *edge, const char *key, const weft
     if (!weft_i_json_get(edge, key, &end))
         return weft_i_json_fail(edge, error, "missing key '%s'", key);
     /* Only "from" has "layer", only "to" has "layers". */
-    weft_i_json_field fields[2] = {FIELDS[0], FIELDS[is_to ? 2 : 1]};
-    weft_status status = weft_i_json_read(&end, fields, 2, arena, error, out);
+    weft_i_json_field of_end[2] = {fields[0], fields[is_to ? 2 : 1]};
+    weft_status status = weft_i_json_read(&end, of_end, 2, arena, error, out);
     if (status == WEFT_STATUS_OK) status = find_module(&end, model, error, out);
     if (status == WEFT_STATUS_OK && is_to && weft_i_json_get(&end, "layers", &layers))
         status = weft_i_json_ints(&layers, 2, -1, MAX_LAYERS, error, range);
@@ -142,7 +142,7 @@ static int32_t from_end(int32_t layer, const weft_module *module)
 static weft_status read_edge(const weft_i_json *in, const weft_model *model, weft_i_arena *arena,
                              weft_error *error, weft_model_edge *out)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {WEFT_I_FIELD_OTHER("from")},
         {WEFT_I_FIELD_OTHER("to")},
         {WEFT_I_FIELD_ENUM("kind", weft_model_edge, kind, "tokens|add|condition|skip"),
@@ -151,7 +151,7 @@ static weft_status read_edge(const weft_i_json *in, const weft_model *model, wef
     };
     edge_end from, to;
     weft_model_edge edge = {.gradient = true};
-    weft_status status = weft_i_json_read(in, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, &edge);
+    weft_status status = weft_i_json_read(in, fields, WEFT_I_N_FIELDS(fields), arena, error, &edge);
     if (status == WEFT_STATUS_OK) status = read_end(in, "from", model, arena, error, &from);
     if (status == WEFT_STATUS_OK) status = read_end(in, "to", model, arena, error, &to);
     if (status != WEFT_STATUS_OK) return status;
@@ -219,7 +219,7 @@ static weft_status fail_at(const weft_i_json *root, const weft_i_model_fault *fa
 static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_error *error,
                              weft_model *model)
 {
-    static const weft_i_json_field FIELDS[] = {
+    static const weft_i_json_field fields[] = {
         {WEFT_I_FIELD_STRING("name", weft_model, name), .required = true},
         {WEFT_I_FIELD("sequence", WEFT_I_JSON_INT64, weft_model, sequence), .min = 0, .max = 1e9},
         {WEFT_I_FIELD_OTHER("modules"), .required = true},
@@ -228,7 +228,7 @@ static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_
     weft_i_model_fault fault;
     weft_status status = weft_i_json_header(root, "model", 1, error);
     if (status == WEFT_STATUS_OK)
-        status = weft_i_json_read(root, FIELDS, WEFT_I_N_FIELDS(FIELDS), arena, error, model);
+        status = weft_i_json_read(root, fields, WEFT_I_N_FIELDS(fields), arena, error, model);
     if (status == WEFT_STATUS_OK) status = read_modules(root, arena, error, model);
     if (status == WEFT_STATUS_OK) status = read_edges(root, arena, error, model);
     if (status != WEFT_STATUS_OK) return status;

@@ -1,7 +1,6 @@
 /* profiles/shipped.c - finding a profile by name: a file, else a text compiled in. */
 #include "profiles/shipped.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,21 +62,19 @@ static const weft_i_shipped *find(weft_i_shipped_kind kind, const char *name)
 static weft_status fail_unknown(weft_i_shipped_kind kind, const char *name, weft_error *error)
 {
     char quote[WEFT_I_QUOTE_SIZE];
-    const char *nearest = NULL, *shipped;
-    int best = INT_MAX;
-    for (size_t i = 0; (shipped = weft_i_shipped_name(kind, i)) != NULL; i++) {
-        int distance = weft_i_words_distance(name, shipped);
-        if (distance < best) nearest = shipped;
-        if (distance < best) best = distance;
-    }
+    const char *shipped;
+    weft_i_nearest nearest = {.word = name};
+    for (size_t i = 0; (shipped = weft_i_shipped_name(kind, i)) != NULL; i++)
+        weft_i_nearest_look(&nearest, shipped);
     weft_i_words_quote(name, quote);
-    if (!nearest || !weft_i_words_is_near(name, best)) {
+    const char *meant = weft_i_nearest_known(&nearest);
+    if (!meant) {
         return weft_i_fail(error, WEFT_STATUS_USAGE, "%s is neither a file nor a shipped %s", quote,
                            kind_word(kind));
     }
     return weft_i_fail(error, WEFT_STATUS_USAGE,
                        "%s is neither a file nor a shipped %s, did you mean '%s'?", quote,
-                       kind_word(kind), nearest);
+                       kind_word(kind), meant);
 }
 
 weft_status weft_i_text_open(weft_i_shipped_kind kind, const char *name, weft_error *error,

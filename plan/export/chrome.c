@@ -94,7 +94,7 @@ static void write_pass(const process *p, const weft_action *action, int64_t thre
     const weft_chunk *chunk = &problem->chunks[stage->chunk];
     const weft_submicrobatch *sub = &problem->submicrobatches[stage->submicrobatch];
     char name[96];
-    snprintf(name, sizeof name, "%.48s %s", chunk->module,
+    snprintf(name, sizeof(name), "%.48s %s", chunk->module,
              weft_i_pass_text((weft_pass)action->kind));
     open_slice(p, "pass", name, thread, action->start_ns, action->end_ns);
     open_args(p);
@@ -162,7 +162,7 @@ static void write_message(const process *p, int32_t rank, const weft_action *ise
 {
     const weft_edge *edge = &p->pipeline->problem.edges[isend->operand];
     char name[64];
-    snprintf(name, sizeof name, "%s to rank %d",
+    snprintf(name, sizeof(name), "%s to rank %d",
              edge->pass == WEFT_PASS_FW ? "activation" : "gradient", p->graph.rank[edge->to]);
     open_slice(p, "message", name, p->thread[rank] + 1 + p->lane[isend->operand], isend->end_ns,
                isend->end_ns + edge->transfer_ns);
@@ -201,7 +201,7 @@ static void write_memory(const process *p, int32_t rank)
     weft_i_live live = weft_i_live_begin(&p->graph, rank);
     int64_t written = -1, next = weft_i_live_sum(&live), next_ns = 0;
     char name[32];
-    snprintf(name, sizeof name, "memory of rank %d", rank);
+    snprintf(name, sizeof(name), "memory of rank %d", rank);
     for (int32_t i = 0; i < 2 * actions->n_actions; i++) {
         const weft_action *action = &actions->actions[i / 2];
         bool is_end = i % 2 == 1;
@@ -238,7 +238,7 @@ static weft_status assign_lanes(process *p, int32_t rank, weft_error *error)
         int32_t lane = 0;
         while (lane < n && free_ns[lane] > action->end_ns)
             lane++;
-        if (lane == n && weft_i_grow(&free_ns, &cap, (size_t)++n, sizeof *free_ns) != 0) {
+        if (lane == n && weft_i_grow(&free_ns, &cap, (size_t)++n, sizeof(*free_ns)) != 0) {
             status = weft_i_no_memory(error);
             break;
         }
@@ -292,14 +292,14 @@ static weft_status prepare(process *p, numbers *free_numbers, weft_error *error)
 static void write_names(const process *p)
 {
     char name[64];
-    snprintf(name, sizeof name, "replica %d", p->pipeline->replica);
+    snprintf(name, sizeof(name), "replica %d", p->pipeline->replica);
     name_thread(p, "process_name", name, 0);
     for (int32_t r = 0; r < p->pipeline->problem.n_ranks; r++) {
-        snprintf(name, sizeof name, "rank %d", r);
+        snprintf(name, sizeof(name), "rank %d", r);
         name_thread(p, "thread_name", name, p->thread[r]);
         sort_thread(p, p->thread[r]);
         for (int32_t lane = 0; lane < p->n_lanes[r]; lane++) {
-            snprintf(name, sizeof name, "rank %d sends", r);
+            snprintf(name, sizeof(name), "rank %d sends", r);
             name_thread(p, "thread_name", name, p->thread[r] + 1 + lane);
             sort_thread(p, p->thread[r] + 1 + lane);
         }

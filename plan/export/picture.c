@@ -8,7 +8,7 @@
 
 void weft_show_options_init(weft_show_options *options)
 {
-    *options = (weft_show_options){.struct_size = sizeof *options, .replica = -1};
+    *options = (weft_show_options){.struct_size = sizeof(*options), .replica = -1};
 }
 
 weft_status weft_i_show_options_read(const weft_show_options *options, weft_error *error,
@@ -16,10 +16,10 @@ weft_status weft_i_show_options_read(const weft_show_options *options, weft_erro
 {
     weft_show_options_init(out);
     if (!options) return WEFT_STATUS_OK;
-    if (options->struct_size == 0 || options->struct_size > sizeof *out)
+    if (options->struct_size == 0 || options->struct_size > sizeof(*out))
         return weft_i_fail(error, WEFT_STATUS_USAGE,
                            "options of %zu bytes, expected 1 to %zu: not initialised?",
-                           options->struct_size, sizeof *out);
+                           options->struct_size, sizeof(*out));
     memcpy(out, options, options->struct_size);
     return WEFT_STATUS_OK;
 }
@@ -190,12 +190,12 @@ weft_status weft_i_picture_slices(const weft_i_picture *picture, const weft_rank
                                   weft_i_slice *out_slices)
 {
     int32_t n_tints = 4 * picture->n_modules, next = 0;
-    cover *covers = weft_i_alloc((size_t)n_tints, sizeof *covers);
+    cover *covers = weft_i_alloc((size_t)n_tints, sizeof(*covers));
     if (!covers) return weft_i_no_memory(error);
     for (int32_t i = 0; i < n; i++) {
         double start = (double)length_ns * i / n, end = (double)length_ns * (i + 1) / n;
         double idle_ns = end - start;
-        memset(covers, 0, (size_t)n_tints * sizeof *covers);
+        memset(covers, 0, (size_t)n_tints * sizeof(*covers));
         while (next < actions->n_actions && (double)actions->actions[next].end_ns <= start)
             next++;
         for (int32_t a = next; a < actions->n_actions; a++) {

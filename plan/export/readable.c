@@ -19,9 +19,9 @@ weft_i_text weft_i_readable_decimal(int64_t value, int64_t unit, int decimals)
     const char *sign = value < 0 && (whole > 0 || part > 0) ? "-" : "";
     weft_i_text out;
     if (decimals > 0)
-        snprintf(out.s, sizeof out.s, "%s%" PRId64 ".%0*" PRId64, sign, whole, decimals, part);
+        snprintf(out.s, sizeof(out.s), "%s%" PRId64 ".%0*" PRId64, sign, whole, decimals, part);
     else
-        snprintf(out.s, sizeof out.s, "%s%" PRId64, sign, whole);
+        snprintf(out.s, sizeof(out.s), "%s%" PRId64, sign, whole);
     return out;
 }
 
@@ -34,7 +34,7 @@ typedef struct time_unit {
 static time_unit unit_of(int64_t ns)
 {
     static const time_unit units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}};
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (ns >= units[i].ns) return units[i];
     }
     return (time_unit){1, "ns"};
@@ -44,7 +44,7 @@ weft_i_text weft_i_readable_time(int64_t ns)
 {
     time_unit unit = unit_of(ns);
     weft_i_text out, number = weft_i_readable_decimal(ns, unit.ns, unit.ns > 1 ? 3 : 0);
-    snprintf(out.s, sizeof out.s, "%.24s %s", number.s, unit.name);
+    snprintf(out.s, sizeof(out.s), "%.24s %s", number.s, unit.name);
     return out;
 }
 
@@ -53,7 +53,7 @@ weft_i_text weft_i_readable_share(double ratio)
     weft_i_text out = {"? %"};
     if (!(fabs(ratio) < 1e9)) return out;
     weft_i_text number = weft_i_readable_decimal((int64_t)floor(ratio * 1000 + 0.5), 10, 1);
-    snprintf(out.s, sizeof out.s, "%.24s %%", number.s);
+    snprintf(out.s, sizeof(out.s), "%.24s %%", number.s);
     return out;
 }
 
@@ -63,7 +63,7 @@ weft_i_text weft_i_readable_change(double ratio)
     if (!(fabs(ratio) < 1e9)) return out;
     int64_t parts = (int64_t)floor(ratio * 10000 + 0.5);
     weft_i_text number = weft_i_readable_decimal(parts, 100, 2);
-    snprintf(out.s, sizeof out.s, "%s%.24s %%", parts < 0 ? "" : "+", number.s);
+    snprintf(out.s, sizeof(out.s), "%s%.24s %%", parts < 0 ? "" : "+", number.s);
     return out;
 }
 
@@ -98,6 +98,6 @@ weft_i_ticks weft_i_readable_ticks(int64_t length_ns, int32_t max_ticks)
 weft_i_text weft_i_readable_tick(weft_i_ticks ticks, int64_t ns)
 {
     weft_i_text out, number = weft_i_readable_decimal(ns, ticks.unit_ns, ticks.decimals);
-    if (ns == 0) snprintf(out.s, sizeof out.s, "0 %s", ticks.unit);
+    if (ns == 0) snprintf(out.s, sizeof(out.s), "0 %s", ticks.unit);
     return ns == 0 ? out : number;
 }

@@ -128,7 +128,7 @@ static void write_bars(const weft_i_svg_page *page, const weft_i_course *course,
     char text[80];
     weft_i_svg_text(page->stream, class, -100, page->bar / 2 + 40, label);
     weft_i_svg_bars(page, course, rank);
-    snprintf(text, sizeof text, "%s%s", weft_i_readable_share(weft_i_course_busy(course, rank)).s,
+    snprintf(text, sizeof(text), "%s%s", weft_i_readable_share(weft_i_course_busy(course, rank)).s,
              behind);
     weft_i_svg_text(page->stream, "name", page->plot + 100, page->bar / 2 + 40, text);
 }
@@ -142,10 +142,10 @@ static void write_peak(const weft_i_svg_page *page, int32_t rank)
     char text[120];
     weft_i_text peak = weft_i_readable_size(p->peak_bytes[rank], unit);
     if (limit < WEFT_INT_MAX)
-        snprintf(text, sizeof text, "%s of %s %s", peak.s, weft_i_readable_size(limit, unit).s,
+        snprintf(text, sizeof(text), "%s of %s %s", peak.s, weft_i_readable_size(limit, unit).s,
                  unit.name);
     else
-        snprintf(text, sizeof text, "%s %s", peak.s, unit.name);
+        snprintf(text, sizeof(text), "%s %s", peak.s, unit.name);
     weft_i_svg_text(page->stream, "num0", page->plot + 100, page->memory / 2 + 40, text);
 }
 
@@ -155,7 +155,7 @@ static void write_measured(const weft_i_svg_page *page, int32_t rank, int64_t y)
     int32_t p = (int32_t)(picture->pipeline - picture->plan->pipelines);
     double error = picture->measure.ranks[p * picture->timeline->n_ranks + rank].error;
     char behind[48];
-    snprintf(behind, sizeof behind, ", %s", weft_i_readable_change(error).s);
+    snprintf(behind, sizeof(behind), ", %s", weft_i_readable_change(error).s);
     open_group(page, y);
     write_bars(page, &picture->measured, rank, "key end", "measured", behind);
     fputs("</g>\n", page->stream);
@@ -165,7 +165,7 @@ static weft_status write_rank(const weft_i_svg_page *page, const weft_i_graph *g
                               int64_t y, weft_error *error)
 {
     char label[32];
-    snprintf(label, sizeof label, "rank %d", rank);
+    snprintf(label, sizeof(label), "rank %d", rank);
     open_group(page, y);
     write_bars(page, &page->picture->planned, rank, "name end", label, " busy");
     fputs("</g>\n", page->stream);
@@ -195,14 +195,14 @@ static weft_status write_idle(const weft_i_svg_page *page, int64_t y, weft_error
     weft_status status = weft_i_svg_idle(page, &picture->planned, "idle", IDLE, error);
     if (status == WEFT_STATUS_OK && picture->timeline) {
         status = weft_i_svg_idle(page, &picture->measured, "run", IDLE, error);
-        snprintf(text, sizeof text, "%s measured",
+        snprintf(text, sizeof(text), "%s measured",
                  weft_i_readable_share(idle_share(&picture->measured, n_ranks)).s);
         weft_i_svg_text(page->stream, "name", page->plot + 100, IDLE / 2 + 200, text);
     }
     weft_i_svg_text(page->stream, "key end", -100, 80, "100 %");
     weft_i_svg_text(page->stream, "name end", -100, IDLE / 2 + 40, "idle");
     weft_i_svg_text(page->stream, "key end", -100, IDLE, "0 %");
-    snprintf(text, sizeof text, "%s idle",
+    snprintf(text, sizeof(text), "%s idle",
              weft_i_readable_share(idle_share(&picture->planned, n_ranks)).s);
     weft_i_svg_text(page->stream, "name", page->plot + 100, IDLE / 2 + 40, text);
     fputs("</g>\n", page->stream);
@@ -291,7 +291,7 @@ static weft_status write_picture(const weft_i_svg_page *page, const weft_i_graph
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%" PRId64 "\" height=\"%" PRId64
             "\" viewBox=\"0 0 %" PRId64 " %" PRId64 "\">\n<title>",
             page->width / 10, height / 10, page->width / 10, height / 10);
-    weft_i_svg_escape(page->stream, weft_i_svg_title(page->picture->plan, text, sizeof text));
+    weft_i_svg_escape(page->stream, weft_i_svg_title(page->picture->plan, text, sizeof(text)));
     fputs("</title>\n", page->stream);
     write_style(page);
     fputs("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n", page->stream);

@@ -41,7 +41,7 @@ typedef struct canvas {
 static const unsigned char palette[][4] = {{75, 25, 32, 153},    {215, 130, 172, 223},
                                            {79, 29, 36, 158},    {176, 90, 133, 225},
                                            {210, 124, 167, 224}, {250, 240, 245, 254}};
-enum { N_HUES = sizeof palette / sizeof palette[0] };
+enum { N_HUES = sizeof(palette) / sizeof(palette[0]) };
 
 /* The light backgrounds of forward and weight gradient take dark letters. */
 static int foreground(weft_pass pass)
@@ -69,12 +69,12 @@ static weft_status choose_brushes(canvas *c, weft_error *error)
     static const char weights[] = "+*%#=&@$";
     bool taken[26] = {false};
     int32_t n = c->picture->n_modules;
-    c->brushes = weft_i_alloc((size_t)n, sizeof *c->brushes);
+    c->brushes = weft_i_alloc((size_t)n, sizeof(*c->brushes));
     if (!c->brushes) return weft_i_no_memory(error);
     for (int32_t m = 0; m < n; m++) {
         char letter = choose_letter(c->picture->modules[m], taken);
         char upper = (char)(letter - 'a' + 'A');
-        char weight = weights[(size_t)m % (sizeof weights - 1)];
+        char weight = weights[(size_t)m % (sizeof(weights) - 1)];
         c->brushes[m] = (brush){{letter, upper, upper, weight}, palette[m % N_HUES]};
     }
     return WEFT_STATUS_OK;
@@ -140,9 +140,9 @@ static void print_measured(const canvas *c)
     fprintf(c->stream, "bubble    predicted %s, measured %s\n",
             weft_i_readable_share(m->planned_bubble).s,
             weft_i_readable_share(m->measured_bubble).s);
-    int n = snprintf(name, sizeof name, "worst     rank %d", m->worst % timeline->n_ranks);
+    int n = snprintf(name, sizeof(name), "worst     rank %d", m->worst % timeline->n_ranks);
     if (timeline->n_pipelines > 1)
-        snprintf(name + n, sizeof name - (size_t)n, " of replica %d",
+        snprintf(name + n, sizeof(name) - (size_t)n, " of replica %d",
                  timeline->pipelines[m->worst / timeline->n_ranks].replica);
     print_pair(c, name, worst->planned_ns, worst->measured_ns, worst->error);
     fputs("device    ", c->stream);
@@ -197,7 +197,7 @@ static void print_block(const canvas *c, const weft_action *action, int32_t n)
     const weft_submicrobatch *sub = weft_i_picture_sub(c->picture, action);
     weft_pass pass = (weft_pass)action->kind;
     char number[16] = "";
-    if (sub->n_microbatches > 0) snprintf(number, sizeof number, "%d", sub->microbatches[0]);
+    if (sub->n_microbatches > 0) snprintf(number, sizeof(number), "%d", sub->microbatches[0]);
     if ((int32_t)strlen(number) >= n) number[0] = 0;
     fprintf(c->stream, "\033[48;5;%d;38;5;%dm%-*s\033[0m", c->brushes[tint / 4].colors[pass],
             foreground(pass), n, number);
@@ -236,10 +236,10 @@ static void print_planned_numbers(const canvas *c, int32_t rank)
     weft_i_text peak = weft_i_readable_size(p->peak_bytes[rank], c->unit);
     char memory[80];
     if (limit < WEFT_INT_MAX)
-        snprintf(memory, sizeof memory, "%s / %s %s", peak.s,
+        snprintf(memory, sizeof(memory), "%s / %s %s", peak.s,
                  weft_i_readable_size(limit, c->unit).s, c->unit.name);
     else
-        snprintf(memory, sizeof memory, "%s %s", peak.s, c->unit.name);
+        snprintf(memory, sizeof(memory), "%s %s", peak.s, c->unit.name);
     print_numbers(c, &c->picture->planned, rank, memory);
 }
 
@@ -249,7 +249,7 @@ static void print_measured_numbers(const canvas *c, int32_t rank)
     int32_t p = (int32_t)(picture->pipeline - picture->plan->pipelines);
     double error = picture->measure.ranks[p * picture->timeline->n_ranks + rank].error;
     char text[48];
-    snprintf(text, sizeof text, "error %s", weft_i_readable_change(error).s);
+    snprintf(text, sizeof(text), "error %s", weft_i_readable_change(error).s);
     print_numbers(c, &picture->measured, rank, text);
 }
 
@@ -350,7 +350,7 @@ static void print_legend(const canvas *c)
 static weft_status draw(canvas *c, int32_t width, weft_error *error)
 {
     lay_out(c, width);
-    c->slices = weft_i_alloc((size_t)c->columns, sizeof *c->slices);
+    c->slices = weft_i_alloc((size_t)c->columns, sizeof(*c->slices));
     if (!c->slices) return weft_i_no_memory(error);
     weft_status status = choose_brushes(c, error);
     if (status != WEFT_STATUS_OK) return status;

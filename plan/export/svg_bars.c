@@ -109,7 +109,7 @@ static void write_number(const row *r, const weft_action *action, int64_t x, int
     const weft_submicrobatch *sub = weft_i_picture_sub(r->page->picture, action);
     char number[16];
     if (sub->n_microbatches == 0) return;
-    snprintf(number, sizeof number, "%d", sub->microbatches[0]);
+    snprintf(number, sizeof(number), "%d", sub->microbatches[0]);
     if (width < r->page->number) return;
     bool is_dark = action->kind == WEFT_ACTION_BW || action->kind == WEFT_ACTION_BWI;
     weft_i_svg_text(r->page->stream, is_dark ? "num w" : "num", x + width / 2,

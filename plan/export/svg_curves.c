@@ -84,7 +84,7 @@ weft_status weft_i_svg_memory(const weft_i_svg_page *page, const weft_i_graph *g
                               weft_error *error)
 {
     columns c = cut(page);
-    int64_t *most = weft_i_alloc((size_t)c.n, sizeof *most);
+    int64_t *most = weft_i_alloc((size_t)c.n, sizeof(*most));
     if (!most) return weft_i_no_memory(error);
     measure(page, &c, graph, rank, most);
     for (int32_t i = 0; i < c.n; i++)
@@ -109,8 +109,8 @@ weft_status weft_i_svg_idle(const weft_i_svg_page *page, const weft_i_course *co
 {
     int32_t n_ranks = page->picture->pipeline->problem.n_ranks;
     columns c = cut(page);
-    double *busy = weft_i_alloc((size_t)c.n, sizeof *busy);
-    int64_t *heights = weft_i_alloc((size_t)c.n, sizeof *heights);
+    double *busy = weft_i_alloc((size_t)c.n, sizeof(*busy));
+    int64_t *heights = weft_i_alloc((size_t)c.n, sizeof(*heights));
     weft_status status = busy && heights ? WEFT_STATUS_OK : weft_i_no_memory(error);
     for (int32_t r = 0; r < n_ranks && status == WEFT_STATUS_OK; r++) {
         for (int32_t a = 0; a < course->ranks[r].n_actions; a++) {

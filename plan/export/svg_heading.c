@@ -45,9 +45,9 @@ static void write_title(const weft_i_svg_page *page)
     const weft_parallel *n = &plan->parallel;
     char text[400];
     weft_i_svg_text(page->stream, "h1", WEFT_I_SVG_MARGIN, 400,
-                    weft_i_svg_title(plan, text, sizeof text));
+                    weft_i_svg_title(plan, text, sizeof(text)));
     int length =
-        snprintf(text, sizeof text, "dp %d \xC2\xB7 pp %d \xC2\xB7 tp %d", n->dp, n->pp, n->tp);
+        snprintf(text, sizeof(text), "dp %d \xC2\xB7 pp %d \xC2\xB7 tp %d", n->dp, n->pp, n->tp);
     if (n->cp > 1) length += snprintf(text + length, 32, " \xC2\xB7 cp %d", n->cp);
     if (n->ep > 1) length += snprintf(text + length, 32, " \xC2\xB7 ep %d", n->ep);
     if (plan->method[0])
@@ -56,7 +56,7 @@ static void write_title(const weft_i_svg_page *page)
         length += snprintf(text + length, 64, " \xC2\xB7 replica %d of %d",
                            page->picture->pipeline->replica, plan->n_pipelines);
     if (page->picture->timeline)
-        write_run(page->picture->timeline, text + length, sizeof text - (size_t)length);
+        write_run(page->picture->timeline, text + length, sizeof(text) - (size_t)length);
     weft_i_svg_text(page->stream, "h2", WEFT_I_SVG_MARGIN, 610, text);
 }
 
@@ -74,7 +74,7 @@ static int64_t write_pair(const weft_i_svg_page *page, int64_t x, const char *ke
                           weft_i_text planned, weft_i_text measured, weft_i_text change)
 {
     char text[80];
-    snprintf(text, sizeof text, "%s %s", measured.s, change.s);
+    snprintf(text, sizeof(text), "%s %s", measured.s, change.s);
     weft_i_svg_text(page->stream, "val", x, 1050 + MEASURED, text);
     write_fact(page, x, key, planned);
     return x + PAIR;
@@ -87,9 +87,9 @@ static void write_pairs(const weft_i_svg_page *page)
     const weft_i_rank_measure *worst = &m->ranks[m->worst];
     int64_t x = WEFT_I_SVG_MARGIN;
     char key[64];
-    int n = snprintf(key, sizeof key, "worst: rank %d", m->worst % timeline->n_ranks);
+    int n = snprintf(key, sizeof(key), "worst: rank %d", m->worst % timeline->n_ranks);
     if (timeline->n_pipelines > 1)
-        snprintf(key + n, sizeof key - (size_t)n, " of replica %d",
+        snprintf(key + n, sizeof(key) - (size_t)n, " of replica %d",
                  timeline->pipelines[m->worst / timeline->n_ranks].replica);
     weft_i_svg_text(page->stream, "key", x, 1050, "predicted");
     weft_i_svg_text(page->stream, "key", x, 1050 + MEASURED, "measured");
@@ -230,7 +230,7 @@ static void write_module_keys(const weft_i_svg_page *page, int32_t module, int64
     for (int pass = 0; pass < 4; pass++) {
         if (!page->picture->is_used[4 * module + pass]) continue;
         char class[16];
-        snprintf(class, sizeof class, "c%d", 4 * (module % WEFT_I_SVG_HUES) + pass);
+        snprintf(class, sizeof(class), "c%d", 4 * (module % WEFT_I_SVG_HUES) + pass);
         const key k = {class, weft_i_pass_text((weft_pass)pass), false};
         write_key(page, &k, x, y);
         x += LEGEND_ITEM;

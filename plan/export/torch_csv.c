@@ -203,7 +203,7 @@ static weft_status number_microbatches(line *l)
         int32_t microbatch = sub->n_microbatches > 0 ? sub->microbatches[0] : -1;
         if (stage->chunk == l->first) heads[n++] = (head){microbatch, sub->index, s};
     }
-    qsort(heads, (size_t)n, sizeof *heads, compare_heads);
+    qsort(heads, (size_t)n, sizeof(*heads), compare_heads);
     for (int32_t i = 0; i < n; i++) {
         for (int32_t s = heads[i].stage; s >= 0; s = l->handed_to[s])
             l->microbatch[s] = i;

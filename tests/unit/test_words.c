@@ -61,6 +61,8 @@ Test(words, choices_are_cut_to_size)
     char text[64];
     cr_expect_str_eq(weft_i_words_choices("a|bc|d", text, sizeof(text)), "a, bc, d");
     cr_expect_leq(strlen(weft_i_words_choices("aa|bb|cc|dd", text, 8)), 7);
+    char one_of[WEFT_I_ONE_OF_SIZE];
+    cr_expect_str_eq(weft_i_words_one_of("a|b", one_of), "one of a, b");
 }
 
 /* The definition itself, exponential. */
@@ -96,6 +98,24 @@ Test(words, distance_as_defined)
     cr_expect_eq(weft_i_words_distance(text, "a"), INT_MAX);
     text[63] = '\0';
     cr_expect_eq(weft_i_words_distance(text, "a"), 62);
-    cr_expect(weft_i_words_is_near("fw_n", 1) && weft_i_words_is_near("rank", 2));
-    cr_expect_not(weft_i_words_is_near("dp", 2) || weft_i_words_is_near("stages", 3));
+}
+
+static const char *nearest_to(const char *word, const char *const *known)
+{
+    weft_i_nearest nearest = {.word = word};
+    for (; *known; known++)
+        weft_i_nearest_look(&nearest, *known);
+    return weft_i_nearest_known(&nearest);
+}
+
+Test(words, nearest_is_the_first_of_the_nearest_and_may_be_none)
+{
+    const char *const known[] = {"pp", "rink", "rank", "ranks", "ranked", "stages", NULL};
+    cr_expect_str_eq(nearest_to("rank", known), "rank");
+    cr_expect_str_eq(nearest_to("ronk", known), "rink");
+    cr_expect_str_eq(nearest_to("tanked", known), "ranked");
+    cr_expect_str_eq(nearest_to("stge", known), "stages", "two of four letters");
+    cr_expect_null(nearest_to("stg", known), "two are over half of three letters");
+    cr_expect_null(nearest_to("stakkk", known), "at a distance of three");
+    cr_expect_null(nearest_to("rank", known + 6), "nothing is known");
 }
