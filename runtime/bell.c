@@ -13,12 +13,15 @@ _Static_assert(sizeof(atomic_int) == 4, "a futex is 32 bits");
 void weft_i_bell_ring(weft_i_bell *bell)
 {
     atomic_fetch_add(&bell->n_rings, 1);
+    if (atomic_load(&bell->n_sleepers) == 0) return; /* who is about to sleep sees the number */
     syscall(SYS_futex, &bell->n_rings, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 void weft_i_bell_sleep(weft_i_bell *bell, int *seen, int64_t ns)
 {
     const struct timespec span = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    atomic_fetch_add(&bell->n_sleepers, 1);
     syscall(SYS_futex, &bell->n_rings, FUTEX_WAIT, *seen, &span, NULL, 0);
+    atomic_fetch_sub(&bell->n_sleepers, 1);
     *seen = atomic_load(&bell->n_rings);
 }

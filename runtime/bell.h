@@ -11,6 +11,7 @@
 
 typedef struct weft_i_bell {
     atomic_int n_rings; /* zeroed memory is a bell */
+    atomic_int n_sleepers;
 } weft_i_bell;
 
 /* Wake who sleeps at this bell, or who will next. */

@@ -167,6 +167,7 @@ static weft_status wait(const runner *run)
         int64_t now_ns = run->options.now_ns(run->options.clock_context);
         status = look(run, now_ns);
         if (status != WEFT_STATUS_OK) return status;
+        if (now_ns - run->since_ns < run->options.spin_ns) continue;
         int64_t sleep_ns = (now_ns - run->since_ns) / SLEEP_SHARE;
         sleep_for(run, sleep_ns > SHORTEST_SLEEP_NS ? sleep_ns : SHORTEST_SLEEP_NS);
     }

@@ -11,9 +11,10 @@
 #include "runtime/pool.h"
 #include "runtime/tags.h"
 
-/* Open MPI sends shorter messages at once. Longer ones leave when the receiver takes them: so that
- * a rank need not stand in wait_isend for it, they are sent from copies, at most so many bytes. */
-enum { COPY_FROM_BYTES = 4096, COPIES_MAX_BYTES = 64 << 20 };
+/* A message may leave only when its receiver looks after MPI, which a receiver that computes does
+ * seldom: long ones always, short ones where Open MPI has no room for them. So that a rank need not
+ * stand in wait_isend for it, all are sent from copies, at most so many bytes. */
+enum { COPIES_MAX_BYTES = 64 << 20 };
 
 /* A copy under way. */
 typedef struct sending {
@@ -88,8 +89,7 @@ static weft_status choose_send(weft_i_mpi_transport *transport, const weft_run_a
 {
     *out_request = &transport->messages[action->operand];
     weft_status status = look_after_sends(transport, error);
-    if (status != WEFT_STATUS_OK || n_bytes < COPY_FROM_BYTES ||
-        transport->copied_bytes + n_bytes > COPIES_MAX_BYTES)
+    if (status != WEFT_STATUS_OK || transport->copied_bytes + n_bytes > COPIES_MAX_BYTES)
         return status;
     if (weft_i_grow(&transport->sends, &transport->cap_sends, transport->n_sends + 1,
                     sizeof(*transport->sends)) != 0)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -201,6 +202,13 @@ void weft_i_world_ring_replicas(const weft_i_world *world)
 bool weft_i_world_is_one_machine(const weft_i_world *world)
 {
     return world->is_one_machine;
+}
+
+bool weft_i_world_has_processors(const weft_i_world *world)
+{
+    int n = 0;
+    MPI_Comm_size(world->machine, &n);
+    return n <= sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 bool weft_i_world_watch(void *context, const weft_run_action *action, int64_t since_ns)

@@ -60,6 +60,9 @@ void weft_i_world_ring_replicas(const weft_i_world *world);
 /* Whether all processes are on one machine. */
 bool weft_i_world_is_one_machine(const weft_i_world *world);
 
+/* Whether this machine has a processor for each of its processes. */
+bool weft_i_world_has_processors(const weft_i_world *world);
+
 /* Name of this process's machine. */
 const char *weft_i_world_host(const weft_i_world *world);
 

@@ -23,6 +23,10 @@ enum { START_NS = 20000000, MARGIN_NS = 20000, HOST_SIZE = 256 };
  */
 enum { BUSY_LOOK_NS = 100000, CALM_LOOK_NS = 1000000 };
 
+/* Where each rank has a processor it looks for so long before it sleeps: to wake takes as long as a
+ * short pass. */
+enum { SPIN_NS = 200000 };
+
 struct weft_i_session {
     weft_i_world *world;
     const weft_i_launch *launch;
@@ -69,6 +73,13 @@ static int64_t progress_ns(const weft_i_world *world, const weft_i_launch *launc
 {
     bool is_small = launch->device == WEFT_I_DEVICE_VIRTUAL && !launch->payload;
     return !is_small || !weft_i_world_is_one_machine(world) ? BUSY_LOOK_NS : CALM_LOOK_NS;
+}
+
+/* Ranks that wait out times leave the processors to others. */
+static int64_t spin_ns(const weft_i_world *world, const weft_i_launch *launch)
+{
+    bool computes = launch->device != WEFT_I_DEVICE_VIRTUAL;
+    return computes && weft_i_world_has_processors(world) ? SPIN_NS : 0;
 }
 
 static weft_status make_virtual(weft_i_session *session, weft_error *error)
@@ -147,6 +158,7 @@ weft_status weft_i_session_create(weft_i_world *world, const weft_i_launch *laun
     made->options.sleep_ns = sleep_until_rung;
     made->options.clock_context = world;
     made->options.progress_ns = progress_ns(world, launch);
+    made->options.spin_ns = spin_ns(world, launch);
     prctl(PR_SET_TIMERSLACK, 1UL); /* sleep to the microsecond, not to 50 of them */
     weft_status status = set_up(made, error);
     if (status != WEFT_STATUS_OK) {
@@ -192,12 +204,10 @@ weft_status weft_i_session_run(weft_i_session *session, weft_error *error)
     weft_run_transport transport = weft_i_mpi_transport_callbacks(session->transport);
     for (int64_t step = 0; step < session->launch->n_steps; step++) {
         int64_t start_ns = 0;
+        if (session->training) weft_i_training_step(session->training, (int32_t)step);
         weft_status status = start_together(session, error, &start_ns);
         if (status != WEFT_STATUS_OK) return status;
-        if (session->training)
-            weft_i_training_step(session->training, (int32_t)step);
-        else
-            weft_i_virtual_step(session->device, (int32_t)step, start_ns);
+        if (!session->training) weft_i_virtual_step(session->device, (int32_t)step, start_ns);
         status = weft_run_rank(session->plan, session->pipeline, session->rank,
                                &session->device_callbacks, &transport, &session->options, error,
                                session->times + step * session->actions->n_actions);

@@ -39,7 +39,8 @@ static weft_status pack(weft_i_worker_stage *stage, int32_t edge, void *from, bo
 {
     const weft_i_route *route = route_of(stage->shop, edge);
     const weft_i_kit *kit = stage->shop->kit;
-    void *to = take(stage, route->n_rows * route->width);
+    size_t n_bytes = (size_t)(route->n_rows * route->width + 1) * kit->value_bytes;
+    void *to = weft_i_pool_take(&stage->shop->pool, n_bytes);
     if (!to) return weft_i_no_memory(error);
     assert(!stage->shop->payloads[edge]);
     stage->shop->payloads[edge] = to;
@@ -52,19 +53,36 @@ static weft_status pack(weft_i_worker_stage *stage, int32_t edge, void *from, bo
     return WEFT_STATUS_OK;
 }
 
-/* And out of it; rows are added to, and the payload is given back. */
-static void unpack(weft_i_worker_stage *stage, int32_t edge, void *to, bool by_reader)
+/* Whether the payload is the matrix of so many rows as it stands at that end. */
+static bool is_whole(const weft_i_route *route, int64_t n_rows, bool by_reader)
+{
+    const weft_i_run *run = route->runs;
+    return route->n_runs == 1 && run->n == n_rows && (by_reader ? run->to : run->from) == 0;
+}
+
+/* And out of it, into a matrix of so many rows, which is made where there is none; rows are added
+ * to. The payload is given back, or becomes the matrix. */
+static weft_status unpack(weft_i_worker_stage *stage, int32_t edge, void **to, int64_t n_rows,
+                          bool by_reader, weft_error *error)
 {
     const weft_i_route *route = route_of(stage->shop, edge);
     const weft_i_kit *kit = stage->shop->kit;
-    void *from = stage->shop->payloads[edge];
+    void **payload = &stage->shop->payloads[edge], *from = *payload;
     assert(from);
+    if (!*to && is_whole(route, n_rows, by_reader)) {
+        *to = *payload;
+        *payload = NULL;
+        return WEFT_STATUS_OK;
+    }
+    if (!*to) *to = take(stage, n_rows * route->width);
+    if (!*to) return weft_i_no_memory(error);
     for (const weft_i_run *run = route->runs; run < route->runs + route->n_runs; run++) {
         int64_t row = by_reader ? run->to : run->from, n = (int64_t)run->n * route->width;
-        kit->add(kit->context, from, n, weft_i_kit_at(kit, to, row * route->width));
+        kit->add(kit->context, from, n, weft_i_kit_at(kit, *to, row * route->width));
         from = weft_i_kit_at(kit, from, n);
     }
-    give(stage, &stage->shop->payloads[edge]);
+    give(stage, payload);
+    return WEFT_STATUS_OK;
 }
 
 static weft_i_tape *tape_of(weft_i_worker_stage *stage, int32_t i)
@@ -102,9 +120,8 @@ static weft_status take_in(weft_i_worker_stage *stage, weft_error *error)
         int64_t rows = is_input                             ? sheet->n_rows
                        : route->port == WEFT_I_PORT_CONTEXT ? sheet->n_context
                                                             : sheet->n_media;
-        if (!*to) *to = take(stage, rows * route->width);
-        if (!*to) return weft_i_no_memory(error);
-        unpack(stage, edge, *to, true);
+        weft_status status = unpack(stage, edge, to, rows, true, error);
+        if (status != WEFT_STATUS_OK) return status;
     }
     if (is_first && stage->patches) first->values[WEFT_I_TENSOR_INPUT] = stage->patches;
     first->values[WEFT_I_TENSOR_MEDIA] = stage->media;
@@ -185,15 +202,17 @@ static weft_status open_output(weft_i_worker_stage *stage, int32_t i, weft_error
         tape->d_values[out] = tape_of(stage, i + 1)->d_values[WEFT_I_TENSOR_INPUT];
         tape_of(stage, i + 1)->d_values[WEFT_I_TENSOR_INPUT] = NULL;
     }
-    if (!tape->d_values[out]) tape->d_values[out] = take(stage, size_of(tape, out));
-    if (!tape->d_values[out]) return weft_i_no_memory(error);
-    for (int32_t k = routes->out_first[stage->stage]; k < routes->out_first[stage->stage + 1];
-         k++) {
+    weft_status status = WEFT_STATUS_OK;
+    for (int32_t k = routes->out_first[stage->stage];
+         status == WEFT_STATUS_OK && k < routes->out_first[stage->stage + 1]; k++) {
         const weft_i_route *route = &routes->routes[routes->out_edges[k]];
         if (route->layer == stage->first_layer + i && route->back >= 0)
-            unpack(stage, route->back, tape->d_values[out], false);
+            status = unpack(stage, route->back, &tape->d_values[out], weft_i_tape_rows(tape, out),
+                            false, error);
     }
-    return WEFT_STATUS_OK;
+    if (status != WEFT_STATUS_OK || tape->d_values[out]) return status;
+    tape->d_values[out] = take(stage, size_of(tape, out));
+    return tape->d_values[out] ? status : weft_i_no_memory(error);
 }
 
 static weft_status backward_layer(weft_i_worker_stage *stage, int32_t i, int halves,

@@ -110,6 +110,10 @@ typedef struct weft_run_options {
     int64_t (*now_ns)(void *clock_context);
     void (*sleep_ns)(void *clock_context, int64_t ns);
     void *clock_context;
+
+    /* For so long a wait is looked at again and again before the first sleep: what comes soon is
+     * not missed by a sleep, if ranks have a processor each. 0 = sleep at once. */
+    int64_t spin_ns;
 } weft_run_options;
 
 WEFT_API void weft_run_options_init(weft_run_options *options);

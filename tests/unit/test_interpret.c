@@ -49,7 +49,8 @@ typedef struct script {
     const char *text;
     int n_looks; /* until watch ends the run; 0 = never */
     int64_t now_ns;
-    bool is_stuck; /* the clock goes on, nothing else */
+    int64_t spin_ns, tick_ns; /* the option; by how much the clock goes on with each look at it */
+    bool is_stuck;            /* the clock goes on, nothing else */
 } script;
 
 static void note(script *s, const char *what, const weft_run_action *action)
@@ -131,8 +132,8 @@ static bool watch(void *context, const weft_run_action *action, int64_t since_ns
 
 static int64_t now_ns(void *context)
 {
-    const script *s = context;
-    return s->now_ns;
+    script *s = context;
+    return s->now_ns += s->tick_ns;
 }
 
 static void sleep_ns(void *context, int64_t ns)
@@ -155,6 +156,7 @@ static weft_status run(script *s, weft_error *error, weft_run_time *times)
     options.now_ns = now_ns;
     options.sleep_ns = sleep_ns;
     options.timeout_ns = 1000000000;
+    options.spin_ns = s->spin_ns;
     return weft_run_rank(&plan, 0, 0, &device, &transport, &options, error, times);
 }
 
@@ -203,6 +205,17 @@ Test(interpret, looks_again_ever_later)
     const char *first = strstr(s.log, "test sleep=10000 test sleep=10000 ");
     cr_assert(first, "%s", s.log);
     cr_expect(strstr(first, "test sleep=10000 test sleep=11250 test "), "%s", s.log);
+}
+
+Test(interpret, looks_for_a_while_before_it_sleeps)
+{
+    script s = {.n_tests = 4, .spin_ns = 250, .tick_ns = 100};
+    cr_assert_eq(run(&s, NULL, NULL), WEFT_STATUS_OK);
+    cr_expect(strstr(s.log, "test test test sleep=10000 test sleep=10000 test "), "%s", s.log);
+    cr_expect_null(strstr(s.log, "test test test test"), "%s", s.log);
+    script device = {.n_polls = 1, .idle_ns = 5000, .spin_ns = 250};
+    cr_assert_eq(run(&device, NULL, NULL), WEFT_STATUS_OK);
+    cr_expect(strstr(device.log, "begin:fw poll progress sleep=5000 poll "), "%s", device.log);
 }
 
 Test(interpret, ends_when_an_action_takes_too_long)
