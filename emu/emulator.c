@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "emu/shards.h"
+#include "emu/timed.h"
 
 /* Of each of the two caches; enough for a step of the largest shipped set-ups many times over. */
 static const size_t max_cache_bytes = (size_t)32 << 20;
@@ -221,6 +222,7 @@ static weft_status build(weft_i_emu *emu, weft_error *error)
     emu->machine = weft_i_machine_make(emu->cluster, emu->recipe, &emu->parallel);
     status = check(emu, error);
     if (status == WEFT_STATUS_OK) status = make_classes(emu, error);
+    if (status == WEFT_STATUS_OK) status = weft_i_timed_make(emu, error);
     if (status != WEFT_STATUS_OK || emu->reuse != WEFT_REUSE_MODE_ALL) return status;
     emu->cache = weft_i_cache_create(max_cache_bytes);
     emu->stages = weft_i_cache_create(max_cache_bytes);

@@ -17,6 +17,17 @@ typedef struct weft_i_shard {
     int64_t scatter, scatter_experts;
 } weft_i_shard;
 
+/* What layers took over what the formulas say, on one work: logarithms (emu/timed.h). */
+typedef struct weft_i_timed_row {
+    double tokens, span;
+    double passes[4]; /* fw, bw, bwi, bww */
+} weft_i_timed_row;
+
+typedef struct weft_i_timed {
+    weft_i_timed_row *rows; /* n_rows by span, then tokens */
+    int32_t n_rows;
+} weft_i_timed;
+
 typedef struct weft_i_class {
     weft_i_shape shape;
     weft_i_shard shard;
@@ -24,6 +35,7 @@ typedef struct weft_i_class {
     int32_t core_number;     /* equal for classes of equal core */
     const weft_layer *layer; /* one of them */
     weft_i_flop_rates flop;
+    weft_i_timed timed; /* empty unless its layers were timed on the device */
 } weft_i_class;
 
 typedef struct weft_i_emu_module {
@@ -48,7 +60,8 @@ struct weft_i_emu {
     weft_i_emu_module *modules;
     weft_i_class *classes; /* n_classes of max_classes */
     int32_t n_classes, max_classes;
-    bool spreads; /* some module is replicated over the TP group */
+    int64_t pass_ns; /* of each pass beside its layers, where layers were timed */
+    bool spreads;    /* some module is replicated over the TP group */
 };
 
 /* Parameters of a layer on one device, before the replicas cut them. */

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "emu/offload.h"
 #include "emu/shards.h"
+#include "emu/timed.h"
 
 enum { KEY_CORE, KEY_LAYER };
 
@@ -185,6 +186,7 @@ static void price_layer(pricer *p, int32_t c, weft_i_strategy strategy)
     bool offload = strategy == WEFT_I_STRATEGY_OFFLOAD;
     weft_i_strategy recompute = offload ? WEFT_I_STRATEGY_NONE : strategy;
     p->price = weft_i_layer_price_of(&p->emu->machine, class, &p->sums, &p->core, recompute);
+    weft_i_timed_apply(class, p->work, &p->price);
     if (p->emu->recipe->zero >= 2) weft_i_shard_apply(p->emu, class, &p->price);
     if (offload) weft_i_offload_apply(p->emu, &p->price);
     p->again = weft_i_layer_recompute_flop(class, p->work, &p->sums, &p->core, recompute);
@@ -227,6 +229,7 @@ static void fill_stage(const void *context, void *value)
     a.stage.cost.saved_bytes += weft_i_whole_bytes(p.condition);
     a.stage.cost.held_bytes += weft_i_whole_bytes(p.condition);
     finish(&a, weft_i_emu_backward(q->emu, q->module, q->first, q->n));
+    weft_i_timed_add_pass(q->emu, &a.stage.cost);
     out->stage = a.stage;
 }
 

@@ -85,7 +85,9 @@ static weft_status read_device(const weft_i_json *in, weft_i_arena *arena, weft_
         {FIELD(weft_device, host_growth, DOUBLE), .max = 100},
         {WEFT_I_FIELD_OTHER("gemm"), .required = true},
         {WEFT_I_FIELD_OTHER("attention"), .required = true},
+        {WEFT_I_FIELD_OTHER("layers")},
     };
+    weft_i_json layers;
     out->tile_overhead = 90;
     out->product_rate = 0.5;
     out->score_traffic = out->backward_traffic = 1;
@@ -95,6 +97,8 @@ static weft_status read_device(const weft_i_json *in, weft_i_arena *arena, weft_
                                 (long long)out->reserved_bytes, (long long)out->memory_bytes);
     if (status == WEFT_STATUS_OK) status = read_table(in, "gemm", 1, arena, error, &out->gemm);
     if (status == WEFT_STATUS_OK) status = read_attention(in, arena, error, out);
+    if (status == WEFT_STATUS_OK && weft_i_json_get(in, "layers", &layers))
+        status = weft_i_layer_times_read(&layers, arena, error, &out->layers);
     return status;
 }
 

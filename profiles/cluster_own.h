@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/json_in.h"
 #include "weft/cluster.h"
 
 /* Fill a zeroed cluster from a weft.cluster text, change it by `overrides` unless NULL, complete
@@ -13,6 +14,10 @@
 weft_status weft_i_cluster_read_json(const char *name, const char *text, size_t n,
                                      const char *overrides, weft_i_arena *arena, weft_error *error,
                                      weft_cluster *cluster);
+
+/* Read a device's `layers`. */
+weft_status weft_i_layer_times_read(const weft_i_json *in, weft_i_arena *arena, weft_error *error,
+                                    weft_layer_times *out);
 
 /* Change fields by "nodes=4,nics=8" (docs/formats.md lists the keys). USAGE names a wrong word. */
 weft_status weft_i_cluster_override(weft_cluster *cluster, const char *text, weft_error *error);

@@ -35,6 +35,28 @@ static void put_attention(weft_i_json_out *out, const weft_device *device)
     weft_i_json_close_array(out);
 }
 
+static void put_layers(weft_i_json_out *out, const weft_layer_times *layers)
+{
+    weft_i_json_key(out, "layers");
+    weft_i_json_open_object(out);
+    weft_i_json_put_key_string(out, "model", layers->model);
+    weft_i_json_put_key_int(out, "pass_ns", layers->pass_ns);
+    weft_i_json_key(out, "times");
+    weft_i_json_open_array(out);
+    for (int32_t i = 0; i < layers->n_rows; i++) {
+        const weft_layer_time *row = &layers->rows[i];
+        const int64_t values[] = {row->module, row->layer, row->tokens, row->span,  row->context,
+                                  row->fw_ns,  row->bw_ns, row->bwi_ns, row->bww_ns};
+        weft_i_json_compact(out);
+        weft_i_json_open_array(out);
+        for (size_t k = 0; k < sizeof(values) / sizeof(*values); k++)
+            weft_i_json_put_int(out, values[k]);
+        weft_i_json_close_array(out);
+    }
+    weft_i_json_close_array(out);
+    weft_i_json_close_object(out);
+}
+
 static void put_device(weft_i_json_out *out, const weft_device *device)
 {
     weft_i_json_key(out, "device");
@@ -55,6 +77,7 @@ static void put_device(weft_i_json_out *out, const weft_device *device)
     weft_i_json_put_key_double(out, "host_growth", device->host_growth);
     put_table(out, "gemm", &device->gemm);
     put_attention(out, device);
+    if (device->layers.model) put_layers(out, &device->layers);
     weft_i_json_close_object(out);
 }
 

@@ -14,15 +14,6 @@
 extern "C" {
 #endif
 
-/* Times of one layer on `tokens` tokens in sequences of `span` each (the last may be shorter), each
- * of which reads `context` tokens by cross-attention. 0 = not measured, or there is no such pass.
- */
-typedef struct weft_layer_time {
-    int32_t module, layer; /* of the model */
-    int64_t tokens, span, context;
-    int64_t fw_ns, bw_ns, bwi_ns, bww_ns;
-} weft_layer_time;
-
 /* How near the emulator has come, as |emulated / measured - 1|. */
 typedef struct weft_calibration {
     double mean, worst; /* of all passes that were measured */

@@ -38,6 +38,24 @@ typedef struct weft_attention_row {
     weft_table forward, backward, forward_causal, backward_causal;
 } weft_attention_row;
 
+/* Times of one layer on `tokens` tokens in sequences of `span` each (the last may be shorter), each
+ * of which reads `context` tokens by cross-attention. 0 = not measured, or there is no such pass.
+ */
+typedef struct weft_layer_time {
+    int32_t module, layer; /* of the model */
+    int64_t tokens, span, context;
+    int64_t fw_ns, bw_ns, bwi_ns, bww_ns;
+} weft_layer_time;
+
+/* What the layers of one model took on a device, without recomputation and at tp 1: plans of that
+ * model at tp = cp = ep = 1 go by these times, and by formulas in between. */
+typedef struct weft_layer_times {
+    const char *model; /* its sha256; NULL = no layer was timed */
+    weft_layer_time *rows;
+    int32_t n_rows;
+    int64_t pass_ns; /* of a pass beside its layers: a message in and one out posted and ended */
+} weft_layer_times;
+
 typedef struct weft_device {
     const char *name;
     double bf16_tflops, fp8_tflops; /* dense peaks; fp8 0 = none */
@@ -60,6 +78,7 @@ typedef struct weft_device {
     double backward_traffic; /* multiplies elementwise traffic of the backward (1) */
     double host_growth;      /* the host takes this part longer for each doubling of the TP group
                                 (0) */
+    weft_layer_times layers; /* of weft-run --profile */
 } weft_device;
 
 /* All-reduce in a group of so many devices: bus bandwidth as a fraction of the level's gbs, by
