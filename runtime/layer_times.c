@@ -1,7 +1,10 @@
 /* runtime/layer_times.c - see layer_times.h. */
 #include "runtime/layer_times.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/rng.h"
@@ -10,26 +13,49 @@
 #include "runtime/tape.h"
 #include "runtime/trainee.h"
 
-enum { N_SIZES = 7, MOST_RUNS = 7, CONTEXT = 16, OTHER_BYTES = 4 << 20 };
+/* Layers of a stage. So many of its sub-microbatches wait for their backward that what they keep
+ * does not fit the caches, as in a step: a layer finds its input there, and nothing else for sure.
+ */
+enum { N_LAYERS = 3, MOST_SUBS = 64, CONTEXT = 16, CACHE_BYTES = 32 << 20 };
+static const double cache_times = 1.25; /* so many times what the caches hold is kept */
+static const int64_t most_layer_ns = 2000000000;
 
 /* Tokens, in sequences of so many. */
-static const struct size {
-    int32_t tokens, span;
-} sizes[N_SIZES] = {{32, 16}, {64, 64}, {128, 16}, {256, 32}, {256, 256}, {512, 16}, {512, 128}};
+static const int32_t token_numbers[] = {16, 32, 48, 64, 96, 128, 256, 512};
+static const int32_t span_numbers[] = {16, 32, 64, 128, 256, 512};
+enum {
+    N_TOKENS = sizeof(token_numbers) / sizeof(*token_numbers),
+    N_SPANS = sizeof(span_numbers) / sizeof(*span_numbers)
+};
 
-/* A layer with random values, run again and again. */
+typedef struct amount {
+    int32_t tokens, span;
+} amount;
+
+/* Times of the passes of a layer, one after the other. */
+typedef struct series {
+    int64_t ns[N_LAYERS * MOST_SUBS];
+    int n;
+} series;
+
+typedef struct passes {
+    series fw, bw, bwi, bww;
+} passes;
+
+/* Equal layers, each with random parameters of its own, and tapes of each for some
+ * sub-microbatches. */
 typedef struct bench {
     weft_i_program program;
     weft_i_rules rules;
     weft_i_sheet sheet;
-    weft_i_tape tape;
+    weft_i_tape (*tapes)[N_LAYERS]; /* n_subs */
+    int n_subs;
     weft_i_pool pool;
     weft_i_arena arena;
     weft_i_rng rng;
-    float *given[WEFT_I_N_GIVEN];
     float *d_context;
     double loss;
-    unsigned char *other; /* memory that other layers would use */
+    passes times;
 } bench;
 
 static float *random_values(bench *b, int64_t n)
@@ -41,7 +67,7 @@ static float *random_values(bench *b, int64_t n)
 }
 
 /* Numbers of tokens and rows, all in range. */
-static bool fill_sheet(bench *b, const weft_layer *layer, const struct size *size)
+static bool fill_sheet(bench *b, const weft_layer *layer, const amount *size)
 {
     weft_i_sheet *sheet = &b->sheet;
     int32_t n = size->tokens / size->span, merge = layer->merge > 1 ? layer->merge : 1;
@@ -68,7 +94,53 @@ static bool fill_sheet(bench *b, const weft_layer *layer, const struct size *siz
     return true;
 }
 
-static bool fill(bench *b, const weft_layer *layer, const struct size *size)
+/* Values of a tensor. */
+static int64_t size_of(const bench *b, int tensor)
+{
+    const weft_i_tape tape = {.program = &b->program, .sheet = &b->sheet};
+    return weft_i_tape_rows(&tape, tensor) * b->program.tensors[tensor].width;
+}
+
+static int choose_subs(const bench *b, int32_t n_processes)
+{
+    double bytes = 1, caches = (double)sysconf(_SC_LEVEL3_CACHE_SIZE);
+    if (caches <= 0) caches = CACHE_BYTES;
+    for (int t = 0; t < b->program.n_tensors; t++)
+        bytes += (double)size_of(b, t) * N_LAYERS * sizeof(float);
+    return (int)fmin(fmax(cache_times * caches / n_processes / bytes, 1), MOST_SUBS);
+}
+
+static bool fill_layer(bench *b, int i)
+{
+    float *values = random_values(b, b->program.n_values);
+    float *gradients = random_values(b, b->program.n_values);
+    if (!values || !gradients) return false;
+    for (int s = 0; s < b->n_subs; s++)
+        b->tapes[s][i] = (weft_i_tape){.program = &b->program,
+                                       .rules = &b->rules,
+                                       .sheet = &b->sheet,
+                                       .kit = weft_i_cpu_kit(),
+                                       .parameters = values,
+                                       .operands = values,
+                                       .gradients = gradients,
+                                       .pool = &b->pool,
+                                       .loss = &b->loss};
+    return true;
+}
+
+static bool fill_given(bench *b)
+{
+    for (int s = 0; s < b->n_subs; s++)
+        for (int t = 0; t < WEFT_I_N_GIVEN; t++) {
+            float *given = random_values(b, size_of(b, t));
+            if (!given) return false;
+            for (int i = 0; i < N_LAYERS; i++)
+                b->tapes[s][i].values[t] = given;
+        }
+    return true;
+}
+
+static bool fill(bench *b, const weft_layer *layer, const amount *size, int32_t n_processes)
 {
     const weft_i_wants wants = {.input = b->program.tensors[WEFT_I_TENSOR_INPUT].width > 0 &&
                                          layer->kind != WEFT_LAYER_PATCH,
@@ -76,105 +148,133 @@ static bool fill(bench *b, const weft_layer *layer, const struct size *size)
                                 .weights = true};
     if (!fill_sheet(b, layer, size)) return false;
     weft_i_rules_make(&b->program, wants, WEFT_I_KEEP_ALL, &b->rules);
-    b->tape = (weft_i_tape){.program = &b->program,
-                            .rules = &b->rules,
-                            .sheet = &b->sheet,
-                            .kit = weft_i_cpu_kit(),
-                            .pool = &b->pool,
-                            .loss = &b->loss};
-    for (int t = 0; t < WEFT_I_N_GIVEN; t++) {
-        b->given[t] = random_values(b, weft_i_tape_rows(&b->tape, t) * b->program.tensors[t].width);
-        if (!b->given[t]) return false;
-        b->tape.values[t] = b->given[t];
-    }
     b->sheet.velocities = random_values(b, (int64_t)size->tokens * layer->vocab);
-    b->tape.parameters = random_values(b, b->program.n_values);
-    b->tape.operands = b->tape.parameters;
-    b->tape.gradients = random_values(b, b->program.n_values);
-    b->other = weft_i_new(&b->arena, unsigned char, OTHER_BYTES);
-    b->d_context = random_values(b, weft_i_tape_rows(&b->tape, WEFT_I_TENSOR_CONTEXT) *
-                                        b->program.tensors[WEFT_I_TENSOR_CONTEXT].width);
-    b->tape.d_values[WEFT_I_TENSOR_CONTEXT] = b->d_context;
-    return b->sheet.velocities && b->tape.parameters && b->tape.gradients && b->d_context &&
-           b->other;
+    b->d_context = random_values(b, size_of(b, WEFT_I_TENSOR_CONTEXT));
+    b->n_subs = choose_subs(b, n_processes);
+    b->tapes = weft_i_arena_alloc(&b->arena, (size_t)b->n_subs, sizeof(*b->tapes));
+    if (!b->sheet.velocities || !b->d_context || !b->tapes) return false;
+    for (int i = 0; i < N_LAYERS; i++)
+        if (!fill_layer(b, i)) return false;
+    return fill_given(b);
 }
 
-static void keep_least(int64_t ns, int64_t *least)
+static void keep(series *times, int64_t ns)
 {
-    if (*least == 0 || ns < *least) *least = ns > 0 ? ns : 1;
+    times->ns[times->n++] = ns > 0 ? ns : 1;
 }
 
-/* The output becomes its own gradient. */
-static void turn(bench *b)
+static int compare(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int64_t median(series *times)
+{
+    if (times->n == 0) return 0;
+    qsort(times->ns, (size_t)times->n, sizeof(*times->ns), compare);
+    return times->ns[(times->n - 1) / 2];
+}
+
+/* The layer before, or behind, has just written it. */
+static void warm(const bench *b, int tensor, const void *values)
+{
+    volatile const char *bytes = values;
+    if (tensor == WEFT_I_NOTHING || !values) return;
+    for (int64_t i = 0; i < size_of(b, tensor) * (int64_t)sizeof(float); i += 64)
+        (void)bytes[i];
+}
+
+static weft_status forward(bench *b, weft_i_tape *tape, weft_error *error)
 {
     int out = b->program.output;
-    if (out == WEFT_I_NOTHING) return;
-    b->tape.d_values[out] = b->tape.values[out];
-    b->tape.values[out] = NULL;
-}
-
-static void clear_gradients(bench *b)
-{
-    b->tape.d_values[WEFT_I_TENSOR_CONTEXT] = b->d_context;
-    for (int t = 0; t < WEFT_I_N_GIVEN; t++) {
-        if (t == WEFT_I_TENSOR_CONTEXT || !b->tape.d_values[t]) continue;
-        weft_i_pool_give(&b->pool, b->tape.d_values[t]);
-        b->tape.d_values[t] = NULL;
-    }
-}
-
-/* Between two passes of a layer come those of others, which leave little of it in the caches. */
-static void go_elsewhere(bench *b)
-{
-    for (int64_t i = 0; i < OTHER_BYTES; i += 64)
-        b->other[i]++;
-}
-
-/* Forward and fused backward, or forward and both halves. */
-static weft_status run_once(bench *b, bool split, weft_error *error, weft_layer_time *row)
-{
-    go_elsewhere(b);
+    if (b->program.layer->kind != WEFT_LAYER_PATCH)
+        warm(b, WEFT_I_TENSOR_INPUT, tape->values[WEFT_I_TENSOR_INPUT]);
     int64_t start_ns = weft_i_now_ns();
-    weft_status status = weft_i_tape_forward(&b->tape, error);
-    keep_least(weft_i_now_ns() - start_ns, &row->fw_ns);
-    turn(b);
-    go_elsewhere(b);
-    start_ns = weft_i_now_ns();
-    if (status == WEFT_STATUS_OK)
-        status = weft_i_tape_back(&b->tape, split ? WEFT_I_BACK_INPUT : WEFT_I_BACK_BOTH, error);
-    keep_least(weft_i_now_ns() - start_ns, split ? &row->bwi_ns : &row->bw_ns);
-    if (split) go_elsewhere(b);
-    start_ns = weft_i_now_ns();
-    if (status == WEFT_STATUS_OK && split)
-        status = weft_i_tape_back(&b->tape, WEFT_I_BACK_WEIGHTS, error);
-    if (split) keep_least(weft_i_now_ns() - start_ns, &row->bww_ns);
-    clear_gradients(b);
+    weft_status status = weft_i_tape_forward(tape, error);
+    keep(&b->times.fw, weft_i_now_ns() - start_ns);
+    if (out == WEFT_I_NOTHING) return status;
+    tape->d_values[out] = tape->values[out]; /* its own gradient */
+    tape->values[out] = NULL;
     return status;
 }
 
-/* The first run pages memory in; then until enough runs, or a quarter of a second, have gone. */
-static weft_status time_layer(const weft_layer *layer, const weft_i_program *program,
-                              const struct size *size, weft_error *error, weft_layer_time *row)
+static weft_status backward(bench *b, weft_i_tape *tape, int halves, weft_error *error)
 {
-    bench b = {.program = *program};
-    weft_layer_time first = {0}, times = {0};
-    weft_i_rng_seed(&b.rng, 1);
-    weft_status status = fill(&b, layer, size) ? WEFT_STATUS_OK : weft_i_no_memory(error);
-    bool has_split = layer->kind != WEFT_LAYER_EMBEDDING && layer->kind != WEFT_LAYER_PATCH;
+    int out = b->program.output;
+    series *times = halves == WEFT_I_BACK_BOTH    ? &b->times.bw
+                    : halves == WEFT_I_BACK_INPUT ? &b->times.bwi
+                                                  : &b->times.bww;
+    tape->d_values[WEFT_I_TENSOR_CONTEXT] = b->d_context;
+    if (out != WEFT_I_NOTHING) warm(b, out, tape->d_values[out]);
     int64_t start_ns = weft_i_now_ns();
-    for (int i = 0; status == WEFT_STATUS_OK && i < MOST_RUNS; i++) {
-        weft_layer_time *to = i == 0 ? &first : &times;
-        status = run_once(&b, false, error, to);
-        if (status == WEFT_STATUS_OK && has_split) status = run_once(&b, true, error, to);
-        if (i > 0 && weft_i_now_ns() - start_ns > 250000000) break;
+    weft_status status = weft_i_tape_back(tape, halves, error);
+    keep(times, weft_i_now_ns() - start_ns);
+    return status;
+}
+
+static void clear_gradients(bench *b, weft_i_tape *tape)
+{
+    for (int t = 0; t < WEFT_I_N_GIVEN; t++) {
+        if (t != WEFT_I_TENSOR_CONTEXT) weft_i_pool_give(&b->pool, tape->d_values[t]);
+        tape->d_values[t] = NULL;
     }
-    row->fw_ns = times.fw_ns;
-    row->bw_ns = times.bw_ns;
-    row->bwi_ns = times.bwi_ns;
-    row->bww_ns = times.bww_ns;
-    weft_i_tape_clear(&b.tape);
-    weft_i_pool_free(&b.pool);
-    weft_i_arena_free(&b.arena);
+}
+
+/* One pass of all sub-microbatches. */
+static weft_status run_backward(bench *b, int halves, weft_error *error)
+{
+    weft_status status = WEFT_STATUS_OK;
+    for (int s = 0; s < b->n_subs; s++) {
+        for (int i = N_LAYERS - 1; i >= 0 && status == WEFT_STATUS_OK; i--)
+            status = backward(b, &b->tapes[s][i], halves, error);
+        for (int i = 0; i < N_LAYERS; i++)
+            clear_gradients(b, &b->tapes[s][i]);
+    }
+    return status;
+}
+
+/* All forwards, then all backwards in the same order, whole or in halves: the second halves come
+ * late, as where they fill the gaps of a schedule. */
+static weft_status run_all(bench *b, bool split, weft_error *error)
+{
+    weft_status status = WEFT_STATUS_OK;
+    b->times = (passes){0};
+    for (int s = 0; s < b->n_subs; s++)
+        for (int i = 0; i < N_LAYERS && status == WEFT_STATUS_OK; i++)
+            status = forward(b, &b->tapes[s][i], error);
+    if (status == WEFT_STATUS_OK)
+        status = run_backward(b, split ? WEFT_I_BACK_INPUT : WEFT_I_BACK_BOTH, error);
+    if (status == WEFT_STATUS_OK && split) status = run_backward(b, WEFT_I_BACK_WEIGHTS, error);
+    return status;
+}
+
+static void clear(bench *b)
+{
+    for (int s = 0; b->tapes && s < b->n_subs; s++)
+        for (int i = 0; i < N_LAYERS; i++)
+            if (b->tapes[s][i].program) weft_i_tape_clear(&b->tapes[s][i]);
+    weft_i_pool_free(&b->pool);
+    weft_i_arena_free(&b->arena);
+}
+
+/* The first run's forwards page memory in: its backwards count, and the forwards of the second. */
+static weft_status time_layer(const weft_i_program *program, const amount *size,
+                              int32_t n_processes, weft_error *error, weft_layer_time *row)
+{
+    const weft_layer *layer = program->layer;
+    bench b = {.program = *program};
+    weft_i_rng_seed(&b.rng, 1);
+    weft_status status =
+        fill(&b, layer, size, n_processes) ? WEFT_STATUS_OK : weft_i_no_memory(error);
+    bool has_split = layer->kind != WEFT_LAYER_EMBEDDING && layer->kind != WEFT_LAYER_PATCH;
+    if (status == WEFT_STATUS_OK) status = run_all(&b, false, error);
+    row->bw_ns = median(&b.times.bw);
+    if (status == WEFT_STATUS_OK) status = run_all(&b, has_split, error);
+    row->fw_ns = median(&b.times.fw);
+    row->bwi_ns = median(&b.times.bwi);
+    row->bww_ns = median(&b.times.bww);
+    clear(&b);
     return status;
 }
 
@@ -195,45 +295,64 @@ static int32_t width_into(const weft_module *module, int32_t l)
     return layer->hidden;
 }
 
-static weft_status time_module(const weft_model *model, int32_t m, weft_error *error,
-                               weft_layer_time *rows, int32_t *n_rows)
+/* A layer without attention does the same in sequences of any length. */
+static bool is_wanted(const weft_layer *layer, const amount *size)
+{
+    bool attends = layer->kind == WEFT_LAYER_TRANSFORMER || layer->kind == WEFT_LAYER_DIT;
+    if (size->tokens % size->span != 0) return false;
+    return size->span == 16 || (attends && (size->span == 64 || size->span == size->tokens));
+}
+
+/* All sizes, the smaller ones first, as many as there is time for. */
+static weft_status time_sizes(const weft_i_program *program, weft_layer_time like,
+                              int32_t n_processes, weft_error *error, weft_layer_time *rows,
+                              int32_t *n_rows)
+{
+    int64_t start_ns = weft_i_now_ns();
+    for (int i = 0; i < N_TOKENS * N_SPANS; i++) {
+        const amount size = {token_numbers[i / N_SPANS], span_numbers[i % N_SPANS]};
+        if (!is_wanted(program->layer, &size)) continue;
+        if (i > 0 && weft_i_now_ns() - start_ns > most_layer_ns) break;
+        weft_layer_time *row = &rows[(*n_rows)++];
+        *row = like;
+        row->tokens = size.tokens;
+        row->span = size.span;
+        weft_status status = time_layer(program, &size, n_processes, error, row);
+        if (status != WEFT_STATUS_OK) return status;
+    }
+    return WEFT_STATUS_OK;
+}
+
+static weft_status time_module(const weft_model *model, int32_t m, int32_t n_processes,
+                               weft_error *error, weft_layer_time *rows, int32_t *n_rows)
 {
     const weft_module *module = &model->modules[m];
     bool is_text = module->modality == WEFT_MODALITY_TEXT;
     for (int32_t l = 0; l < module->n_layers; l++) {
         weft_i_program program;
         if (!is_new(module, l)) continue;
+        const weft_layer_time like = {.module = m, .layer = l, .context = CONTEXT};
         weft_status status = weft_i_program_make(&module->layers[l], width_into(module, l), is_text,
                                                  error, &program);
-        int64_t start_ns = weft_i_now_ns();
-        for (int s = 0; status == WEFT_STATUS_OK && s < N_SIZES; s++) {
-            weft_layer_time *row = &rows[*n_rows];
-            if (s > 0 && weft_i_now_ns() - start_ns > 1000000000) break;
-            *row = (weft_layer_time){.module = m,
-                                     .layer = l,
-                                     .tokens = sizes[s].tokens,
-                                     .span = sizes[s].span,
-                                     .context = CONTEXT};
-            status = time_layer(&module->layers[l], &program, &sizes[s], error, row);
-            ++*n_rows;
-        }
+        if (status == WEFT_STATUS_OK)
+            status = time_sizes(&program, like, n_processes, error, rows, n_rows);
         if (status != WEFT_STATUS_OK) return status;
     }
     return WEFT_STATUS_OK;
 }
 
-weft_status weft_i_layer_times(const weft_model *model, weft_i_arena *arena, weft_error *error,
-                               weft_layer_time **out_rows, int32_t *out_n_rows)
+weft_status weft_i_layer_times(const weft_model *model, int32_t n_processes, weft_i_arena *arena,
+                               weft_error *error, weft_layer_time **out_rows, int32_t *out_n_rows)
 {
     int64_t most = 0;
     int32_t n_rows = 0;
     for (int32_t m = 0; m < model->n_modules; m++)
         for (int32_t l = 0; l < model->modules[m].n_layers; l++)
-            most += is_new(&model->modules[m], l) ? N_SIZES : 0;
+            most += is_new(&model->modules[m], l) ? N_TOKENS * N_SPANS : 0;
     weft_layer_time *rows = weft_i_new(arena, weft_layer_time, most);
     weft_status status = rows ? WEFT_STATUS_OK : weft_i_no_memory(error);
     for (int32_t m = 0; status == WEFT_STATUS_OK && m < model->n_modules; m++)
-        status = time_module(model, m, error, rows, &n_rows);
+        status = time_module(model, m, n_processes, error, rows, &n_rows);
     *out_rows = rows;
     *out_n_rows = n_rows;
     return status;

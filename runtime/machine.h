@@ -1,5 +1,5 @@
 /* runtime/machine.h - this machine as a weft.cluster: what its matrix products, attention and
- * messages reach, and the file. Not: layers of a model (layer_times.h). */
+ * messages reach. Not: layers of a model (layer_times.h). */
 #ifndef WEFT_RUNTIME_MACHINE_H
 #define WEFT_RUNTIME_MACHINE_H
 
@@ -12,6 +12,7 @@ enum { WEFT_I_N_MESSAGES = 3 };
 typedef struct weft_i_link_times {
     int64_t n_bytes[WEFT_I_N_MESSAGES]; /* ascending */
     int64_t message_ns[WEFT_I_N_MESSAGES], reduce_ns[WEFT_I_N_MESSAGES];
+    int64_t exchange_ns; /* of a processor that sends and receives one: posting, and taking in */
 } weft_i_link_times;
 
 /* A cluster of one node with `processes` devices, each a process's share of this machine, its
@@ -20,8 +21,5 @@ typedef struct weft_i_link_times {
 weft_status weft_i_machine_measure(const weft_model *model, int32_t processes,
                                    const weft_i_link_times *links, weft_i_arena *arena,
                                    weft_error *error, weft_cluster **out_cluster);
-
-/* Write a cluster of one node type as a weft.cluster file. */
-weft_status weft_i_machine_write(const weft_cluster *cluster, const char *file, weft_error *error);
 
 #endif

@@ -306,7 +306,7 @@ case_profile()
     ! grep -q 'built without a BLAS' "$err" || exit 77
     expect_status 0
     [ ! -s "$err" ] || fail 'expected nothing on stderr'
-    grep -Eq '^layers    [0-9]+ rows of tiny-vlm; emulated over measured: ' "$out" || fail 'no layers'
+    grep -Eq '^layers    [0-9]+ rows of tiny-vlm; by formulas alone ' "$out" || fail 'no layers'
     inputs="--model tiny-vlm --batch $examples/batches/tiny-vlm.jsonl"
     # shellcheck disable=SC2086 # several words
     "$weft" plan $inputs --cluster "$work/this.json" --pp 2 --gpus 2 --microbatches 3 \
