@@ -97,6 +97,10 @@ int64_t weft_i_emu_transfer_ns(const weft_i_emu *emu, int64_t bytes, int32_t fro
 int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
                              int32_t rank);
 
+/* What of a collective over the replicas hides under passes that take `passes_ns`: the stack's
+ * dp_overlap of it, less what it slows the passes down; 0 where the recipe switches overlap off. */
+int64_t weft_i_emu_hidden_ns(const weft_i_emu *emu, int64_t ns, int64_t passes_ns);
+
 /* Optimizer step of a rank whose trained chunks hold so many bytes of state; under ZeRO 1 it ends
  * with the gather of the parameters, which takes weft_i_emu_gather_ns of it. */
 int64_t weft_i_emu_optimizer_ns(const weft_i_emu *emu, int64_t state_bytes);

@@ -43,10 +43,8 @@ static double collective_ns(const weft_i_emu *emu, int64_t bytes, int64_t expert
 static int64_t beside(const weft_i_emu *emu, int64_t pass_ns, double network_ns)
 {
     if (network_ns <= 0) return pass_ns;
-    const weft_stack *stack = &emu->cluster->stack;
-    double part = emu->recipe->overlap_dp ? stack->dp_overlap : 0;
-    double hidden_ns = part * fmin(network_ns, (double)pass_ns) * fmax(0, 2 - stack->slowdown);
-    return weft_i_whole_ns((double)pass_ns + network_ns - hidden_ns);
+    int64_t ns = weft_i_whole_ns(network_ns);
+    return pass_ns + ns - weft_i_emu_hidden_ns(emu, ns, pass_ns);
 }
 
 void weft_i_shard_apply(const weft_i_emu *emu, const weft_i_class *class, weft_i_layer_price *price)

@@ -126,6 +126,14 @@ int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int32_t module, int32_t firs
     return weft_i_whole_ns(ns);
 }
 
+int64_t weft_i_emu_hidden_ns(const weft_i_emu *emu, int64_t ns, int64_t passes_ns)
+{
+    const weft_stack *stack = &emu->cluster->stack;
+    double part = emu->recipe->overlap_dp ? stack->dp_overlap : 0;
+    return (int64_t)(part * fmax(0, 2 - stack->slowdown) *
+                     (double)(passes_ns < ns ? passes_ns : ns));
+}
+
 /* Parameters of a rank, from the bytes of their state. */
 static double parameters_of(const weft_i_emu *emu, int64_t state_bytes)
 {

@@ -240,13 +240,6 @@ static int64_t backward_ns(const weft_i_unit *unit)
     return unit->bwi_ns > 0 ? unit->bwi_ns + unit->bww_ns : unit->bw_ns;
 }
 
-/* Part of what happens once a step that hides, as far as the passes of a microbatch are long. */
-static int64_t hidden_part(const asker *a, int64_t ns, int64_t passes_ns)
-{
-    double part = a->recipe.overlap_dp ? a->question->cluster->stack.dp_overlap : 0;
-    return (int64_t)(part * (double)(passes_ns < ns ? passes_ns : ns));
-}
-
 /* When the last rank has its gradients reduced, after the pipeline has ended. A part of the
  * reduction hides under the backward of the rank's last microbatch. */
 static int64_t reduction_tail(const asker *a, int64_t pipeline_ns)
@@ -256,7 +249,7 @@ static int64_t reduction_tail(const asker *a, int64_t pipeline_ns)
         int64_t last_ns = 0;
         for (int32_t c = r; c < a->n_chunks; c += a->n_ranks)
             last_ns += backward_ns(&a->units[c]);
-        int64_t hides = hidden_part(a, a->reduce_ns[r], last_ns);
+        int64_t hides = weft_i_emu_hidden_ns(a->emu, a->reduce_ns[r], last_ns);
         int64_t tie_ns = r == 0 || r == a->n_ranks - 1 ? a->tie_ns : 0;
         int64_t exposed_ns = a->reduce_ns[r] - hides + tie_ns;
         end_ns = longer(end_ns, a->ranks[r].last_ns + exposed_ns);
@@ -277,7 +270,7 @@ static int64_t optimizer_of(const asker *a, int32_t r)
     for (int32_t c = r; c < a->n_chunks; c += a->n_ranks)
         forward_ns += a->units[c].fw_ns;
     return weft_i_emu_optimizer_ns(a->emu, state_bytes(a, r)) -
-           hidden_part(a, gather_ns, forward_ns);
+           weft_i_emu_hidden_ns(a->emu, gather_ns, forward_ns);
 }
 
 static void fill_phases(const asker *a, weft_uniform_answer *out)

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "plan/plan_own.h"
-#include "planner/attempt.h"
+#include "planner/reductions.h"
 
 /* All passes at their fastest strategies over the ranks: bounds every order of a problem as it is
  * cut. */
@@ -26,6 +26,12 @@ static int64_t work_bound(const weft_problem *problem)
     return sum / problem->n_ranks;
 }
 
+/* Whether reductions wait for all passes of a rank: software that hides nothing. */
+static bool reduces_at_end(const weft_i_case *c)
+{
+    return !c->recipe.overlap_dp || c->cluster->stack.dp_overlap <= 0;
+}
+
 static weft_status fill_inputs(const weft_i_attempt *a, weft_pipeline_input *inputs,
                                weft_error *error)
 {
@@ -41,7 +47,7 @@ static weft_status fill_inputs(const weft_i_attempt *a, weft_pipeline_input *inp
             .lower_bound_ns = bounds.makespan_ns,
             .span_lower_bound_ns = bounds.span_ns,
             .work_bound_ns = a->plan_case ? a->sums[r].work_bound_ns : work_bound(a->problems[r]),
-            .reduce_at_end = a->plan_case && !a->plan_case->recipe.overlap_dp,
+            .reduce_at_end = a->plan_case && reduces_at_end(a->plan_case),
         };
     }
     return WEFT_STATUS_OK;
@@ -57,19 +63,40 @@ static bool is_trained(const weft_model *model, const weft_chunk *chunk)
     return false;
 }
 
-/* The slowest rank's optimizer step. */
+/* The shortest forward of a chunk; 0 where no replica has one. */
+static int64_t shortest_forward(const weft_i_attempt *a, int32_t chunk)
+{
+    int64_t least = WEFT_INT_MAX;
+    for (int32_t r = 0; r < a->n_replicas; r++)
+        for (int32_t s = 0; s < a->problems[r]->n_stages; s++) {
+            const weft_stage *stage = &a->problems[r]->stages[s];
+            int32_t choice = a->solutions[r].choices[s];
+            if (stage->chunk != chunk) continue;
+            int64_t ns = choice >= 0 ? stage->candidates[choice].cost.fw_ns : stage->now.cost.fw_ns;
+            least = ns < least ? ns : least;
+        }
+    return least < WEFT_INT_MAX ? least : 0;
+}
+
+/* The slowest rank's optimizer step. Parameters that are gathered after it can be so while the
+ * first forwards of the next step run, which are taken to be as short as this one's. */
 static int64_t optimizer_ns(const weft_i_attempt *a)
 {
     int64_t worst = 0;
     const weft_problem *problem = a->problems[0];
     for (int32_t rank = 0; a->plan_case && rank < problem->n_ranks; rank++) {
-        int64_t state = 0;
+        int64_t state = 0, forward_ns = 0;
         for (int32_t c = 0; c < problem->n_chunks; c++) {
             const weft_chunk *chunk = &problem->chunks[c];
             if (chunk->rank == rank && is_trained(a->plan_case->model, chunk))
                 state += chunk->state_bytes;
         }
-        int64_t ns = weft_i_emu_optimizer_ns(a->plan_case->emu, state);
+        const weft_i_emu *emu = a->plan_case->emu;
+        int64_t gather_ns = weft_i_emu_gather_ns(emu, state);
+        for (int32_t c = 0; gather_ns > 0 && c < problem->n_chunks; c++)
+            if (problem->chunks[c].rank == rank) forward_ns += shortest_forward(a, c);
+        int64_t ns =
+            weft_i_emu_optimizer_ns(emu, state) - weft_i_emu_hidden_ns(emu, gather_ns, forward_ns);
         worst = ns > worst ? ns : worst;
     }
     return worst;
@@ -153,6 +180,7 @@ weft_status weft_i_attempt_plan(const weft_i_attempt *attempt, const char *metho
     weft_plan *plan = NULL;
     weft_pipeline_input *inputs = weft_i_alloc((size_t)attempt->n_replicas, sizeof *inputs);
     if (!inputs) return weft_i_no_memory(error);
+    if (attempt->plan_case) weft_i_reductions_settle(attempt);
     weft_status status = fill_inputs(attempt, inputs, error);
     if (!status)
         status = weft_plan_build(inputs, attempt->n_replicas, optimizer_ns(attempt), error, &plan);

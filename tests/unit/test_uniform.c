@@ -134,10 +134,12 @@ Test(uniform, a_chunk_can_be_the_embedding_or_the_head_alone)
 }
 
 /* The same step from the front: a batch of equal documents, a cut by hand, 1F1B. */
-Test(uniform, is_what_the_planner_makes_of_a_batch)
+static void expect_what_the_planner_makes(const char *model, int zero, double dp_overlap)
 {
-    fixture f = make(small, "a100");
+    fixture f = make(model, "a100");
     weft_error error = {0};
+    f.recipe->zero = zero;
+    f.cluster->stack.dp_overlap = dp_overlap;
     weft_plan *plan = NULL;
     weft_sample samples[12];
     for (int i = 0; i < 12; i++)
@@ -173,6 +175,13 @@ Test(uniform, is_what_the_planner_makes_of_a_batch)
     cr_expect_eq(a.pipeline_ns, plan->pipelines[0].pipeline_ns, "%lld, plan %lld",
                  (long long)a.pipeline_ns, (long long)plan->pipelines[0].pipeline_ns);
     cr_expect_eq(a.optimizer_ns, plan->predicted.optimizer_ns);
+    /* A plan does not know that the gradients of a tied embedding meet. */
+    if (strstr(model, "tied=true"))
+        cr_expect_gt(a.reduction_ns, plan->predicted.reduce_tail_ns);
+    else
+        cr_expect_eq(a.reduction_ns, plan->predicted.reduce_tail_ns, "overlap %g: %lld, plan %lld",
+                     dp_overlap, (long long)a.reduction_ns,
+                     (long long)plan->predicted.reduce_tail_ns);
     cr_expect_float_eq(a.bubble, plan->predicted.bubble, 1e-9);
     double flop = plan->predicted.mfu * (double)plan->predicted.step_ns;
     cr_expect_float_eq(a.mfu * (double)a.step_ns, flop, 1e-9 * flop);
@@ -184,6 +193,16 @@ Test(uniform, is_what_the_planner_makes_of_a_batch)
     }
     weft_plan_free(plan);
     drop(&f);
+}
+
+Test(uniform, is_what_the_planner_makes_of_a_batch)
+{
+    static const char *const apart =
+        "gpt:layers=24,hidden=1024,heads=16,seq=1024,vocab=51200,tied=false";
+    expect_what_the_planner_makes(small, 0, 1);
+    for (int zero = 0; zero < 2; zero++)
+        for (double overlap = 0; overlap <= 1; overlap += 0.5)
+            expect_what_the_planner_makes(apart, zero, overlap);
 }
 
 static void expect_refused(const fixture *f, weft_status expected, const char *text)
