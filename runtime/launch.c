@@ -20,6 +20,8 @@ static const weft_option table[] = {
      "run no plan: measure the layers of --model here and write a weft.cluster"},
     {"checkpoint", WEFT_OPTION_STRING, offsetof(weft_i_launch, checkpoint), 0, 0, NULL, "DIR",
      "cpu: go on from what is saved there, and save there after the last step"},
+    {"checkpoint-every", WEFT_OPTION_INT, offsetof(weft_i_launch, checkpoint_every), 1, 1e9, NULL,
+     "N", "cpu: save after every N steps, too"},
     {"learning-rate", WEFT_OPTION_DOUBLE, offsetof(weft_i_launch, learning_rate), 0, 1, NULL, "X",
      "cpu: of AdamW (0.001)"},
     {"seed", WEFT_OPTION_INT, offsetof(weft_i_launch, seed), 0, 9007199254740991, NULL, "N",
@@ -87,6 +89,8 @@ weft_status weft_i_launch_read(int argc, char **argv, weft_error *error, weft_i_
                            made.plan);
     if (!made.plan && !made.profile && !made.help && !made.version)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "no plan given");
+    if (made.checkpoint_every > 0 && !made.checkpoint)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "--checkpoint-every wants --checkpoint");
     if (made.check && made.device != WEFT_I_DEVICE_CPU)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "--check wants --device cpu");
     *out = made;

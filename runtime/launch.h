@@ -16,10 +16,11 @@ typedef struct weft_i_launch {
     const char *batch;
     int64_t seed; /* of weights and synthetic data */
     double learning_rate;
-    int64_t threads;        /* of a rank's matrix products */
-    const char *checkpoint; /* folder to go on from and to save to; NULL = none */
-    const char *profile;    /* file to write instead of running a plan; NULL = none */
-    bool check;             /* compare with a serial run */
+    int64_t threads;          /* of a rank's matrix products */
+    const char *checkpoint;   /* folder to go on from and to save to; NULL = none */
+    int64_t checkpoint_every; /* steps; 0 = after the last one alone */
+    const char *profile;      /* file to write instead of running a plan; NULL = none */
+    bool check;               /* compare with a serial run */
     double scale;
     double timeout; /* seconds */
     bool payload;

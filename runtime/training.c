@@ -188,9 +188,35 @@ static weft_status gather_gradients(weft_i_training *training, weft_error *error
     return status;
 }
 
+/* Replicas have the same: the first one's ranks save, and process 0 says when all have. */
+static weft_status save(weft_i_training *training, int64_t step, weft_error *error)
+{
+    const char *folder = training->launch->checkpoint;
+    int64_t done = 1;
+    weft_status status = weft_i_worker_fetch(training->device, error);
+    if (status == WEFT_STATUS_OK && weft_i_world_replica(training->world) == 0)
+        status = weft_i_checkpoint_save(folder, step, training->plan, training->model,
+                                        training->device, error);
+    if (status == WEFT_STATUS_OK) status = weft_i_world_largest(training->world, &done, 1, error);
+    if (status != WEFT_STATUS_OK || weft_i_world_process(training->world) != 0) return status;
+    return weft_i_checkpoint_commit(folder, step, training->model, error);
+}
+
+/* After every so many steps of all runs, and after the last one of this. */
+static bool is_to_save(const weft_i_training *training, int32_t step)
+{
+    const weft_i_launch *launch = training->launch;
+    int64_t done = training->lesson.first_step + step + 1;
+    if (!launch->checkpoint) return false;
+    return step + 1 == launch->n_steps ||
+           (launch->checkpoint_every > 0 && done % launch->checkpoint_every == 0);
+}
+
 weft_status weft_i_training_end_step(weft_i_training *training, int32_t step, weft_error *error)
 {
     weft_status status = weft_i_worker_loss(training->device, error, &training->losses[step]);
+    if (status == WEFT_STATUS_OK && is_to_save(training, step))
+        status = save(training, training->lesson.first_step + step + 1, error);
     if (status != WEFT_STATUS_OK || step > 0 || !training->launch->check) return status;
     status = weft_i_worker_fetch(training->device, error);
     if (status != WEFT_STATUS_OK) return status;
@@ -255,25 +281,10 @@ static weft_status gather_losses(weft_i_training *training, weft_error *error)
     return status;
 }
 
-/* Replicas have the same: the first one's ranks save, and process 0 says when all have. */
-static weft_status save(weft_i_training *training, weft_error *error)
-{
-    const char *folder = training->launch->checkpoint;
-    int64_t step = training->lesson.first_step + training->launch->n_steps, done = 1;
-    weft_status status = weft_i_worker_fetch(training->device, error);
-    if (status == WEFT_STATUS_OK && weft_i_world_replica(training->world) == 0)
-        status = weft_i_checkpoint_save(folder, step, training->plan, training->model,
-                                        training->device, error);
-    if (status == WEFT_STATUS_OK) status = weft_i_world_largest(training->world, &done, 1, error);
-    if (status != WEFT_STATUS_OK || weft_i_world_process(training->world) != 0) return status;
-    return weft_i_checkpoint_commit(folder, step, training->model, error);
-}
-
 weft_status weft_i_training_gather(weft_i_training *training, weft_error *error,
                                    const weft_i_lesson **out_lesson)
 {
     weft_status status = gather_losses(training, error);
-    if (status == WEFT_STATUS_OK && training->launch->checkpoint) status = save(training, error);
     if (status != WEFT_STATUS_OK || weft_i_world_process(training->world) != 0) return status;
     training->lesson.losses = training->losses;
     training->lesson.n_steps = (int32_t)training->launch->n_steps;

@@ -293,6 +293,79 @@ case_checkpoint()
     expect_one_line '.*/latest: a checkpoint of a model with sha256 0000'
 }
 
+# A run that is killed loses what came after its last checkpoint and nothing else: to the bit.
+case_resume()
+{
+    plan_of_tiny tiny-vlm 2 1
+    # shellcheck disable=SC2086 # several words
+    run 2 "$work/tiny.json" $inputs --device cpu --steps 6 --checkpoint "$work/whole"
+    ! grep -q 'built without a BLAS' "$err" || exit 77
+    expect_status 0
+    # shellcheck disable=SC2086
+    WEFT_RUN_FAULT=kill:1:10:5 run 2 "$work/tiny.json" $inputs --device cpu --steps 6 \
+        --checkpoint "$work/cut" --checkpoint-every 2 --timeout 3
+    [ "$status" != 0 ] || fail 'status 0'
+    expect_one_line 'rank 1 does not answer, killed or stuck in '
+    expect_no_orphans
+    grep -q '^step 4$' "$work/cut/latest" || fail 'expected a checkpoint of step 4'
+    [ -d "$work/cut/step-2" ] || fail 'expected a checkpoint of step 2'
+    [ ! -d "$work/cut/step-6" ] || fail 'expected none of step 6'
+    # Killed while it saved: the mark is not there yet.
+    mkdir "$work/cut/step-6"
+    head -c 100 "$work/whole/step-6/vision-1" >"$work/cut/step-6/vision-1"
+    # shellcheck disable=SC2086
+    run 2 "$work/tiny.json" $inputs --device cpu --steps 2 --checkpoint "$work/cut"
+    expect_status 0
+    for file in "$work"/whole/step-6/*; do
+        cmp -s "$file" "$work/cut/step-6/${file##*/}" || fail "${file##*/} is another"
+    done
+    run 2 "$work/tiny.json" --checkpoint-every 2
+    expect_status 2
+    expect_one_line '--checkpoint-every wants --checkpoint'
+}
+
+# By somebody else, at any moment, also while it saves.
+case_resume_killed()
+{
+    plan_of_tiny tiny-vlm 2 1
+    # shellcheck disable=SC2086 # several words
+    mpirun -n 2 "$weft_run" "$work/tiny.json" $inputs --device cpu --steps 10000 --timeout 3 \
+        --checkpoint "$work/saved" --checkpoint-every 1 >"$out" 2>"$err" </dev/null &
+    child=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        [ ! -d "$work/saved/step-5" ] || break
+        sleep 0.5
+        ! grep -q 'built without a BLAS' "$err" || exit 77
+    done
+    [ -d "$work/saved/step-5" ] || fail 'expected a checkpoint of step 5'
+    # shellcheck disable=SC2009 # by all arguments
+    victim=$(ps -eo pid=,args= | grep -F "$work/" | grep -vE 'mpirun|grep' | awk 'NR == 1 { print $1 }')
+    kill -9 "$victim"
+    wait "$child"
+    status=$?
+    [ "$status" != 0 ] || fail 'status 0'
+    expect_no_orphans
+    # shellcheck disable=SC2086
+    run 2 "$work/tiny.json" $inputs --device cpu --checkpoint "$work/saved" --json
+    expect_status 0
+    grep -Eq '"first_step":([4-9]|[1-9][0-9]+),' "$out" || fail 'has not gone on'
+}
+
+# Of two replicas that train, one does not come to their reduction.
+case_killed_reducing()
+{
+    plan_of_tiny tiny-vlm 1 2
+    reduce=$(grep -m 1 '"actions"' "$work/tiny.json" | sed 's/.*"actions": *\[\[//; s/\],\[/\n/g' |
+        awk '/^"reduce"/ { print NR - 1; exit }')
+    [ -n "$reduce" ] || fail 'no reduce'
+    # shellcheck disable=SC2086
+    WEFT_RUN_FAULT=kill:1:$reduce:2 run 2 "$work/tiny.json" $inputs --device cpu --steps 3 --timeout 3
+    ! grep -q 'built without a BLAS' "$err" || exit 77
+    [ "$status" != 0 ] || fail 'status 0'
+    expect_one_line 'rank 0 of replica 1 does not answer'
+    expect_no_orphans
+}
+
 # Each step's loss, a line each.
 losses()
 {
