@@ -97,7 +97,7 @@ void *weft_i_arena_alloc(weft_i_arena *arena, size_t n, size_t size)
 {
     const size_t align = _Alignof(max_align_t);
     size_t n_bytes = product(n, size);
-    if (n_bytes == 0) return NULL;
+    if (n_bytes == 0 || fails_now()) return NULL;
     n_bytes = (n_bytes + align - 1) / align * align;
 
     weft_i_arena_block *block = arena->head;

@@ -36,12 +36,14 @@ void weft_i_owned_free(void *owner);
  * pointer moves. Returns 0, or -1 when out of memory (the old array stays). */
 int weft_i_grow(void *items, size_t *cap, size_t n, size_t size);
 
-/* All heap memory of the library comes through these two, so that a test can make each one fail.
- * weft_i_alloc zeroes; weft_i_realloc does not. free() frees both. */
+/* All heap memory of the library comes through these two. weft_i_alloc zeroes; weft_i_realloc does
+ * not. free() frees both. */
 void *weft_i_alloc(size_t n, size_t size);
 void *weft_i_realloc(void *p, size_t n, size_t size);
 
-/* For tests only: the k-th allocation from now (from 1) fails once; 0 turns it off. */
+/* For tests only: the k-th allocation from now (from 1) fails once; 0 turns it off. A piece of an
+ * arena counts as well as the block that it may need, since a piece that was never made to fail is
+ * one whose caller may not look. */
 void weft_i_alloc_fail_after(long k);
 
 #endif
