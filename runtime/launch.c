@@ -7,27 +7,30 @@
 
 #include "base/error.h"
 
+#define DEVICES "virtual|cpu|cuda|twin"
+
 static const weft_option table[] = {
-    {"device", WEFT_OPTION_ENUM, offsetof(weft_i_launch, device), 0, 0, "virtual|cpu", "NAME",
-     "what does the work: virtual waits out the planned times, cpu trains (virtual)"},
+    {"device", WEFT_OPTION_ENUM, offsetof(weft_i_launch, device), 0, 0, DEVICES, "NAME",
+     "what does the work: virtual waits out the planned times; cpu trains, cuda on a GPU; twin\n"
+     "                       computes on the processor what cuda would (virtual)"},
     {"model", WEFT_OPTION_STRING, offsetof(weft_i_launch, model), 0, 0, NULL, "MODEL",
-     "cpu: the model that the plan was made from"},
+     "training: the model that the plan was made from"},
     {"batch", WEFT_OPTION_STRING, offsetof(weft_i_launch, batch), 0, 0, NULL, "FILE",
-     "cpu: the batch that the plan was made from"},
+     "training: the batch that the plan was made from"},
     {"check", WEFT_OPTION_BOOL, offsetof(weft_i_launch, check), 0, 0, NULL, NULL,
-     "cpu: compare loss and all gradients with a serial run"},
+     "training: compare loss and all gradients with a serial run"},
     {"profile", WEFT_OPTION_STRING, offsetof(weft_i_launch, profile), 0, 0, NULL, "FILE",
      "run no plan: measure the layers of --model here and write a weft.cluster"},
     {"checkpoint", WEFT_OPTION_STRING, offsetof(weft_i_launch, checkpoint), 0, 0, NULL, "DIR",
-     "cpu: go on from what is saved there, and save there after the last step"},
+     "training: go on from what is saved there, and save there after the last step"},
     {"checkpoint-every", WEFT_OPTION_INT, offsetof(weft_i_launch, checkpoint_every), 1, 1e9, NULL,
-     "N", "cpu: save after every N steps, too"},
+     "N", "training: save after every N steps, too"},
     {"learning-rate", WEFT_OPTION_DOUBLE, offsetof(weft_i_launch, learning_rate), 0, 1, NULL, "X",
-     "cpu: of AdamW (0.001)"},
+     "training: of AdamW (0.001)"},
     {"seed", WEFT_OPTION_INT, offsetof(weft_i_launch, seed), 0, 9007199254740991, NULL, "N",
-     "cpu: of weights and synthetic data (1)"},
+     "training: of weights and synthetic data (1)"},
     {"threads", WEFT_OPTION_INT, offsetof(weft_i_launch, threads), 1, 1024, NULL, "N",
-     "cpu: of the matrix products of a rank (1)"},
+     "training: of the matrix products of a rank (1)"},
     {"steps", WEFT_OPTION_INT, offsetof(weft_i_launch, n_steps), 1, 10000, NULL, "N",
      "so many steps; the median one is reported (1)"},
     {"scale", WEFT_OPTION_DOUBLE, offsetof(weft_i_launch, scale), 1e-6, 1e6, NULL, "X",
@@ -91,15 +94,18 @@ weft_status weft_i_launch_read(int argc, char **argv, weft_error *error, weft_i_
         return weft_i_fail(error, WEFT_STATUS_USAGE, "no plan given");
     if (made.checkpoint_every > 0 && !made.checkpoint)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "--checkpoint-every wants --checkpoint");
-    if (made.check && made.device != WEFT_I_DEVICE_CPU)
-        return weft_i_fail(error, WEFT_STATUS_USAGE, "--check wants --device cpu");
+    if (made.check && made.device == WEFT_I_DEVICE_VIRTUAL)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "--check wants --device cpu, cuda or twin");
+    if (made.profile && made.device > WEFT_I_DEVICE_CPU)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "--profile measures the processor alone");
     *out = made;
     return WEFT_STATUS_OK;
 }
 
 const char *weft_i_device_name(int device)
 {
-    return device == WEFT_I_DEVICE_CPU ? "cpu" : "virtual";
+    static const char *const names[] = {"virtual", "cpu", "cuda", "twin"};
+    return names[device];
 }
 
 void weft_i_launch_help(void)

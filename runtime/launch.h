@@ -6,7 +6,13 @@
 
 #include <stdint.h>
 
-typedef enum weft_i_device { WEFT_I_DEVICE_VIRTUAL, WEFT_I_DEVICE_CPU } weft_i_device;
+typedef enum weft_i_device {
+    WEFT_I_DEVICE_VIRTUAL,
+    /* These train: */
+    WEFT_I_DEVICE_CPU,
+    WEFT_I_DEVICE_CUDA,
+    WEFT_I_DEVICE_TWIN
+} weft_i_device;
 
 typedef struct weft_i_launch {
     const char *plan; /* file, "-" = stdin */

@@ -140,6 +140,11 @@ int32_t weft_i_world_process(const weft_i_world *world)
     return world->process;
 }
 
+int32_t weft_i_world_slot(const weft_i_world *world)
+{
+    return world->slot_of[world->process];
+}
+
 int32_t weft_i_world_rank(const weft_i_world *world)
 {
     return world->process / world->n_replicas;

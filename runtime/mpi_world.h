@@ -19,6 +19,7 @@ void weft_i_world_end(weft_i_world *world);
 
 int32_t weft_i_world_size(const weft_i_world *world);
 int32_t weft_i_world_process(const weft_i_world *world); /* this one, from 0 */
+int32_t weft_i_world_slot(const weft_i_world *world);    /* among those of its machine */
 
 /* After a failure all processes end within timeout_ns. A part of it is kept for finding out what
  * went wrong; the rest is the patience of a wait. */

@@ -68,9 +68,9 @@ static void print_lesson(const weft_i_lesson *lesson, FILE *stream)
     if (!lesson->is_checked) return;
     fprintf(stream,
             "check     %s: loss of the serial run %.6g; %" PRId64
-            " gradients, farthest off %.2g (%s)\n",
+            " gradients off by %.2g, farthest %.2g (%s)\n",
             lesson->has_passed ? "passed" : "FAILED", lesson->serial_loss, lesson->n_gradients,
-            lesson->gradient_error, lesson->worst);
+            lesson->whole_error, lesson->gradient_error, lesson->worst);
 }
 
 void weft_i_outcome_text(const weft_i_outcome *outcome, FILE *stream)
@@ -144,6 +144,7 @@ static void put_lesson(weft_i_json_out *out, const weft_i_lesson *lesson)
     weft_i_json_open_object(out);
     weft_i_json_put_key_bool(out, "passed", lesson->has_passed);
     weft_i_json_put_key_double(out, "serial_loss", lesson->serial_loss);
+    weft_i_json_put_key_double(out, "whole_error", lesson->whole_error);
     weft_i_json_put_key_double(out, "gradient_error", lesson->gradient_error);
     weft_i_json_put_key_string(out, "worst", lesson->worst);
     weft_i_json_close_object(out);

@@ -13,9 +13,11 @@ typedef struct weft_i_lesson {
     int32_t n_steps;
     int64_t first_step;          /* of these, from 0: what came before was in a checkpoint */
     bool is_checked, has_passed; /* against the serial run: */
-    double serial_loss, gradient_error;
-    int64_t n_gradients; /* compared */
-    char worst[128];     /* the parameter that is farthest off */
+    double serial_loss;
+    double whole_error;    /* of all gradients together */
+    double gradient_error; /* of the parameter that is farthest off: */
+    int64_t n_gradients;   /* compared */
+    char worst[128];
 } weft_i_lesson;
 
 /* What there is to print. steps_ns: each step's longest pipeline. */

@@ -55,7 +55,7 @@ static weft_status check_inputs(const weft_plan *plan, const weft_model *model,
     const weft_parallel *p = &plan->parallel;
     if (p->tp != 1 || p->cp != 1 || p->ep != 1)
         return weft_i_fail(error, WEFT_STATUS_USAGE,
-                           "device cpu trains plans of tp, cp and ep 1, found %d, %d and %d", p->tp,
+                           "weft-run trains plans of tp, cp and ep 1, found %d, %d and %d", p->tp,
                            p->cp, p->ep);
     weft_status status = check_sha("model", model->name, plan->model.sha256, model->sha256, error);
     if (status != WEFT_STATUS_OK || !batch) return status;

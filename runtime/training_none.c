@@ -8,11 +8,11 @@
 weft_status weft_i_training_load(const weft_i_launch *launch, const weft_plan *plan,
                                  weft_error *error, weft_i_training **out_training)
 {
-    (void)launch;
     (void)plan;
     (void)out_training;
     return weft_i_fail(error, WEFT_STATUS_USAGE,
-                       "--device cpu: this weft-run was built without a BLAS");
+                       "--device %s: this weft-run was built without a BLAS",
+                       weft_i_device_name(launch->device));
 }
 
 weft_status weft_i_profile_run(weft_i_world *world, const weft_i_launch *launch, weft_error *error)

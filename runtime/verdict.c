@@ -40,7 +40,15 @@ static double mean_square(const weft_i_serial *serial, const weft_i_trainee *tra
     return n > 0 ? sum / (double)n : 0;
 }
 
-static double error_of(const float *found, const float *expected, int64_t n, double usual)
+double weft_i_verdict_whole(const weft_i_verdict *verdict)
+{
+    if (!(verdict->off <= 1e300)) return INFINITY;
+    return verdict->off > 0 ? sqrt(verdict->off / verdict->size) : 0;
+}
+
+/* Of one parameter, and into the sums over all. */
+static double error_of(weft_i_verdict *verdict, const float *found, const float *expected,
+                       int64_t n, double usual)
 {
     double off = 0, size = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -48,6 +56,9 @@ static double error_of(const float *found, const float *expected, int64_t n, dou
         size += (double)expected[i] * expected[i];
     }
     double least = 1e-6 * usual * (double)n;
+    verdict->n += n;
+    verdict->off += off;
+    verdict->size += size;
     if (!(off <= 1e300)) return INFINITY;
     return off > 0 ? sqrt(off / fmax(size, least)) : 0;
 }
@@ -66,9 +77,8 @@ void weft_i_verdict_add(weft_i_verdict *verdict, const weft_i_serial *serial,
         for (int p = 0; module->learns[l] && p < program->n_parameters; p++) {
             const weft_i_parameter *of = &program->parameters[p];
             int64_t n = of->rows * of->width;
-            double error = error_of(gradients + of->first,
+            double error = error_of(verdict, gradients + of->first,
                                     whole->gradients + whole->offsets[l] + of->first, n, usual);
-            verdict->n += n;
             if (verdict->chunk >= 0 && error <= verdict->error) continue;
             verdict->error = error;
             verdict->chunk = chunk;

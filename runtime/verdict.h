@@ -10,11 +10,15 @@ typedef struct weft_i_verdict {
     int32_t chunk; /* -1 = none looked at */
     int32_t layer; /* of its module */
     const char *parameter;
-    int64_t n; /* values compared */
+    int64_t n;        /* values compared */
+    double off, size; /* sums of squares over all of them */
 } weft_i_verdict;
 
 /* Nothing looked at yet. */
 weft_i_verdict weft_i_verdict_begin(void);
+
+/* |found - serial| / |serial| over all that was compared. */
+double weft_i_verdict_whole(const weft_i_verdict *verdict);
 
 /* Compare the gradients of a chunk of the plan, all its layers one after the other. A parameter's
  * own size is what its error is measured by, but no less than a thousandth of the size that it

@@ -113,7 +113,7 @@ static int launch_and_run(weft_i_world *world, int argc, char **argv)
     if (broken) weft_i_world_farewell(world, status, &error);
     if (status != WEFT_STATUS_OK) return print_error(world, status, &error);
     weft_i_training *training = NULL;
-    if (launch.device == WEFT_I_DEVICE_CPU)
+    if (launch.device != WEFT_I_DEVICE_VIRTUAL)
         status = weft_i_training_load(&launch, plan, &error, &training);
     int code = status == WEFT_STATUS_OK ? run(world, &launch, plan, training)
                                         : print_error(world, status, &error);

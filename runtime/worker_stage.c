@@ -327,7 +327,7 @@ void weft_i_worker_stage_free(weft_i_worker_stage *stage)
     give(stage, &stage->media);
     give(stage, &stage->context);
     give(stage, &stage->d_context);
-    for (int32_t i = 0; kit->unbind && i < stage->n_layers; i++)
+    for (int32_t i = stage->n_layers - 1; kit->unbind && i >= 0; i--)
         if (i == 0 || stage->sheets[i].copy != stage->sheets[i - 1].copy)
             kit->unbind(kit->context, &stage->sheets[i]);
     void *const fed[] = {stage->patches, stage->times, stage->velocities};

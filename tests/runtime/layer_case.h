@@ -79,8 +79,8 @@ static inline void case_make(layer_case *c, weft_layer layer, int32_t input_widt
                               .spans = CASE_STRETCHES,
                               .tokens = CASE_TOKENS,
                               .targets = CASE_TARGETS,
-                              .merge_from = CASE_MERGE_FROM,
-                              .merge = CASE_MERGE,
+                              .merge_from = merges ? CASE_MERGE_FROM : NULL,
+                              .merge = merges ? CASE_MERGE : 1,
                               .loss_weight = 0.25f};
     for (int t = 0; t < WEFT_I_N_GIVEN; t++)
         c->given[t] = case_array(c, case_values(c, t));

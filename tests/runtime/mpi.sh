@@ -246,6 +246,33 @@ case_train()
     expect_trains
 }
 
+# What a GPU would compute, by its twin: copies, looks and kernels of the cuda device.
+case_twin()
+{
+    plan_of_tiny tiny-vlm 2 1 --microbatches 2
+    # shellcheck disable=SC2086 # several words
+    run 2 "$work/tiny.json" $inputs --device twin --check
+    expect_trains
+    plan_of_tiny tiny-t2v 1 2 --microbatches 1
+    # shellcheck disable=SC2086
+    run 2 "$work/tiny.json" $inputs --device twin --check --steps 2
+    expect_trains
+    grep -q ' twin' "$out" || fail 'another device'
+}
+
+# Without a module, a driver or a GPU there is one line; with all of them it trains.
+case_cuda()
+{
+    plan_of_tiny tiny-vlm 2 1 --microbatches 2
+    # shellcheck disable=SC2086 # several words
+    run 2 "$work/tiny.json" $inputs --device cuda --check
+    if [ "$status" = 0 ]; then
+        grep -q '^check     passed: ' "$out" || fail 'the check has not passed'
+        return
+    fi
+    expect_one_line '(rank [01]: )?--device cuda: .*(without|CUDA)'
+}
+
 # A tied embedding on one rank and its head on another, 50 steps.
 case_learn()
 {
@@ -417,7 +444,7 @@ case_train_refuses()
     # shellcheck disable=SC2086
     run 1 "$work/tp.json" $inputs --device cpu
     expect_status 2
-    expect_one_line 'device cpu trains plans of tp, cp and ep 1, found 2, 1 and 1'
+    expect_one_line 'weft-run trains plans of tp, cp and ep 1, found 2, 1 and 1'
 }
 
 case_world_size()

@@ -42,6 +42,7 @@ static void expect_lesson(bool has_passed, const char *line)
                                   .is_checked = true,
                                   .has_passed = has_passed,
                                   .serial_loss = 5.5,
+                                  .whole_error = 1e-7,
                                   .gradient_error = 2e-7,
                                   .n_gradients = 1000,
                                   .worst = "vision layer 3, qkv"};
@@ -62,8 +63,8 @@ static void expect_lesson(bool has_passed, const char *line)
 Test(outcome, says_what_was_learnt)
 {
     expect_lesson(true,
-                  "check     passed: loss of the serial run 5.5; 1000 gradients, farthest off "
-                  "2e-07 (vision layer 3, qkv)\n");
+                  "check     passed: loss of the serial run 5.5; 1000 gradients off by 1e-07, "
+                  "farthest 2e-07 (vision layer 3, qkv)\n");
     expect_lesson(false, "check     FAILED: loss");
 }
 

@@ -1,0 +1,371 @@
+/* tests/runtime/test_gpu.c - what a GPU would compute, by its twin: bfloat16, every kind of layer
+ * beside the processor's float32, and a GPU that is too small. */
+#include "base/arena.h"
+#include "runtime/gpu_kit.h"
+#include "runtime/twin.h"
+#include "tests/runtime/layer_rows.h"
+
+static float float_of(uint32_t bits)
+{
+    float out;
+    memcpy(&out, &bits, sizeof(out));
+    return out;
+}
+
+/* All there are stay what they are. */
+Test(gpu, bfloat16_of_itself)
+{
+    for (uint32_t bits = 0; bits < 65536; bits++) {
+        weft_i_bf16 x = {(uint16_t)bits};
+        float value = weft_i_bf16_float(x);
+        if (isnan(value))
+            cr_assert(isnan(weft_i_bf16_float(weft_i_bf16_of(value))), "%x", bits);
+        else
+            cr_assert_eq(weft_i_bf16_of(value).bits, bits, "%x", bits);
+    }
+}
+
+/* Between each two neighbours: the nearer one, halfway the even one. */
+Test(gpu, bfloat16_rounds_to_the_nearest)
+{
+    for (uint32_t bits = 0; bits < 0x7f80; bits++)
+        for (uint32_t sign = 0; sign < 2; sign++) {
+            uint32_t low = (sign << 31) | (bits << 16), even = bits % 2 ? bits + 1 : bits;
+            uint16_t top = (uint16_t)(sign << 15);
+            cr_assert_eq(weft_i_bf16_of(float_of(low + 1)).bits, top + bits);
+            cr_assert_eq(weft_i_bf16_of(float_of(low + 0x7fff)).bits, top + bits);
+            cr_assert_eq(weft_i_bf16_of(float_of(low + 0x8000)).bits, top + even);
+            cr_assert_eq(weft_i_bf16_of(float_of(low + 0x8001)).bits, top + bits + 1);
+        }
+    cr_expect_eq(weft_i_bf16_of(INFINITY).bits, 0x7f80);
+    cr_expect(isnan(weft_i_bf16_float(weft_i_bf16_of(float_of(0x7f800001)))));
+}
+
+/* A layer case with its values in the memory of a kit. */
+typedef struct far_case {
+    layer_case *of;
+    const weft_i_kit *kit;
+    weft_i_pool pool;
+    weft_i_sheet sheet;
+    void *given[WEFT_I_N_GIVEN];
+    weft_i_shelf shelf;
+    void *slope;
+    double *loss;
+} far_case;
+
+static void *far_new(const weft_i_kit *kit, size_t n_bytes)
+{
+    void *made = kit->memory->allocate(kit->memory->context, n_bytes + 8);
+    cr_assert(made);
+    return made;
+}
+
+static void *far_values(const weft_i_kit *kit, const float *from, int64_t n)
+{
+    void *made = far_new(kit, (size_t)n * kit->value_bytes);
+    cr_assert(kit->import(kit->context, from, n, made));
+    return made;
+}
+
+static int64_t slope_size(const layer_case *c)
+{
+    return c->program.output == WEFT_I_NOTHING ? 0 : case_values(c, c->program.output);
+}
+
+static void far_make(far_case *f, layer_case *c, const weft_i_kit *kit)
+{
+    size_t n_bytes = (size_t)c->program.n_values * sizeof(float);
+    int64_t n_velocities = (int64_t)CASE_ROWS * (c->layer.vocab + 1);
+    *f = (far_case){.of = c, .kit = kit, .sheet = c->sheet, .pool = {.memory = kit->memory}};
+    cr_assert(kit->bind(kit->context, &f->sheet));
+    for (int t = 0; t < WEFT_I_N_GIVEN; t++)
+        f->given[t] = far_values(kit, c->given[t], case_values(c, t));
+    f->slope = far_values(kit, c->slope, slope_size(c));
+    f->shelf.values = far_new(kit, n_bytes);
+    f->shelf.gradients = far_new(kit, n_bytes);
+    f->shelf.operands = far_new(kit, n_bytes);
+    f->loss = far_new(kit, sizeof(double));
+    float *velocities = far_new(kit, (size_t)n_velocities * sizeof(float));
+    kit->copy(kit->context, velocities, c->sheet.velocities, (size_t)n_velocities * sizeof(float));
+    f->sheet.velocities = velocities;
+    kit->copy(kit->context, f->shelf.values, c->parameters, n_bytes);
+    kit->make_operands(kit->context, &f->shelf, c->program.n_values);
+    cr_assert_eq(kit->finish(kit->context, NULL), 0);
+}
+
+static void far_free(far_case *f)
+{
+    const weft_i_memory *memory = f->kit->memory;
+    f->kit->unbind(f->kit->context, &f->sheet);
+    weft_i_pool_free(&f->pool);
+    void *const all[] = {
+        f->slope,          f->shelf.values, f->shelf.gradients,
+        f->shelf.operands, f->loss,         (void *)(uintptr_t)f->sheet.velocities};
+    for (int i = 0; i < 6; i++)
+        memory->release(memory->context, all[i]);
+    for (int t = 0; t < WEFT_I_N_GIVEN; t++)
+        memory->release(memory->context, f->given[t]);
+}
+
+static float *fetch_values(far_case *f, const void *from, int64_t n)
+{
+    weft_i_bf16 *values = calloc((size_t)n + 1, sizeof(*values));
+    float *made = calloc((size_t)n + 1, sizeof(*made));
+    f->kit->copy(f->kit->context, values, from, (size_t)n * sizeof(*values));
+    cr_assert_eq(f->kit->finish(f->kit->context, NULL), 0);
+    for (int64_t i = 0; i < n; i++)
+        made[i] = weft_i_bf16_float(values[i]);
+    free(values);
+    return made;
+}
+
+/* As case_back. */
+static layer_gradients far_back(far_case *f, weft_i_wants wants, weft_i_keep keep, bool split,
+                                double *out_loss)
+{
+    layer_case *c = f->of;
+    const weft_i_kit *kit = f->kit;
+    weft_i_rules rules;
+    size_t n_bytes = (size_t)c->program.n_values * sizeof(float);
+    int out = c->program.output;
+    weft_i_rules_make(&c->program, wants, keep, &rules);
+    weft_i_tape tape = {.program = &c->program,
+                        .rules = &rules,
+                        .sheet = &f->sheet,
+                        .parameters = f->shelf.values,
+                        .operands = f->shelf.operands,
+                        .gradients = wants.weights ? f->shelf.gradients : NULL,
+                        .kit = kit,
+                        .pool = &f->pool,
+                        .loss = f->loss};
+    for (int t = 0; t < WEFT_I_N_GIVEN; t++)
+        tape.values[t] = f->given[t];
+    kit->clear(kit->context, f->shelf.gradients, n_bytes);
+    kit->clear(kit->context, f->loss, sizeof(double));
+    cr_assert_eq(weft_i_tape_forward(&tape, NULL), 0);
+    if (out != WEFT_I_NOTHING) {
+        weft_i_pool_give(&f->pool, tape.values[out]);
+        tape.values[out] = NULL;
+        tape.d_values[out] = weft_i_tape_take(&tape, out);
+        kit->copy(kit->context, tape.d_values[out], f->slope,
+                  (size_t)slope_size(c) * kit->value_bytes);
+    }
+    cr_assert_eq(weft_i_tape_back(&tape, split ? WEFT_I_BACK_INPUT : WEFT_I_BACK_BOTH, NULL), 0);
+    if (split) cr_assert_eq(weft_i_tape_back(&tape, WEFT_I_BACK_WEIGHTS, NULL), 0);
+    layer_gradients made = {.parameters = calloc(1, n_bytes + 1)};
+    kit->copy(kit->context, made.parameters, f->shelf.gradients, n_bytes);
+    kit->copy(kit->context, out_loss, f->loss, sizeof(double));
+    for (int t = 0; t < WEFT_I_N_GIVEN; t++) {
+        if (!tape.d_values[t]) continue;
+        made.given[t] = fetch_values(f, tape.d_values[t], case_values(c, t));
+        weft_i_pool_give(&f->pool, tape.d_values[t]);
+        tape.d_values[t] = NULL;
+    }
+    cr_assert_eq(kit->finish(kit->context, NULL), 0);
+    weft_i_tape_clear(&tape);
+    for (size_t i = 0; i < f->pool.n; i++)
+        cr_assert(!f->pool.buffers[i].taken, "a buffer was not given back");
+    return made;
+}
+
+static void expect_close(const char *name, const char *what, const float *found,
+                         const float *expected, int64_t n)
+{
+    double off = 0, size = 0;
+    cr_assert_eq(!found, !expected, "%s: %s is there once only", name, what);
+    for (int64_t i = 0; found && i < n; i++) {
+        off += ((double)found[i] - expected[i]) * ((double)found[i] - expected[i]);
+        size += (double)expected[i] * expected[i];
+    }
+    cr_expect(sqrt(off) <= 2e-2 * sqrt(size) + 2e-3, "%s: %s is off by %g of %g", name, what,
+              sqrt(off), sqrt(size));
+}
+
+/* What both begin with are numbers of bfloat16. */
+static void round_case(layer_case *c)
+{
+    float *const arrays[] = {c->given[0], c->given[1], c->given[2],
+                             c->given[3], c->slope,    c->parameters};
+    for (int i = 0; i < 6; i++) {
+        int64_t n = i < WEFT_I_N_GIVEN ? case_values(c, i)
+                    : i == 4           ? slope_size(c)
+                                       : c->program.n_values;
+        for (int64_t k = 0; k < n; k++)
+            arrays[i][k] = weft_i_bf16_float(weft_i_bf16_of(arrays[i][k]));
+    }
+}
+
+static weft_i_gpu_kit *twin_kit(size_t memory_bytes)
+{
+    weft_i_gpu gpu;
+    weft_i_gpu_kit *kit = NULL;
+    cr_assert(weft_i_twin_open(memory_bytes, &gpu));
+    cr_assert_eq(weft_i_gpu_kit_create(&gpu, NULL, &kit), 0);
+    return kit;
+}
+
+/* Number, gradients of inputs and of each parameter. */
+static void compare(far_case *f, const layer_row *row)
+{
+    layer_case *c = f->of;
+    double loss = 0;
+    layer_gradients found = far_back(f, all_wanted(c), WEFT_I_KEEP_ALL, false, &loss);
+    layer_gradients expected = case_back(c, all_wanted(c), WEFT_I_KEEP_ALL, false);
+    cr_expect(fabs(loss - c->loss) <= 5e-3 * fabs(c->loss), "%s: loss %g, expected %g", row->name,
+              loss, c->loss);
+    for (int t = 0; t < WEFT_I_N_GIVEN; t++)
+        expect_close(row->name, "an input", found.given[t], expected.given[t], case_values(c, t));
+    for (int p = 0; p < c->program.n_parameters; p++) {
+        const weft_i_parameter *at = &c->program.parameters[p];
+        expect_close(row->name, at->name, found.parameters + at->first,
+                     expected.parameters + at->first, at->rows * at->width);
+    }
+    case_free_gradients(&found);
+    case_free_gradients(&expected);
+}
+
+Test(gpu, layers)
+{
+    weft_i_gpu_kit *kit = twin_kit(0);
+    for (int i = 0; i < N_ROWS; i++) {
+        layer_case c;
+        far_case f;
+        case_make(&c, ROWS[i].layer, ROWS[i].input_width, ROWS[i].is_text, 31 + (uint64_t)i);
+        round_case(&c);
+        far_make(&f, &c, weft_i_gpu_kit_table(kit));
+        compare(&f, &ROWS[i]);
+        far_free(&f);
+        case_free(&c);
+    }
+    weft_i_gpu_kit_free(kit);
+}
+
+/* To the bit the same, split or not, whatever was kept. */
+Test(gpu, strategies_and_halves)
+{
+    weft_i_gpu_kit *kit = twin_kit(0);
+    for (int i = 0; i < N_ROWS; i++) {
+        layer_case c;
+        far_case f;
+        double loss;
+        case_make(&c, ROWS[i].layer, ROWS[i].input_width, ROWS[i].is_text, 7);
+        far_make(&f, &c, weft_i_gpu_kit_table(kit));
+        layer_gradients a = far_back(&f, all_wanted(&c), WEFT_I_KEEP_ALL, false, &loss);
+        for (int keep = WEFT_I_KEEP_ALL; keep <= WEFT_I_KEEP_INPUT; keep++) {
+            layer_gradients b = far_back(&f, all_wanted(&c), (weft_i_keep)keep, true, &loss);
+            for (int t = 0; t < WEFT_I_N_GIVEN; t++)
+                cr_assert(!a.given[t] || memcmp(a.given[t], b.given[t],
+                                                (size_t)case_values(&c, t) * sizeof(float)) == 0,
+                          "%s: input %d", ROWS[i].name, t);
+            cr_assert_eq(
+                memcmp(a.parameters, b.parameters, (size_t)c.program.n_values * sizeof(float)), 0,
+                "%s: parameters", ROWS[i].name);
+            case_free_gradients(&b);
+        }
+        case_free_gradients(&a);
+        far_free(&f);
+        case_free(&c);
+    }
+    weft_i_gpu_kit_free(kit);
+}
+
+/* A step of AdamW, and the operands after it. */
+Test(gpu, adamw)
+{
+    enum { N = 2000 };
+    static float host[4][N], expected[4][N];
+    weft_i_gpu_kit *made = twin_kit(0);
+    const weft_i_kit *kit = weft_i_gpu_kit_table(made), *cpu = weft_i_cpu_kit();
+    const weft_i_adamw_step step = {0.9f, 0.95f, 1e-3f, 1.5f, 0.9999f, 1e-8f};
+    weft_i_rng rng;
+    weft_i_rng_seed(&rng, 5);
+    for (int i = 0; i < 4 * N; i++)
+        host[i / N][i % N] = (float)weft_i_rng_double(&rng);
+    memcpy(expected, host, sizeof(host));
+    weft_i_shelf near = {expected[0], expected[1], expected[2], expected[3], expected[0]};
+    float *far[4];
+    for (int i = 0; i < 4; i++) {
+        far[i] = far_new(kit, sizeof(host[i]));
+        kit->copy(kit->context, far[i], host[i], sizeof(host[i]));
+    }
+    weft_i_bf16 *operands = far_new(kit, sizeof(host[0])), found[N];
+    weft_i_shelf shelf = {far[0], far[1], far[2], far[3], operands};
+    kit->update(kit->context, &shelf, 100, N - 200, &step);
+    cpu->update(cpu->context, &near, 100, N - 200, &step);
+    for (int i = 0; i < 4; i++)
+        kit->copy(kit->context, host[i], far[i], sizeof(host[i]));
+    kit->copy(kit->context, found, operands, sizeof(found));
+    cr_assert_eq(kit->finish(kit->context, NULL), 0);
+    for (int i = 0; i < 4 * N; i++)
+        cr_assert_float_eq(host[i / N][i % N], expected[i / N][i % N], 1e-6, "%d", i);
+    for (int i = 100; i < N - 100; i++)
+        cr_assert_eq(found[i].bits, weft_i_bf16_of(host[0][i]).bits);
+    for (int i = 0; i < 4; i++)
+        kit->memory->release(kit->memory->context, far[i]);
+    kit->memory->release(kit->memory->context, operands);
+    weft_i_gpu_kit_free(made);
+}
+
+/* Products of a batch, transposed or not, inside larger matrices, kept or not, rounded or not. */
+Test(gpu, products)
+{
+    enum { MOST = 1024 };
+    static weft_i_bf16 a[MOST], b[MOST];
+    static float out[MOST], before[MOST];
+    weft_i_gpu gpu;
+    weft_i_rng rng;
+    cr_assert(weft_i_twin_open(0, &gpu));
+    weft_i_rng_seed(&rng, 3);
+    for (int round = 0; round < 50; round++) {
+        weft_i_product p = {.m = 1 + (int64_t)weft_i_rng_below(&rng, 8),
+                            .n = 1 + (int64_t)weft_i_rng_below(&rng, 8),
+                            .k = (int64_t)weft_i_rng_below(&rng, 8),
+                            .a = {a, 10, 160, weft_i_rng_below(&rng, 2)},
+                            .b = {b, 11, 170, weft_i_rng_below(&rng, 2)},
+                            .scale = 0.5f,
+                            .keep = (float)weft_i_rng_below(&rng, 2),
+                            .out = out,
+                            .out_stride = 9,
+                            .out_next = 90,
+                            .out_is_float = true,
+                            .n_batch = 1 + (int32_t)weft_i_rng_below(&rng, 3)};
+        for (int i = 0; i < MOST; i++) {
+            a[i] = weft_i_bf16_of((float)weft_i_rng_double(&rng) - 0.5f);
+            b[i] = weft_i_bf16_of((float)weft_i_rng_double(&rng) - 0.5f);
+            out[i] = before[i] = (float)i;
+        }
+        gpu.multiply(gpu.context, &p);
+        cr_assert_eq(out[0], before[0], "done before it was asked how far it is");
+        cr_assert_eq(gpu.finish(gpu.context), WEFT_I_GPU_DONE);
+        for (int i = 0; i < MOST; i++) {
+            int64_t z = i / 90, r = i % 90 / 9, c = i % 9;
+            double sum = p.keep * before[i];
+            bool inside = z < p.n_batch && r < p.m && c < p.n;
+            for (int64_t l = 0; inside && l < p.k; l++)
+                sum += 0.5 *
+                       (double)weft_i_bf16_float(
+                           a[z * 160 + (p.a.transposed ? l * 10 + r : r * 10 + l)]) *
+                       (double)weft_i_bf16_float(
+                           b[z * 170 + (p.b.transposed ? c * 11 + l : l * 11 + c)]);
+            cr_assert_float_eq(out[i], inside ? sum : before[i], 1e-4, "%d", i);
+        }
+    }
+    gpu.close(gpu.context);
+}
+
+/* What was asked for and how much there is. */
+Test(gpu, says_what_it_has_too_little_of)
+{
+    weft_i_gpu_kit *made = twin_kit(3 << 20);
+    const weft_i_kit *kit = weft_i_gpu_kit_table(made);
+    weft_i_pool pool = {.memory = kit->memory};
+    weft_error error = {0};
+    void *some = weft_i_pool_take(&pool, 2 << 20);
+    cr_assert_not_null(some);
+    cr_assert_null(weft_i_pool_take(&pool, 2 << 20));
+    cr_expect_eq(kit->explain(kit->context, &error), WEFT_STATUS_NO_MEMORY);
+    cr_expect_str_eq(error.text, "out of GPU memory: 2.0 MiB more wanted, 2.0 of 3.0 MiB in use");
+    weft_i_pool_give(&pool, some);
+    weft_i_pool_free(&pool);
+    weft_i_gpu_kit_free(made);
+}
