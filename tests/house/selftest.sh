@@ -110,6 +110,7 @@ plant_good_tree
 check ok "$here/includes.sh" "$tree"
 check ok "$here/headers.sh" c "$tree"
 check ok "$here/sizes.sh" "$tree"
+check ok "$here/roots.sh" "$tree"
 
 first='/* base/bad.c - planted. */'
 include()
@@ -124,6 +125,10 @@ include profiles/bad.c '"plan/graph.h"' | caught 'profiles may not include plan'
 include search/bad.c '"emu/op.h"' | caught 'search may not include emu' includes.sh search/bad.c
 include runtime/bad.c '"search/mcts.h"' | caught 'runtime may not include search' includes.sh runtime/bad.c
 include cli/bad.c '"base/inner.h"' | caught 'cli may not include base' includes.sh cli/bad.c
+include bench/bad.c '"search/net.h"' | caught 'bench may not include search' includes.sh bench/bad.c
+include bench/speed/bad.c '"emu/op.h"' | caught 'bench/speed may not include emu' includes.sh \
+    bench/speed/bad.c
+echo x | caught 'left: not among the agreed entries' roots.sh left/over.c
 include include/weft/bad.h '"base/inner.h"' | caught 'include may not include base' includes.sh \
     include/weft/bad.h
 include plan/bad.c '<jansson.h>' | caught '<jansson.h> belongs in base' includes.sh plan/bad.c
