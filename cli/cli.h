@@ -49,6 +49,9 @@ int cli_parse(const cli_command *command, int argc, char **argv, const cli_group
 /* Print "weft: file:line: path: text" to stderr and return the exit code of the error's status. */
 int cli_fail(const weft_error *error);
 
+/* The same for an error of reading an input: what cannot be read is bad input, too. */
+int cli_fail_input(const weft_error *error);
+
 /* Print a usage error of `command` and return 2. */
 int cli_usage(const cli_command *command, const char *fmt, ...) WEFT_PRINTF(2, 3);
 
@@ -67,6 +70,15 @@ cli_text cli_percent(double ratio); /* "12.3 %" */
 
 /* A JSON string of the text on stdout. */
 void cli_json_string(const char *text);
+
+/* --- outputs --- */
+
+/* Whether a file can probably be written: -1, else the exit code after a printed error. Asked
+ * before long work; path NULL or "-" is fine. Nothing is written. */
+int cli_check_output(const char *path);
+
+/* Print that `path` cannot be written, with errno's reason, and return the exit code. */
+int cli_cannot_write(const char *path, int number);
 
 /* --- interruption and progress --- */
 

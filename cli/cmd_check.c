@@ -34,7 +34,7 @@ int cmd_check(const cli_command *command, int argc, char **argv)
     if (n_words == 0) return cli_usage(command, "no plan given");
     weft_error error = {0};
     weft_plan *plan = NULL;
-    if (weft_plan_read(file, &error, &plan)) return cli_fail(&error);
+    if (weft_plan_read(file, &error, &plan)) return cli_fail_input(&error);
     weft_violation where = {-1, -1, -1, ""};
     weft_status status = weft_plan_check(plan, &error, &where);
     if (status && status != WEFT_STATUS_VIOLATION)

@@ -95,7 +95,7 @@ int cmd_compare(const cli_command *command, int argc, char **argv)
     const cli_group own = {"comparison", compare_table,
                            sizeof compare_table / sizeof compare_table[0], &flags};
     cli_job job;
-    int code = cli_job_parse(command, argc, argv, &own, 1, false, &job);
+    int code = cli_job_parse(command, argc, argv, &own, 1, CLI_TAKES_INPUTS, &job);
     if (code < 0 && flags.hand && (job.flags.problem || job.flags.synthetic))
         code = cli_usage(command, "--hand goes with --model");
     if (code < 0) code = cli_job_load(command, &job);
@@ -105,7 +105,7 @@ int cmd_compare(const cli_command *command, int argc, char **argv)
         weft_status status = compare(&job, &flags, &error, &comparison);
         cli_progress_end();
         if (status) {
-            code = cli_fail(&error);
+            code = cli_job_fail(&job, &error);
         } else {
             flags.json ? print_json(comparison) : print_table(comparison);
             code = cli_interrupted() ? weft_status_exit_code(WEFT_STATUS_INTERRUPTED) : 0;

@@ -201,8 +201,8 @@ static int emulate_file(const char *file, const emulate_flags *flags)
 {
     weft_error error = {0};
     weft_plan *plan = NULL;
-    weft_status status = weft_plan_read(file, &error, &plan);
-    if (!status) status = weft_plan_check(plan, &error, NULL);
+    if (weft_plan_read(file, &error, &plan)) return cli_fail_input(&error);
+    weft_status status = weft_plan_check(plan, &error, NULL);
     const background nothing = {NULL, -1};
     int code = status ? cli_fail(&error) : report_plan(plan, flags, &nothing);
     weft_plan_free(plan);
@@ -242,7 +242,7 @@ static int emulate_inputs(const cli_command *command, cli_job *job, emulate_flag
     if (!status && flags->memory && job->inputs.model)
         status = open_background(job, &error, &emulation, &known);
     cli_progress_end();
-    code = status ? cli_fail(&error) : report_plan(plan, flags, &known);
+    code = status ? cli_job_fail(job, &error) : report_plan(plan, flags, &known);
     weft_emulation_free(emulation);
     weft_plan_free(plan);
     return code;
@@ -275,7 +275,7 @@ int cmd_emulate(const cli_command *command, int argc, char **argv)
         {"of a uniform model, without a batch", cli_uniform_table, cli_n_uniform_options,
          &uniform}};
     cli_job job;
-    int code = cli_job_parse(command, argc, argv, own, 2, true, &job);
+    int code = cli_job_parse(command, argc, argv, own, 2, CLI_TAKES_FILE, &job);
     if (code < 0) code = check_flags(command, &job, &flags, &uniform);
     if (code < 0 && job.file) code = emulate_file(job.file, &flags);
     if (code < 0 && job.flags.model && !job.flags.batch && !job.flags.layout &&

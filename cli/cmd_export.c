@@ -34,7 +34,7 @@ int cmd_export(const cli_command *command, int argc, char **argv)
         return cli_usage(command, "--replica goes with --format torch-csv");
     weft_error error = {0};
     weft_plan *plan = NULL;
-    if (weft_plan_read(file, &error, &plan)) return cli_fail(&error);
+    if (weft_plan_read(file, &error, &plan)) return cli_fail_input(&error);
     weft_status status =
         flags.format == FORMAT_CHROME
             ? weft_export_chrome(plan, flags.output, &error)

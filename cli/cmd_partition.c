@@ -73,9 +73,8 @@ int cmd_partition(const cli_command *command, int argc, char **argv)
     const cli_group own = {"where to", partition_table,
                            sizeof partition_table / sizeof partition_table[0], &flags};
     cli_job job;
-    int code = cli_job_parse(command, argc, argv, &own, 1, false, &job);
-    if (code < 0 && (job.flags.problem || job.flags.synthetic || job.flags.layout))
-        code = cli_usage(command, "a layout is made from --model, --cluster and --batch");
+    int code = cli_job_parse(command, argc, argv, &own, 1, CLI_TAKES_BATCH, &job);
+    if (code < 0) code = cli_check_output(flags.output);
     if (code < 0) code = cli_job_load(command, &job);
     if (code < 0) {
         weft_error error = {0};

@@ -92,7 +92,8 @@ int cmd_plan(const cli_command *command, int argc, char **argv)
     const cli_group own = {"where to", plan_table, sizeof plan_table / sizeof plan_table[0],
                            &flags};
     cli_job job;
-    int code = cli_job_parse(command, argc, argv, &own, 1, false, &job);
+    int code = cli_job_parse(command, argc, argv, &own, 1, CLI_TAKES_INPUTS, &job);
+    if (code < 0) code = cli_check_output(flags.output);
     if (code < 0) code = cli_job_load(command, &job);
     if (code < 0) code = cli_trace_open(flags.trace, &trace);
     if (code < 0) {
@@ -104,7 +105,7 @@ int cmd_plan(const cli_command *command, int argc, char **argv)
         cli_progress_end();
         code = cli_trace_close(&trace, status ? WEFT_INT_MAX : value_of(plan));
         if (status)
-            code = cli_fail(&error);
+            code = cli_job_fail(&job, &error);
         else if (code < 0)
             code = deliver(command, plan, &flags);
         weft_plan_free(plan);

@@ -122,6 +122,19 @@ static weft_status run(profile_job *job, const profile_flags *flags, weft_error 
     return flags->output ? weft_cluster_write(job->cluster, flags->output, error) : status;
 }
 
+/* -1 to go on, else the exit code. */
+static int load(profile_job *job, const profile_flags *flags)
+{
+    weft_error error = {0};
+    weft_status status = weft_cluster_load(flags->cluster, &error, &job->cluster);
+    if (!status) status = weft_measurements_read(flags->fit, &error, &job->measurements);
+    if (status) return cli_fail_input(&error);
+    job->values = calloc((size_t)job->measurements->n_rows, sizeof *job->values);
+    if (job->values) return -1;
+    error.status = WEFT_STATUS_NO_MEMORY;
+    return cli_fail(&error);
+}
+
 int cmd_profile(const cli_command *command, int argc, char **argv)
 {
     profile_flags flags = {.seed = 1, .restarts = 6, .rounds = 40};
@@ -140,17 +153,11 @@ int cmd_profile(const cli_command *command, int argc, char **argv)
     job.options.restarts = (int32_t)flags.restarts;
     job.options.rounds = (int32_t)flags.rounds;
     job.options.device = !flags.stacks_only;
-    weft_status status = weft_cluster_load(flags.cluster, &error, &job.cluster);
-    if (!status) status = weft_measurements_read(flags.fit, &error, &job.measurements);
-    if (!status) {
-        job.values = calloc((size_t)job.measurements->n_rows, sizeof *job.values);
-        if (job.values)
-            status = run(&job, &flags, &error);
-        else
-            error.status = status = WEFT_STATUS_NO_MEMORY;
-    }
+    code = cli_check_output(flags.output);
+    if (code < 0) code = load(&job, &flags);
+    if (code < 0) code = run(&job, &flags, &error) ? cli_fail(&error) : 0;
     free(job.values);
     weft_measurements_free(job.measurements);
     weft_cluster_free(job.cluster);
-    return status ? cli_fail(&error) : 0;
+    return code;
 }

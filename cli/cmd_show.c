@@ -41,25 +41,18 @@ static bool wants_color(int when)
     return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 }
 
-static weft_status show(const weft_plan *plan, const show_flags *flags, weft_error *error)
+static weft_status show(const weft_plan *plan, const weft_timeline *measured,
+                        const show_flags *flags, weft_error *error)
 {
     weft_show_options options;
-    weft_timeline *measured = NULL;
     weft_show_options_init(&options);
     options.replica = (int32_t)flags->replica;
     options.width = (int32_t)flags->width;
     options.color = wants_color(flags->color);
-    weft_status status = WEFT_STATUS_OK;
-    if (flags->measured) status = weft_timeline_read(flags->measured, error, &measured);
     options.measured = measured;
-    if (status == WEFT_STATUS_OK && flags->output) {
-        status = weft_show_svg(plan, &options, flags->output, error);
-    } else if (status == WEFT_STATUS_OK) {
-        if (options.width == 0) options.width = terminal_width();
-        status = weft_show_text(plan, &options, error, stdout);
-    }
-    weft_timeline_free(measured);
-    return status;
+    if (flags->output) return weft_show_svg(plan, &options, flags->output, error);
+    if (options.width == 0) options.width = terminal_width();
+    return weft_show_text(plan, &options, error, stdout);
 }
 
 int cmd_show(const cli_command *command, int argc, char **argv)
@@ -72,8 +65,14 @@ int cmd_show(const cli_command *command, int argc, char **argv)
     if (n_words == 0) return cli_usage(command, "no plan given");
     weft_error error = {0};
     weft_plan *plan = NULL;
-    if (weft_plan_read(file, &error, &plan)) return cli_fail(&error);
-    weft_status status = show(plan, &flags, &error);
+    weft_timeline *measured = NULL;
+    weft_status status = weft_plan_read(file, &error, &plan);
+    if (!status && flags.measured) status = weft_timeline_read(flags.measured, &error, &measured);
+    if (status)
+        code = cli_fail_input(&error);
+    else
+        code = show(plan, measured, &flags, &error) ? cli_fail(&error) : 0;
+    weft_timeline_free(measured);
     weft_plan_free(plan);
-    return status ? cli_fail(&error) : 0;
+    return code;
 }

@@ -276,7 +276,7 @@ int cli_emulate_uniform(const cli_command *command, const cli_job *job,
     asked a = {0};
     int code = set_schedule(command, output->schedule, flags->segments, &a);
     if (code < 0 && !job->flags.cluster) code = cli_usage(command, "--cluster is missing");
-    if (code < 0 && load(job, flags, output->stack, &error, &a)) code = cli_fail(&error);
+    if (code < 0 && load(job, flags, output->stack, &error, &a)) code = cli_fail_input(&error);
     if (code < 0) code = set_batch(command, job, flags, &a.question);
     if (code < 0) {
         a.question.model = a.model;

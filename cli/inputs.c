@@ -1,7 +1,9 @@
 /* cli/inputs.c - loading what the input flags name. */
 #include "cli/inputs.h"
 
+#include <assert.h>
 #include <stddef.h>
+#include <string.h>
 
 #define FIELD(name) offsetof(cli_input_flags, name)
 
@@ -22,10 +24,11 @@ static const weft_option input_table[] = {
      "a uniform problem: \"pp=8 microbatches=24 fw=18522 bw=27423 bww=9337 limit=8\""},
 };
 
-#define N_INPUTS (sizeof input_table / sizeof input_table[0])
+/* All rows, and those that a batch is described by, which come first. */
+enum { N_INPUTS = sizeof input_table / sizeof input_table[0], N_BATCH_INPUTS = 4, MAX_OWN = 2 };
 
 int cli_job_parse(const cli_command *command, int argc, char **argv, const cli_group *own,
-                  size_t n_own, bool takes_file, cli_job *job)
+                  size_t n_own, cli_takes takes, cli_job *job)
 {
     *job = (cli_job){0};
     weft_planner_options_init(&job->options);
@@ -33,12 +36,14 @@ int cli_job_parse(const cli_command *command, int argc, char **argv, const cli_g
     job->options.note = cli_note;
     size_t n_options = 0;
     const weft_option *table = weft_planner_option_table(&n_options);
-    cli_group groups[4] = {{"inputs", input_table, N_INPUTS, &job->flags}};
+    size_t n_inputs = takes == CLI_TAKES_BATCH ? N_BATCH_INPUTS : N_INPUTS;
+    cli_group groups[2 + MAX_OWN] = {{"inputs", input_table, n_inputs, &job->flags}};
+    assert(n_own <= MAX_OWN);
     for (size_t i = 0; i < n_own; i++)
         groups[1 + i] = own[i];
     groups[1 + n_own] = (cli_group){"planning", table, n_options, &job->options};
     int n_words = 0;
-    return cli_parse(command, argc, argv, groups, 2 + n_own, &job->file, takes_file ? 1 : 0,
+    return cli_parse(command, argc, argv, groups, 2 + n_own, &job->file, takes == CLI_TAKES_FILE,
                      &n_words);
 }
 
@@ -102,9 +107,17 @@ int cli_job_load(const cli_command *command, cli_job *job)
     if (!status && flags->recipe) status = weft_recipe_load(flags->recipe, &error, &in->recipe);
     if (!status && flags->layout) status = weft_layout_read(flags->layout, &error, &in->layout);
     if (!status && flags->batch) status = weft_batch_read(flags->batch, &error, &in->batch);
-    if (status) return cli_fail(&error);
+    if (status) return cli_fail_input(&error);
     cli_catch_interrupt();
     return -1;
+}
+
+int cli_job_fail(const cli_job *job, weft_error *error)
+{
+    bool names_layout = strncmp(error->text, "layout '", 8) == 0;
+    if (job->flags.layout && names_layout && !error->file[0])
+        snprintf(error->file, sizeof error->file, "%s", job->flags.layout);
+    return cli_fail(error);
 }
 
 void cli_job_close(cli_job *job)

@@ -65,6 +65,12 @@ int cli_fail(const weft_error *error)
     return weft_status_exit_code(error->status);
 }
 
+int cli_fail_input(const weft_error *error)
+{
+    int code = cli_fail(error);
+    return error->status == WEFT_STATUS_IO ? weft_status_exit_code(WEFT_STATUS_BAD_INPUT) : code;
+}
+
 void cli_note(void *context, const char *text)
 {
     (void)context;
@@ -101,12 +107,13 @@ bool cli_progress(void *context, const weft_progress *progress)
 {
     (void)context;
     if (progress->seconds >= 1 && isatty(STDERR_FILENO)) {
+        bool has_best = progress->best_ns<WEFT_INT_MAX, has_bound = progress->bound_ns> 0;
         cli_text best = cli_time(progress->best_ns), bound = cli_time(progress->bound_ns);
-        double gap =
-            progress->bound_ns > 0 ? (double)progress->best_ns / (double)progress->bound_ns - 1 : 0;
-        fprintf(stderr, "\r\033[K%.0f s: best %s, bound %s, gap %.1f %%, %.0f schedules a second",
-                progress->seconds, progress->best_ns == WEFT_INT_MAX ? "none yet" : best.s, bound.s,
-                100 * gap, (double)progress->iterations / progress->seconds);
+        cli_text gap = cli_percent((double)progress->best_ns / (double)progress->bound_ns - 1);
+        fprintf(stderr, "\r\033[K%.0f s: best %s, bound %s, gap %s, %.0f schedules a second",
+                progress->seconds, has_best ? best.s : "none yet", has_bound ? bound.s : "-",
+                has_best && has_bound ? gap.s : "-",
+                (double)progress->iterations / progress->seconds);
         line_shown = true;
     }
     return !interrupted;

@@ -13,19 +13,12 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static int fail(const cli_trace *trace)
-{
-    cli_progress_end();
-    fprintf(stderr, "weft: %s: cannot write: %s\n", trace->path, strerror(errno));
-    return weft_status_exit_code(WEFT_STATUS_IO);
-}
-
 int cli_trace_open(const char *path, cli_trace *trace)
 {
     *trace = (cli_trace){.path = path, .began_s = now_s(), .best_ns = WEFT_INT_MAX};
     if (!path) return -1;
     trace->file = fopen(path, "w");
-    if (!trace->file) return fail(trace);
+    if (!trace->file) return cli_cannot_write(trace->path, errno);
     fputs("seconds,iterations,best_ns,bound_ns,gap\n", trace->file);
     return -1;
 }
@@ -55,5 +48,5 @@ int cli_trace_close(cli_trace *trace, int64_t best_ns)
     bool bad = ferror(trace->file) != 0;
     bad = fclose(trace->file) != 0 || bad;
     trace->file = NULL;
-    return bad ? fail(trace) : -1;
+    return bad ? cli_cannot_write(trace->path, errno) : -1;
 }

@@ -92,8 +92,8 @@ read_nothing()
         reads "$1" directory "is neither a file nor a shipped $1" 2
         ;;
     *)
-        reads "$1" missing 'cannot read: no such file or directory' 1
-        reads "$1" directory 'cannot read: is a directory' 1
+        reads "$1" missing 'cannot read: no such file or directory' 3
+        reads "$1" directory 'cannot read: is a directory' 3
         ;;
     esac
     reads "$1" sparse '.*536870912'
