@@ -80,7 +80,8 @@ static void search_replica(void *context, int job, int worker)
     options.method = (weft_search_method)all->attempt->options->search;
     options.ablate = (uint32_t)all->attempt->options->ablate;
     weft_solution found = {0}, *kept = &all->attempt->solutions[r];
-    const weft_i_start start = {kept->order, kept->choices, kept->method};
+    const weft_i_start start = {kept->order, kept->choices, kept->method,
+                                all->attempt->n_searches > 0};
     all->status[r] = weft_i_search(all->attempt->problems[r], &options, &start, kept->order ? 1 : 0,
                                    &all->errors[r], &found);
     if (all->status[r]) return;

@@ -9,9 +9,9 @@
 #include "planner/make.h"
 #include "planner/tries.h"
 
-/* Parts of the time after which no further layout of ours is made, the layout of the paper's rule
- * is no longer searched, no further baseline is made. */
-static const double OURS_UNTIL = 0.4, RULE_UNTIL = 0.65, BASELINES_UNTIL = 0.8;
+/* Parts of the time after which layouts of ours are no longer compared, no further baseline is
+ * made. */
+static const double OURS_UNTIL = 0.6, BASELINES_UNTIL = 0.8;
 
 typedef struct contest {
     const weft_i_case *plan_case;
@@ -66,30 +66,6 @@ static weft_status enter_ours(contest *c, weft_error *error)
     weft_status status = weft_i_try_layouts(c->plan_case, c->timed ? left_s(c, OURS_UNTIL) : 0,
                                             c->plan_case->options.iterations, error, &ours);
     return status ? status : enter(c, &ours, NULL, error);
-}
-
-/* The layout of the paper's rule once more, for longer: the short searches that layouts are
- * compared by end before they have found good sequences of microbatches. */
-static weft_status enter_rule(contest *c, weft_error *error)
-{
-    const weft_i_case *k = c->plan_case;
-    weft_i_layout_input input = weft_i_case_layout_input(k);
-    weft_layout *layout = NULL;
-    weft_i_attempt attempt = {0};
-    if (!c->timed || !c->plan || c->best.stopped || is_over(c, RULE_UNTIL)) return WEFT_STATUS_OK;
-    weft_status status = weft_i_layout_modality(&input, NULL, NULL, error, &layout);
-    if (status) return status;
-    if (weft_i_same_cut(layout, c->best.layout)) {
-        weft_layout_free(layout);
-        return WEFT_STATUS_OK;
-    }
-    status = weft_i_attempt_open(k, layout, error, &attempt);
-    if (!status)
-        status =
-            weft_i_attempt_search(&attempt, left_s(c, RULE_UNTIL), k->options.iterations, error);
-    if (!status) return enter(c, &attempt, NULL, error);
-    weft_i_attempt_close(&attempt);
-    return status;
 }
 
 /* The plan that a baseline is known to have; NULL = none is known. */
@@ -150,8 +126,6 @@ weft_status weft_i_contest(const weft_i_case *plan_case, const weft_comparison *
                  .timed = plan_case->options.time_limit_s > 0};
     weft_error why = {0};
     weft_status status = enter_ours(&c, &why);
-    if (status != WEFT_STATUS_NO_MEMORY && enter_rule(&c, NULL) == WEFT_STATUS_NO_MEMORY)
-        status = weft_i_no_memory(&why);
     if (status != WEFT_STATUS_NO_MEMORY && enter_baselines(&c, &why))
         status = WEFT_STATUS_NO_MEMORY;
     if (c.plan && !c.best.stopped && status != WEFT_STATUS_NO_MEMORY) status = search_on(&c, &why);

@@ -6,120 +6,204 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "planner/evening.h"
 
-/* One search of a layout gets this share of the time for all. */
-#define SHARE 0.08
+/* Of the time for all: the share of one short search, and the part after which there is no further
+ * layout. */
+static const double SHARE = 0.04, STEPS_UNTIL = 0.55;
 
-enum { MAX_SEGMENTS = 16, MAX_TRIED = 64 };
+/* KEPT: layouts that are searched on, the rule's beside them. */
+enum { MAX_SEGMENTS = 16, MAX_TRIED = 64, KEPT = 3 };
 
-/* Segments (0 = by the rule) and direction of each module. */
+/* Segments (0 = by the rule), direction and B (0 = by the rule) of each module. */
 typedef struct point {
     int32_t *segments, *directions;
+    int64_t *tokens;
 } point;
+
+/* What tells a layout from others: B of each module, layers of each chunk. */
+typedef struct fingerprint {
+    int64_t *numbers;
+    int32_t n;
+} fingerprint;
 
 typedef struct contest {
     const weft_i_case *plan_case;
     double seconds; /* of one search; 0 = no limit */
     int64_t iterations;
-    int64_t end_ns; /* 0 = none */
+    int64_t begin_ns, end_ns; /* 0 = no end */
     weft_i_arena arena;
-    weft_layout *tried[MAX_TRIED]; /* cuts only, to know them again; owned */
+    fingerprint tried[MAX_TRIED];
     int32_t n_tried;
-    weft_i_attempt best;
-    bool found, stopped;
+    weft_i_attempt kept[KEPT + 2]; /* the best first, and the rule's; one place to spare */
+    int32_t n_kept;
+    const weft_layout *rule; /* of an attempt that is kept; NULL = it does not fit */
+    bool stopped, no_memory;
     weft_error first; /* why the first that failed did */
 } contest;
 
-bool weft_i_same_cut(const weft_layout *a, const weft_layout *b)
+static bool is_over(const contest *c)
 {
-    if (a->n_chunks != b->n_chunks) return false;
-    for (int32_t i = 0; i < a->n_chunks; i++) {
-        const weft_chunk *p = &a->chunks[i], *q = &b->chunks[i];
-        if (p->rank != q->rank || p->segment != q->segment || p->first_layer != q->first_layer ||
-            p->layers != q->layers)
-            return false;
+    if (c->stopped || c->no_memory) return true;
+    double all_ns = (double)(c->end_ns - c->begin_ns);
+    return c->end_ns > 0 && (double)(weft_i_now_ns() - c->begin_ns) >= STEPS_UNTIL * all_ns;
+}
+
+/* Whether a layout is new; it is then known from now on. */
+static bool is_new(contest *c, const weft_layout *layout)
+{
+    fingerprint print = {NULL, layout->n_modules + 3 * layout->n_chunks};
+    if (c->n_tried == MAX_TRIED) return false;
+    print.numbers = weft_i_new(&c->arena, int64_t, print.n);
+    c->no_memory = c->no_memory || !print.numbers;
+    if (!print.numbers) return false;
+    int64_t *at = print.numbers;
+    for (int32_t i = 0; i < layout->n_modules; i++)
+        *at++ = layout->modules[i].submicrobatch_tokens;
+    for (int32_t i = 0; i < layout->n_chunks; i++) {
+        *at++ = layout->chunks[i].rank;
+        *at++ = layout->chunks[i].segment;
+        *at++ = layout->chunks[i].layers;
     }
+    for (int32_t i = 0; i < c->n_tried; i++)
+        if (c->tried[i].n == print.n &&
+            memcmp(c->tried[i].numbers, print.numbers, (size_t)print.n * sizeof *at) == 0)
+            return false;
+    c->tried[c->n_tried++] = print;
     return true;
 }
 
-/* Make a layout twice: one for the attempt, one to know it again. NULL where it is known or cannot
- * be made. */
-static weft_layout *make_new(contest *c, const point *p)
+static weft_status make_layout(const contest *c, const point *p, weft_error *error,
+                               weft_layout **out_layout)
 {
     weft_i_layout_input input = weft_i_case_layout_input(c->plan_case);
-    weft_layout *layout = NULL, *memory = NULL;
-    weft_error why = {0};
-    if (c->n_tried == MAX_TRIED) return NULL;
-    if (weft_i_layout_modality(&input, p->segments, p->directions, &why, &layout) ||
-        weft_i_layout_modality(&input, p->segments, p->directions, &why, &memory)) {
-        if (!c->first.status) c->first = why;
-        weft_layout_free(layout);
-        return NULL;
-    }
-    for (int32_t i = 0; i < c->n_tried; i++) {
-        if (weft_i_same_cut(c->tried[i], layout)) {
-            weft_layout_free(layout);
-            weft_layout_free(memory);
+    input.submicrobatch_tokens = p->tokens;
+    return weft_i_layout_modality(&input, p->segments, p->directions, error, out_layout);
+}
+
+/* The best attempt, where its ranks wait and recompute as those of a layout will. */
+static const weft_i_attempt *alike(const contest *c, const weft_layout *layout)
+{
+    const weft_layout *best = c->kept[0].layout;
+    for (int32_t i = 0; i < layout->n_modules; i++)
+        if (layout->modules[i].segments != best->modules[i].segments ||
+            layout->modules[i].direction != best->modules[i].direction)
             return NULL;
-        }
+    return &c->kept[0];
+}
+
+/* Open an attempt at the layout of a point; from the second on with its ranks evened out. */
+static weft_status open_point(const contest *c, const point *p, weft_error *error,
+                              weft_i_attempt *out_attempt)
+{
+    weft_layout *layout = NULL, *even = NULL;
+    weft_i_attempt attempt = {0};
+    weft_status status = make_layout(c, p, error, &layout);
+    if (!status) status = weft_i_attempt_open(c->plan_case, layout, error, &attempt);
+    if (!status && c->n_kept > 0) {
+        status = make_layout(c, p, error, &even);
+        if (!status) status = weft_i_even_out(&attempt, alike(c, even), error, even);
+        weft_i_attempt_close(&attempt);
+        if (!status)
+            status = weft_i_attempt_open(c->plan_case, even, error, &attempt);
+        else
+            weft_layout_free(even);
     }
-    c->tried[c->n_tried++] = memory;
-    return layout;
+    if (!status) *out_attempt = attempt;
+    return status;
+}
+
+static bool is_better(const weft_i_attempt *a, const weft_i_attempt *b)
+{
+    return weft_i_attempt_value(a) < weft_i_attempt_value(b);
+}
+
+/* The best first; among equals the older. */
+static void sort_kept(contest *c)
+{
+    for (int32_t i = 1; i < c->n_kept; i++)
+        for (int32_t k = i; k > 0 && is_better(&c->kept[k], &c->kept[k - 1]); k--) {
+            weft_i_attempt one = c->kept[k];
+            c->kept[k] = c->kept[k - 1];
+            c->kept[k - 1] = one;
+        }
+}
+
+/* Close all but the best n; the rule's goes last where `spare_rule`. */
+static void drop_worst(contest *c, int32_t n, bool spare_rule)
+{
+    while (c->n_kept > n) {
+        int32_t last = c->n_kept - 1;
+        if (spare_rule && last > 0 && c->kept[last].layout == c->rule) {
+            weft_i_attempt rule = c->kept[last];
+            c->kept[last] = c->kept[last - 1];
+            c->kept[last - 1] = rule;
+        }
+        weft_i_attempt_close(&c->kept[last]);
+        c->n_kept--;
+    }
 }
 
 /* Search the layout of a point; true where it is the best so far. */
 static bool try_point(contest *c, const point *p)
 {
-    weft_layout *layout = make_new(c, p);
-    if (!layout) return false;
     weft_i_attempt attempt = {0};
     weft_error why = {0};
-    weft_status status = weft_i_attempt_open(c->plan_case, layout, &why, &attempt);
-    if (!status) status = weft_i_attempt_search(&attempt, c->seconds, c->iterations, &why);
-    if (status && !c->first.status) c->first = why;
-    c->stopped = c->stopped || attempt.stopped;
-    if (status || (c->found && weft_i_attempt_value(&attempt) >= weft_i_attempt_value(&c->best))) {
+    weft_status status = open_point(c, p, &why, &attempt);
+    if (!status && !is_new(c, attempt.layout)) {
         weft_i_attempt_close(&attempt);
         return false;
     }
-    weft_i_attempt_close(&c->best);
-    c->best = attempt;
-    c->found = true;
-    return true;
+    if (!status) status = weft_i_attempt_search(&attempt, c->seconds, c->iterations, &why);
+    if (status && !c->first.status) c->first = why;
+    c->no_memory = c->no_memory || status == WEFT_STATUS_NO_MEMORY;
+    c->stopped = c->stopped || attempt.stopped;
+    if (status) {
+        weft_i_attempt_close(&attempt);
+        return false;
+    }
+    const weft_layout *layout = attempt.layout;
+    if (c->n_tried == 1) c->rule = layout;
+    c->kept[c->n_kept++] = attempt;
+    sort_kept(c);
+    drop_worst(c, KEPT + 1, true);
+    return c->kept[0].layout == layout;
 }
 
-static bool is_over(const contest *c)
-{
-    return c->stopped || (c->end_ns > 0 && weft_i_now_ns() >= c->end_ns);
-}
-
-/* A step: what it does to the segments of module i, of all before the backbone, or of the backbone.
- */
+/* A step: what it does to the segments or to B of all modules before the backbone, of the backbone,
+ * or of all; STAY changes nothing but that the ranks are evened out. */
 typedef struct step {
-    enum { ENCODERS, BACKBONE, ALL, TURN } what;
-    int32_t times, plus;
+    enum { STAY, ENCODERS, BACKBONE, ALL, SIZES, TURN } what;
+    int32_t times, over, plus;
 } step;
 
-static const step steps[] = {{ENCODERS, 2, 0},  {BACKBONE, 2, 0}, {ALL, 2, 0},
-                             {ENCODERS, 1, 1},  {BACKBONE, 1, 1}, {ENCODERS, 1, -1},
-                             {BACKBONE, 1, -1}, {TURN, 1, 0}};
+static const step steps[] = {
+    {STAY, 1, 1, 0},      {ENCODERS, 2, 1, 0},  {BACKBONE, 2, 1, 0}, {ALL, 2, 1, 0},
+    {SIZES, 4, 3, 0},     {SIZES, 3, 4, 0},     {ENCODERS, 1, 1, 1}, {BACKBONE, 1, 1, 1},
+    {ENCODERS, 1, 1, -1}, {BACKBONE, 1, 1, -1}, {TURN, 1, 1, 0},
+};
+
+/* B times a ratio; where a microbatch is not cut it stays so. */
+static int64_t resize(int64_t tokens, const step *s)
+{
+    return tokens >= WEFT_INT_MAX / 4 ? tokens : tokens * s->times / s->over;
+}
 
 /* The point one step from the best; false where the step leads nowhere. */
 static bool step_from_best(const contest *c, const step *s, const point *out)
 {
-    const weft_layout *layout = c->best.layout;
+    const weft_layout *layout = c->kept[0].layout;
     int32_t last = layout->n_modules - 1;
     for (int32_t i = 0; i <= last; i++) {
         const weft_layout_module *m = &layout->modules[i];
-        bool moved = s->what == ALL || (s->what == BACKBONE) == (i == last);
-        out->segments[i] = m->segments;
-        out->directions[i] = m->direction;
-        if (s->what == TURN) {
-            if (i == last) out->directions[i] = -m->direction;
-        } else if (moved) {
-            out->segments[i] = m->segments * s->times + s->plus;
-        }
-        if (out->segments[i] < 1 || out->segments[i] > MAX_SEGMENTS) return false;
+        bool is_last = i == last;
+        bool moved = s->what == ALL || s->what == (is_last ? BACKBONE : ENCODERS);
+        out->segments[i] = moved ? m->segments * s->times + s->plus : m->segments;
+        out->directions[i] = s->what == TURN && is_last ? -m->direction : m->direction;
+        out->tokens[i] =
+            s->what == SIZES ? resize(m->submicrobatch_tokens, s) : m->submicrobatch_tokens;
+        if (out->segments[i] < 1 || out->segments[i] > MAX_SEGMENTS || out->tokens[i] < 1)
+            return false;
     }
     return true;
 }
@@ -135,6 +219,40 @@ static void climb(contest *c, const point *next)
     }
 }
 
+/* Search the kept ones on: all of them for half of the time that is left, then the better half. */
+static void halve(contest *c)
+{
+    for (int32_t n = c->n_kept; n > 1 && !c->stopped && !c->no_memory; n = (n + 1) / 2) {
+        drop_worst(c, n, false);
+        double left = (double)(c->end_ns - weft_i_now_ns()) / 1e9;
+        double seconds = n > 2 ? left / 2 / n : left / n;
+        for (int32_t i = 0; i < n && seconds > 0 && !c->stopped; i++) {
+            weft_status status = weft_i_attempt_search(&c->kept[i], seconds, c->iterations, NULL);
+            c->no_memory = c->no_memory || status == WEFT_STATUS_NO_MEMORY;
+            c->stopped = c->stopped || c->kept[i].stopped;
+        }
+        sort_kept(c);
+    }
+}
+
+static weft_status run(contest *c, point *p, weft_error *error)
+{
+    size_t n = (size_t)c->plan_case->model->n_modules;
+    for (size_t i = 0; i < n; i++)
+        p->directions[i] = 1;
+    try_point(c, p);
+    for (int32_t k = 1; c->n_kept == 0 && !c->no_memory && k <= 2; k++) {
+        for (size_t i = 0; i < n; i++) /* the rule's layout does not fit */
+            p->segments[i] = k;
+        try_point(c, p);
+    }
+    if (c->n_kept > 0) climb(c, p);
+    if (c->n_kept > 0 && c->end_ns > 0) halve(c);
+    if (c->no_memory) return weft_i_no_memory(error);
+    if (c->n_kept > 0) return WEFT_STATUS_OK;
+    return weft_i_fail(error, c->first.status, "%s", c->first.text);
+}
+
 weft_status weft_i_try_layouts(const weft_i_case *plan_case, double seconds, int64_t iterations,
                                weft_error *error, weft_i_attempt *out_best)
 {
@@ -142,29 +260,19 @@ weft_status weft_i_try_layouts(const weft_i_case *plan_case, double seconds, int
     contest c = {.plan_case = plan_case,
                  .seconds = seconds * SHARE,
                  .iterations = iterations,
-                 .end_ns = seconds > 0 ? weft_i_now_ns() + (int64_t)(seconds * 1e9) : 0};
-    point p = {weft_i_new(&c.arena, int32_t, n), weft_i_new(&c.arena, int32_t, n)};
-    weft_status status = WEFT_STATUS_OK;
-    if (!p.segments || !p.directions) {
-        status = weft_i_no_memory(error);
-    } else {
-        for (size_t i = 0; i < n; i++)
-            p.directions[i] = 1;
-        try_point(&c, &p);
-        for (int32_t k = 1; !c.found && k <= 2; k++) { /* the rule's layout does not fit */
-            for (size_t i = 0; i < n; i++)
-                p.segments[i] = k;
-            try_point(&c, &p);
-        }
-        if (c.found)
-            climb(&c, &p);
-        else
-            status = weft_i_fail(error, c.first.status, "%s", c.first.text);
+                 .begin_ns = weft_i_now_ns()};
+    if (seconds > 0) c.end_ns = c.begin_ns + (int64_t)(seconds * 1e9);
+    point p = {weft_i_new(&c.arena, int32_t, n), weft_i_new(&c.arena, int32_t, n),
+               weft_i_new(&c.arena, int64_t, n)};
+    weft_status status =
+        p.segments && p.directions && p.tokens ? run(&c, &p, error) : weft_i_no_memory(error);
+    if (!status) {
+        c.kept[0].stopped = c.stopped;
+        *out_best = c.kept[0];
+        c.kept[0] = (weft_i_attempt){0};
     }
-    while (c.n_tried > 0)
-        weft_layout_free(c.tried[--c.n_tried]);
+    for (int32_t i = 0; i < c.n_kept; i++)
+        weft_i_attempt_close(&c.kept[i]);
     weft_i_arena_free(&c.arena);
-    c.best.stopped = c.stopped;
-    if (!status) *out_best = c.best;
     return status;
 }

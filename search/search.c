@@ -252,14 +252,12 @@ static bool is_uniform(const weft_problem *problem, int32_t *first_of_chunk)
     return true;
 }
 
-/* The sequence of microbatches and modules, under the strategy that list scheduling did best with.
+/* The sequence of unlike microbatches and modules, under the strategy that list scheduling did best
+ * with.
  */
 static weft_status try_sequences(searcher *s, weft_error *error)
 {
     weft_i_player player;
-    int32_t *first_of_chunk = weft_i_new(&s->arena, int32_t, s->problem->n_chunks);
-    if (!first_of_chunk) return weft_i_no_memory(error);
-    if (is_uniform(s->problem, first_of_chunk)) return WEFT_STATUS_OK;
     double until = share_of_rest(s, SEQUENCES_SHARE);
     set_strategy(s, s->strategy);
     for (int32_t i = 0; i < s->problem->n_stages; i++)
@@ -270,6 +268,24 @@ static weft_status try_sequences(searcher *s, weft_error *error)
         status = weft_i_climb(&player, &s->budget, until, &s->rng, &s->best, error);
     weft_i_player_close(&player);
     return status == WEFT_STATUS_OK && s->strategy > 0 ? use_memory(s, error) : status;
+}
+
+static bool is_done(searcher *s)
+{
+    return weft_i_budget_used(&s->budget) >= 1 ||
+           weft_i_incumbent_ns(&s->best) <= s->budget.bound_ns;
+}
+
+/* Sequences where microbatches differ; patterns, but not where they would have to fit unlike
+ * microbatches and mixed strategies at once: there they never were the best. */
+static weft_status try_periods(searcher *s, weft_error *error)
+{
+    int32_t *first_of_chunk = weft_i_new(&s->arena, int32_t, s->problem->n_chunks);
+    if (!first_of_chunk) return weft_i_no_memory(error);
+    bool uniform = is_uniform(s->problem, first_of_chunk);
+    weft_status status = uniform ? WEFT_STATUS_OK : try_sequences(s, error);
+    if (status != WEFT_STATUS_OK || is_done(s) || (!uniform && s->n_strategies > 1)) return status;
+    return try_patterns(s, share_of_rest(s, PATTERNS_SHARE), error);
 }
 
 /* The order of one microbatch at a time, else one squeezed out of it, else what it lacks. */
@@ -328,13 +344,13 @@ static weft_status find_bound(searcher *s, weft_error *error)
 
 /* Anneal the best order; where there are strategies to choose from, the memory that the new order
  * leaves is used, and what is then best is annealed again. */
-static weft_status improve(searcher *s, weft_error *error)
+static weft_status improve(searcher *s, double hot, weft_error *error)
 {
     int n_rounds = s->n_strategies > 1 ? 2 : 1;
     weft_status status = WEFT_STATUS_OK;
     for (int round = 0; round < n_rounds && status == WEFT_STATUS_OK; round++) {
         double used = weft_i_budget_used(&s->budget);
-        weft_i_anneal_options options = {.hot = round == 0 ? HOT : WARM,
+        weft_i_anneal_options options = {.hot = round == 0 ? hot : WARM,
                                          .cold = COLD,
                                          .until = used + (1 - used) / (n_rounds - round)};
         if (used >= 1) break;
@@ -345,12 +361,6 @@ static weft_status improve(searcher *s, weft_error *error)
         if (status == WEFT_STATUS_OK && s->n_strategies > 1) status = use_memory(s, error);
     }
     return status;
-}
-
-static bool is_done(searcher *s)
-{
-    return weft_i_budget_used(&s->budget) >= 1 ||
-           weft_i_incumbent_ns(&s->best) <= s->budget.bound_ns;
 }
 
 static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts, weft_error *error)
@@ -365,11 +375,17 @@ static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts
     if (status == WEFT_STATUS_OK && !lists_first) status = find_bound(s, error);
     if (status == WEFT_STATUS_OK && !lists_first) status = try_strategies(s, LISTS_UNTIL, error);
     if (status == WEFT_STATUS_OK && !s->best.order) status = try_serial(s, error);
-    if (status == WEFT_STATUS_OK && !is_done(s)) status = try_sequences(s, error);
-    if (status == WEFT_STATUS_OK && !is_done(s))
-        status = try_patterns(s, share_of_rest(s, PATTERNS_SHARE), error);
-    if (status == WEFT_STATUS_OK && !is_done(s)) status = improve(s, error);
+    if (status == WEFT_STATUS_OK && !is_done(s)) status = try_periods(s, error);
+    if (status == WEFT_STATUS_OK && !is_done(s)) status = improve(s, HOT, error);
     return status;
+}
+
+/* Go on with the answer of an earlier search, from which lists and patterns would only lead away.
+ */
+static weft_status run_on(searcher *s, const weft_i_start *start, weft_error *error)
+{
+    weft_status status = try_starts(s, start, 1, error);
+    return status == WEFT_STATUS_OK ? improve(s, WARM, error) : status;
 }
 
 weft_status weft_i_search_default(const weft_problem *problem, const weft_search_options *options,
@@ -378,7 +394,9 @@ weft_status weft_i_search_default(const weft_problem *problem, const weft_search
 {
     searcher s = {.problem = problem, .budget = weft_i_budget_begin(options)};
     weft_status status = prepare(&s, options, error);
-    if (status == WEFT_STATUS_OK) status = run(&s, starts, n_starts, error);
+    bool goes_on = n_starts == 1 && starts->searched;
+    if (status == WEFT_STATUS_OK && goes_on) status = run_on(&s, starts, error);
+    if (status == WEFT_STATUS_OK && !s.best.order) status = run(&s, starts, n_starts, error);
     if (status == WEFT_STATUS_OK)
         status = weft_i_incumbent_hand_over(&s.best, &s.budget, error, out_solution);
     weft_i_incumbent_free(&s.best);

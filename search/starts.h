@@ -9,6 +9,7 @@ typedef struct weft_i_start {
     const weft_order *order;
     const int32_t *choices; /* candidate of each stage, -1 = `now`; NULL = choose what fits */
     const char *method;     /* static storage: what an answer that is no better is called */
+    bool searched;          /* the answer of an earlier search: it alone is improved further */
 } weft_i_start;
 
 /* weft_search that also tries `starts`: no answer is worse than the best of them that fits. A start

@@ -99,11 +99,20 @@ Test(search, no_worse_than_a_start)
     weft_solution good, answer;
     cr_assert_eq(weft_search(problem, &options, NULL, &good), WEFT_STATUS_OK);
     options.iterations = 1;
-    weft_i_start start = {good.order, good.choices, "mine"};
+    weft_i_start start = {good.order, good.choices, "mine", false};
     cr_assert_eq(weft_i_search(problem, &options, &start, 1, NULL, &answer), WEFT_STATUS_OK);
     cr_expect_leq(answer.time.pipeline_ns, good.time.pipeline_ns);
     cr_expect(answer.time.pipeline_ns < good.time.pipeline_ns ||
               strcmp(answer.method, "mine") == 0);
+    weft_solution_free(&answer);
+    /* The answer of an earlier search is only improved. */
+    start.searched = true;
+    options.iterations = 3000;
+    cr_assert_eq(weft_i_search(problem, &options, &start, 1, NULL, &answer), WEFT_STATUS_OK);
+    cr_expect(answer.time.pipeline_ns <= good.time.pipeline_ns &&
+              strcmp(answer.method, "mine") == 0);
+    start.searched = false;
+    options.iterations = 1;
     weft_solution_free(&answer);
     /* Its own strategies are chosen where none are given. */
     start.choices = NULL;
