@@ -19,6 +19,7 @@ apt-get can be used as root or through sudo. Without arguments only the stage gc
              of weft-run, which take long
   sanitizers gcc with address, leak and undefined-behaviour sanitizers, all tests but the
              rules of the tree
+             (the CUDA module is built by gcc and install alone, where there is an nvcc)
   valgrind   the unit tests under memcheck, but for those of suite 'slow'
 
   --all      all of these, in this order
@@ -135,12 +136,12 @@ stage_gcc()
 
 stage_clang()
 {
-    build clang clang && run_tests clang --no-suite house --no-suite selftest --no-suite runtime
+    build clang clang -Dcuda=disabled && run_tests clang --no-suite house --no-suite selftest --no-suite runtime
 }
 
 stage_sanitizers()
 {
-    build sanitizers gcc -Db_sanitize=address,undefined -Db_lundef=false &&
+    build sanitizers gcc -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled &&
         run_tests sanitizers --no-suite house --no-suite selftest --timeout-multiplier 5 \
             --wrapper "sh '$top/tests/memcheck.sh' sanitizers"
 }

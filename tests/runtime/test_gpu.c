@@ -1,6 +1,7 @@
 /* tests/runtime/test_gpu.c - what a GPU would compute, by its twin: bfloat16, every kind of layer
  * beside the processor's float32, and a GPU that is too small. */
 #include "base/arena.h"
+#include "runtime/column_product.h"
 #include "runtime/gpu_kit.h"
 #include "runtime/twin.h"
 #include "tests/runtime/layer_rows.h"
@@ -306,51 +307,117 @@ Test(gpu, adamw)
     weft_i_gpu_kit_free(made);
 }
 
-/* Products of a batch, transposed or not, inside larger matrices, kept or not, rounded or not. */
+enum {
+    PRODUCT_SIZE = 1024,
+    A_STRIDE = 10,
+    A_NEXT = 160,
+    B_STRIDE = 11,
+    B_NEXT = 170,
+    OUT_STRIDE = 9,
+    OUT_NEXT = 90
+};
+
+/* Factors, and what is there before. */
+typedef struct product_case {
+    weft_i_bf16 a[PRODUCT_SIZE], b[PRODUCT_SIZE];
+    float out[PRODUCT_SIZE], before[PRODUCT_SIZE];
+    weft_i_product product;
+} product_case;
+
+/* Transposed or not, inside larger matrices, kept or not. */
+static void make_product(product_case *c, weft_i_rng *rng)
+{
+    c->product = (weft_i_product){.m = 1 + (int64_t)weft_i_rng_below(rng, 8),
+                                  .n = 1 + (int64_t)weft_i_rng_below(rng, 8),
+                                  .k = (int64_t)weft_i_rng_below(rng, 8),
+                                  .a = {c->a, A_STRIDE, A_NEXT, weft_i_rng_below(rng, 2)},
+                                  .b = {c->b, B_STRIDE, B_NEXT, weft_i_rng_below(rng, 2)},
+                                  .scale = 0.5f,
+                                  .keep = (float)weft_i_rng_below(rng, 2),
+                                  .out = c->out,
+                                  .out_stride = OUT_STRIDE,
+                                  .out_next = OUT_NEXT,
+                                  .out_is_float = true,
+                                  .n_batch = 1 + (int32_t)weft_i_rng_below(rng, 3)};
+    for (int i = 0; i < PRODUCT_SIZE; i++) {
+        c->a[i] = weft_i_bf16_of((float)weft_i_rng_double(rng) - 0.5f);
+        c->b[i] = weft_i_bf16_of((float)weft_i_rng_double(rng) - 0.5f);
+        c->out[i] = c->before[i] = (float)i;
+    }
+}
+
+/* By its definition; what is outside stays. */
+static void expect_product(const product_case *c)
+{
+    const weft_i_product *p = &c->product;
+    for (int64_t i = 0; i < PRODUCT_SIZE; i++) {
+        int64_t z = i / OUT_NEXT, row = i % OUT_NEXT / OUT_STRIDE, column = i % OUT_STRIDE;
+        bool inside = z < p->n_batch && row < p->m && column < p->n;
+        double sum = inside ? p->keep * c->before[i] : c->before[i];
+        for (int64_t l = 0; inside && l < p->k; l++) {
+            int64_t a = p->a.transposed ? l * A_STRIDE + row : row * A_STRIDE + l;
+            int64_t b = p->b.transposed ? column * B_STRIDE + l : l * B_STRIDE + column;
+            sum += 0.5 * (double)weft_i_bf16_float(c->a[z * A_NEXT + a]) *
+                   (double)weft_i_bf16_float(c->b[z * B_NEXT + b]);
+        }
+        cr_assert_float_eq(c->out[i], sum, 1e-4, "%lld", (long long)i);
+    }
+}
+
 Test(gpu, products)
 {
-    enum { MOST = 1024 };
-    static weft_i_bf16 a[MOST], b[MOST];
-    static float out[MOST], before[MOST];
+    static product_case c;
     weft_i_gpu gpu;
     weft_i_rng rng;
     cr_assert(weft_i_twin_open(0, &gpu));
     weft_i_rng_seed(&rng, 3);
     for (int round = 0; round < 50; round++) {
-        weft_i_product p = {.m = 1 + (int64_t)weft_i_rng_below(&rng, 8),
-                            .n = 1 + (int64_t)weft_i_rng_below(&rng, 8),
-                            .k = (int64_t)weft_i_rng_below(&rng, 8),
-                            .a = {a, 10, 160, weft_i_rng_below(&rng, 2)},
-                            .b = {b, 11, 170, weft_i_rng_below(&rng, 2)},
-                            .scale = 0.5f,
-                            .keep = (float)weft_i_rng_below(&rng, 2),
-                            .out = out,
-                            .out_stride = 9,
-                            .out_next = 90,
-                            .out_is_float = true,
-                            .n_batch = 1 + (int32_t)weft_i_rng_below(&rng, 3)};
-        for (int i = 0; i < MOST; i++) {
-            a[i] = weft_i_bf16_of((float)weft_i_rng_double(&rng) - 0.5f);
-            b[i] = weft_i_bf16_of((float)weft_i_rng_double(&rng) - 0.5f);
-            out[i] = before[i] = (float)i;
-        }
-        gpu.multiply(gpu.context, &p);
-        cr_assert_eq(out[0], before[0], "done before it was asked how far it is");
+        make_product(&c, &rng);
+        gpu.multiply(gpu.context, &c.product);
+        cr_assert_eq(c.out[0], c.before[0], "done before it was asked how far it is");
         cr_assert_eq(gpu.finish(gpu.context), WEFT_I_GPU_DONE);
-        for (int i = 0; i < MOST; i++) {
-            int64_t z = i / 90, r = i % 90 / 9, c = i % 9;
-            double sum = p.keep * before[i];
-            bool inside = z < p.n_batch && r < p.m && c < p.n;
-            for (int64_t l = 0; inside && l < p.k; l++)
-                sum += 0.5 *
-                       (double)weft_i_bf16_float(
-                           a[z * 160 + (p.a.transposed ? l * 10 + r : r * 10 + l)]) *
-                       (double)weft_i_bf16_float(
-                           b[z * 170 + (p.b.transposed ? c * 11 + l : l * 11 + c)]);
-            cr_assert_float_eq(out[i], inside ? sum : before[i], 1e-4, "%d", i);
-        }
+        expect_product(&c);
     }
     gpu.close(gpu.context);
+}
+
+/* An element of an operand by columns, as cublasGemmStridedBatchedEx documents it. */
+static double element_of(const weft_i_operand *of, int64_t batch, int64_t row, int64_t column)
+{
+    int64_t at = of->transposed ? column + row * of->stride : row + column * of->stride;
+    return (double)weft_i_bf16_float(of->data[batch * of->next + at]);
+}
+
+/* The same products by a BLAS that has its matrices by columns. */
+Test(gpu, products_by_columns)
+{
+    static product_case c;
+    weft_i_rng rng;
+    weft_i_rng_seed(&rng, 4);
+    for (int round = 0; round < 50; round++) {
+        weft_i_column_product by = {0};
+        make_product(&c, &rng);
+        const weft_i_product *p = &c.product;
+        cr_assert(weft_i_by_columns(p, &by));
+        for (int32_t z = 0; z < p->n_batch; z++)
+            for (int i = 0; i < by.m * by.n; i++) {
+                float *out = &c.out[z * p->out_next + i % by.m + i / by.m * p->out_stride];
+                double sum = 0;
+                for (int l = 0; l < by.k; l++)
+                    sum += element_of(by.first, z, i % by.m, l) *
+                           element_of(by.second, z, l, i / by.m);
+                *out = (float)((double)p->scale * sum) + p->keep * *out;
+            }
+        expect_product(&c);
+    }
+}
+
+/* More than such a BLAS counts to. */
+Test(gpu, products_that_are_too_large)
+{
+    const weft_i_product product = {.m = 1, .n = 1, .k = INT64_C(1) << 31};
+    weft_i_column_product by = {0};
+    cr_expect_not(weft_i_by_columns(&product, &by));
 }
 
 /* What was asked for and how much there is. */
