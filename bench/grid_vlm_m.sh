@@ -1,22 +1,53 @@
 #!/bin/sh
-# bench/grid_vlm_m.sh - VLM-M on 64 H800: every TP x PP x DP of powers of two, as a table of steps.
+# bench/grid_vlm_m.sh - VLM-M on 64 H800 over a range of batches: which TP x PP x DP is the fastest?
 #
-# usage: grid_vlm_m.sh WEFT [BATCH...]. 64 microbatches over the job, ZeRO 1, half a second of
-# search a row on one thread. The paper's best is DP 8, TP 2, PP 4.
+# usage: grid_vlm_m.sh WEFT [SEARCH [ITERATIONS [SEEDS [MICROBATCHES [BATCHES]]]]]. SEARCH: paper
+# (the default) or default. The range: each of BATCHES (of examples/batches; all with images) as it
+# is and shuffled by each of SEEDS seeds (2), each cut or repeated to MICROBATCHES ("32 64 128") over
+# the job. Every TP x PP x DP of powers of two, TP up to 8; ZeRO 1. The paper's best is DP 8, TP 2,
+# PP 4. A grid takes 10 to 40 s on one core.
 set -u
-weft=$1
-shift
-[ $# -gt 0 ] || set -- examples/batches/vlm-mixed.jsonl examples/batches/vlm-interleaved.jsonl
-for batch in "$@"; do
+weft=$1 search=${2:-paper} iterations=${3:-20} seeds=${4:-2} microbatches=${5:-"32 64 128"}
+batches=${6:-"vlm-mixed vlm-interleaved vlm-captions"}
+folder=$(dirname "$0")/../examples/batches
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' INT TERM
+
+# Lines in an order that depends on the seed alone (Park and Miller's generator).
+shuffle() {
+    awk -v x="$1" '{ x = x * 16807 % 2147483647; printf "%.0f\t%s\n", x, $0 }' | sort -n | cut -f2-
+}
+
+# The step and MFU of one configuration: "dp tp pp step_ns mfu"; nothing where it does not fit.
+ask() {
+    dp=$((64 / $1 / $2))
+    "$weft" emulate --model vlm-m --cluster h800 --recipe vlm-m:zero=1 --batch "$3" --gpus 64 --dp $dp \
+        --tp "$1" --pp "$2" --microbatches $(($4 / dp)) --search "$search" --iterations "$iterations" \
+        --threads 1 --json 2>"$tmp/why" |
+        sed -n "s/.*\"step_ns\": *\([0-9]*\).*\"mfu\": *\([0-9.]*\).*/$dp $1 $2 \1 \2/p" | head -1
+}
+
+# Every configuration of one batch, fastest first.
+grid() {
     for tp in 1 2 4 8; do
         for pp in 1 2 4 8 16; do
-            dp=$((64 / tp / pp))
-            [ "$dp" -ge 1 ] || continue
-            json=$("$weft" emulate --model vlm-m --cluster h800 --recipe vlm-m:zero=1 --batch "$batch" --gpus 64 \
-                --dp $dp --tp $tp --pp $pp --microbatches $((64 / dp)) --time-limit 0.5 --threads 1 --json 2>/dev/null)
-            step=$(printf '%s' "$json" | sed -n 's/.*"step_ns": *\([0-9]*\).*/\1/p' | head -1)
-            mfu=$(printf '%s' "$json" | sed -n 's/.*"mfu": *\([0-9.]*\).*/\1/p' | head -1)
-            echo "$(basename "$batch" .jsonl) dp $dp tp $tp pp $pp: ${step:-does not fit} ns, MFU ${mfu:-none}"
+            [ $((tp * pp)) -gt 64 ] || ask $tp $pp "$1" "$2"
+        done
+    done | sort -k4 -n
+}
+
+for name in $batches; do
+    for seed in $(seq 0 "$seeds"); do
+        if [ "$seed" = 0 ]; then cat "$folder/$name.jsonl"; else shuffle "$seed" <"$folder/$name.jsonl"; fi >"$tmp/batch.jsonl"
+        for m in $microbatches; do
+            grid "$tmp/batch.jsonl" "$m" >"$tmp/grid"
+            awk -v what="$name, seed $seed, $m microbatches" '
+                NR <= 3 { printf "%s DP %d TP %d PP %d %.3f s (MFU %.1f %%)", NR == 1 ? what ":" : ",", $1, $2, $3, $4 / 1e9, 100 * $5 }
+                $1 == 8 && $2 == 2 && $3 == 4 { place = NR }
+                END { printf "; DP 8 TP 2 PP 4 is number %d\n", place }' "$tmp/grid" | tee -a "$tmp/all"
         done
     done
 done
+awk '{ n++ } / is number 1$/ { first++ } / is number 2$/ { second++ }
+    END { printf "DP 8 TP 2 PP 4 is the fastest on %d of %d, the second on %d\n", first, n, second }' "$tmp/all"

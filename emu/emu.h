@@ -46,6 +46,7 @@ typedef struct weft_i_stage_cost {
     weft_cost cost;    /* per device */
     double model_flop; /* of forward and backward, all devices of the rank, no recomputation */
     double recompute_flop;
+    int64_t host_bytes; /* of one device, on its host from the forward to the end of the backward */
 } weft_i_stage_cost;
 
 /* The model, cluster and recipe are borrowed and outlive the emulator. INFEASIBLE where the
@@ -108,6 +109,12 @@ int64_t weft_i_emu_gather_ns(const weft_i_emu *emu, int64_t state_bytes);
 
 /* Device memory less the reserve, per rank. */
 int64_t weft_i_emu_limit_bytes(const weft_i_emu *emu, int32_t rank);
+
+/* Whether the hosts have room: rank_bytes, pp of them, are what a device of each rank keeps on its
+ * host at most. INFEASIBLE names the first node that lacks memory. A cluster whose host_bytes are 0
+ * does not say what there is. */
+weft_status weft_i_emu_check_host(const weft_i_emu *emu, const int64_t *rank_bytes,
+                                  weft_error *error);
 
 /* Peak flop a second of all devices of the job, for MFU. */
 double weft_i_emu_peak_flops(const weft_i_emu *emu);

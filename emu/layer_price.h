@@ -11,6 +11,7 @@
 typedef struct weft_i_layer_price {
     int64_t fw_ns, bw_ns, bwi_ns, bww_ns, recompute_ns;
     int64_t saved_bytes, held_bytes;
+    int64_t host_bytes;                 /* saved on the host instead */
     int64_t made_bytes;                 /* of held_bytes: what the backward makes */
     int64_t fw_work, bw_work, bww_work; /* transient bytes of the passes */
 } weft_i_layer_price;

@@ -25,6 +25,7 @@ void weft_i_offload_apply(const weft_i_emu *emu, weft_i_layer_price *price)
     raise_to(&price->fw_ns, copy_ns);
     raise_to(&price->bw_ns, copy_ns);
     if (price->bwi_ns > 0) raise_to(&price->bwi_ns, copy_ns);
+    price->host_bytes = bytes;
     price->saved_bytes = 0;
     price->made_bytes = price->held_bytes;
     price->fw_work += 2 * bytes;

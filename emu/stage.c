@@ -90,6 +90,7 @@ static void add_layer(adder *a, const weft_i_layer_price *layer, weft_backward b
     cost->recompute_ns += layer->recompute_ns;
     cost->saved_bytes += layer->saved_bytes;
     cost->held_bytes += layer->held_bytes;
+    a->stage.host_bytes += layer->host_bytes;
     raise_to(&cost->work_bytes[WEFT_PASS_FW], layer->fw_work);
     if (backward == WEFT_BACKWARD_NONE) return;
     raise_to(&cost->work_bytes[WEFT_PASS_BW], layer->bw_work);
@@ -102,12 +103,13 @@ static void add_layer(adder *a, const weft_i_layer_price *layer, weft_backward b
 }
 
 /* The largest of the sums is under WEFT_INT_MAX where these are: the rest is part of them. */
-static bool is_in_range(const weft_cost *cost)
+static bool is_in_range(const weft_i_stage_cost *stage)
 {
+    const weft_cost *cost = &stage->cost;
     return cost->fw_ns <= WEFT_INT_MAX && cost->bw_ns <= WEFT_INT_MAX &&
            cost->bwi_ns <= WEFT_INT_MAX && cost->bww_ns <= WEFT_INT_MAX &&
-           cost->saved_bytes <= WEFT_INT_MAX && cost->held_bytes <= WEFT_INT_MAX &&
-           cost->work_bytes[WEFT_PASS_FW] < WEFT_INT_MAX &&
+           cost->saved_bytes <= WEFT_INT_MAX && stage->host_bytes <= WEFT_INT_MAX &&
+           cost->held_bytes <= WEFT_INT_MAX && cost->work_bytes[WEFT_PASS_FW] < WEFT_INT_MAX &&
            cost->work_bytes[WEFT_PASS_BW] < WEFT_INT_MAX &&
            cost->work_bytes[WEFT_PASS_BWI] <= WEFT_INT_MAX;
 }
@@ -222,7 +224,7 @@ static void fill_stage(const void *context, void *value)
         add_layer(&a, &p.price, (weft_backward)q->emu->classes[p.class].shape.backward);
         a.stage.model_flop += p.flop;
         a.stage.recompute_flop += p.again;
-        if (!is_in_range(&a.stage.cost)) out->fits = false;
+        if (!is_in_range(&a.stage)) out->fits = false;
         if (!out->fits) return;
     }
     /* The layers read the same condition: it is saved once. */

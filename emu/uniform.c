@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "emu/emulator.h"
@@ -113,13 +114,15 @@ static weft_status price(asker *a)
 static weft_status check_sums(const asker *a)
 {
     const weft_uniform *q = a->question;
+    const weft_i_stage_cost *stages[] = {&a->embedding, &a->layer, &a->head};
     const weft_cost *costs[] = {&a->embedding.cost, &a->layer.cost, &a->head.cost};
     double ns = 0, bytes = 0;
     for (int i = 0; i < 3; i++) {
         double n = i == 1 ? a->n_layers : 1;
         ns += n * ((double)costs[i]->fw_ns + (double)costs[i]->bw_ns + (double)costs[i]->bwi_ns +
                    (double)costs[i]->bww_ns);
-        bytes += n * ((double)costs[i]->saved_bytes + (double)costs[i]->held_bytes);
+        bytes += n * ((double)costs[i]->saved_bytes + (double)costs[i]->held_bytes +
+                      (double)stages[i]->host_bytes);
     }
     for (int32_t r = 0; r < a->n_ranks; r++)
         ns += 4.0 * q->segments * (double)a->transfer_ns[r];
@@ -324,6 +327,32 @@ static void fill_memory(const asker *a, weft_uniform_rank *out_ranks, weft_unifo
     }
 }
 
+/* What is offloaded lies on the host from the forward to the end of the backward: the same walk
+ * with these bytes alone. */
+static weft_status check_host(asker *a, const weft_i_uniform_line *line)
+{
+    if (a->question->recompute != WEFT_RECOMPUTE_OFFLOAD) return WEFT_STATUS_OK;
+    weft_i_unit *units = weft_i_new(&a->arena, weft_i_unit, a->n_chunks);
+    weft_i_uniform_rank *ranks = weft_i_new(&a->arena, weft_i_uniform_rank, a->n_ranks);
+    int64_t *bytes = weft_i_new(&a->arena, int64_t, a->n_ranks), pipeline_ns;
+    if (!units || !ranks || !bytes) return weft_i_no_memory(a->error);
+    for (int32_t c = 0; c < a->n_chunks; c++) {
+        int64_t host = (layers_before(a, c + 1) - layers_before(a, c)) * a->layer.host_bytes;
+        if (c == 0) host += a->embedding.host_bytes;
+        if (c == a->n_chunks - 1) host += a->head.host_bytes;
+        units[c] = a->units[c];
+        units[c].saved_bytes = units[c].held_bytes = host;
+        memset(units[c].work_bytes, 0, sizeof units[c].work_bytes);
+    }
+    weft_i_uniform_line kept = *line;
+    kept.units = units;
+    if (!weft_i_uniform_time(&kept, &a->arena, ranks, &pipeline_ns))
+        return weft_i_no_memory(a->error);
+    for (int32_t r = 0; r < a->n_ranks; r++)
+        bytes[r] = ranks[r].peak_bytes;
+    return weft_i_emu_check_host(a->emu, bytes, a->error);
+}
+
 static weft_status answer(asker *a, weft_uniform_rank *out_ranks, weft_uniform_answer *out_answer)
 {
     const weft_uniform *q = a->question;
@@ -343,6 +372,8 @@ static weft_status answer(asker *a, weft_uniform_rank *out_ranks, weft_uniform_a
                                 .transfer_ns = a->transfer_ns};
     if (!weft_i_uniform_time(&line, &a->arena, a->ranks, &out.pipeline_ns))
         return weft_i_no_memory(a->error);
+    status = check_host(a, &line);
+    if (status) return status;
     fill_phases(a, &out);
     fill_ratios(a, &out);
     fill_memory(a, out_ranks, &out);

@@ -181,6 +181,7 @@ static weft_status fill_stages(weft_i_builder *b, int32_t p, int32_t first_label
                                              .label = first_label + b->problem->chunks[c].segment};
         sums->model_flop += choice->model_flop;
         sums->recompute_flop[s] = choice->recompute_flop;
+        sums->host_bytes[s] = choice->host_bytes;
     }
     return WEFT_STATUS_OK;
 }
@@ -197,7 +198,9 @@ static weft_status make_stages(weft_i_builder *b, weft_i_problem_sums *sums)
     }
     b->problem->stages = weft_i_new(b->arena, weft_stage, n);
     sums->recompute_flop = weft_i_new(b->arena, const double *, n);
-    if (!b->problem->stages || !sums->recompute_flop) return weft_i_no_memory(b->error);
+    sums->host_bytes = weft_i_new(b->arena, const int64_t *, n);
+    if (!b->problem->stages || !sums->recompute_flop || !sums->host_bytes)
+        return weft_i_no_memory(b->error);
     b->problem->n_stages = (int32_t)n;
     weft_status status = WEFT_STATUS_OK;
     int32_t label = 0;

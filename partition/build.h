@@ -10,6 +10,7 @@
 typedef struct weft_i_problem_sums {
     double model_flop;             /* forward and backward, all devices of the replica */
     const double **recompute_flop; /* of each stage and candidate; owned by the problem */
+    const int64_t **host_bytes;    /* the same: what a device offloads */
     int64_t work_bound_ns; /* all work at the fastest strategies / ranks: bounds every layout */
 } weft_i_problem_sums;
 

@@ -235,6 +235,7 @@ static weft_status price_mix(weft_i_stage_costs *costs, const known_work *known,
     candidate->cost = cost.cost;
     choice->model_flop = cost.model_flop;
     choice->recompute_flop[choice->n] = cost.recompute_flop;
+    choice->host_bytes[choice->n] = cost.host_bytes;
     int64_t ns = weft_i_cost_ns(&cost.cost);
     if (choice->n == 0 || ns < choice->best_ns) choice->best_ns = ns;
     choice->n++;
@@ -251,7 +252,9 @@ static weft_status ask(weft_i_stage_costs *costs, const known_work *known, int32
     if (status != WEFT_STATUS_OK) return status;
     asked.candidates = weft_i_new(costs->arena, weft_candidate, n);
     asked.recompute_flop = weft_i_new(costs->arena, double, n);
-    if (!asked.candidates || !asked.recompute_flop) return weft_i_no_memory(error);
+    asked.host_bytes = weft_i_new(costs->arena, int64_t, n);
+    if (!asked.candidates || !asked.recompute_flop || !asked.host_bytes)
+        return weft_i_no_memory(error);
     for (int32_t i = 0; status == WEFT_STATUS_OK && i < n; i++)
         status = price_mix(costs, known, c, &mixes[i], error, &asked);
     if (status == WEFT_STATUS_OK) *choice = asked;

@@ -17,6 +17,7 @@ typedef struct weft_i_choice {
     weft_candidate *candidates; /* by saved bytes, most first; one where there is no backward */
     int32_t n;                  /* 0 = not asked yet */
     double *recompute_flop;     /* of each candidate */
+    int64_t *host_bytes;        /* of each candidate: offloaded */
     double model_flop;
     int64_t best_ns;      /* of the quickest candidate */
     int64_t output_bytes; /* of the chunk's last layer */

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "plan/plan_own.h"
+#include "planner/host_memory.h"
 #include "planner/reductions.h"
 
 /* All passes at their fastest strategies over the ranks: bounds every order of a problem as it is
@@ -178,10 +179,12 @@ weft_status weft_i_attempt_plan(const weft_i_attempt *attempt, const char *metho
                                 weft_error *error, weft_plan **out_plan)
 {
     weft_plan *plan = NULL;
+    weft_status status = weft_i_host_memory_check(attempt, error);
+    if (status) return status;
     weft_pipeline_input *inputs = weft_i_alloc((size_t)attempt->n_replicas, sizeof *inputs);
     if (!inputs) return weft_i_no_memory(error);
     if (attempt->plan_case) weft_i_reductions_settle(attempt);
-    weft_status status = fill_inputs(attempt, inputs, error);
+    status = fill_inputs(attempt, inputs, error);
     if (!status)
         status = weft_plan_build(inputs, attempt->n_replicas, optimizer_ns(attempt), error, &plan);
     free(inputs);
