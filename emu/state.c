@@ -23,9 +23,10 @@ weft_i_parameters weft_i_layer_share(const weft_i_emu *emu, int32_t module, int3
     double ways =
         own->tp_mode == WEFT_TP_MODE_TP && layer.kind != WEFT_LAYER_MEASURED ? emu->parallel.tp : 1;
     double experts = layer.experts > 0 ? expert_parameters(&layer) : 0;
-    double all = weft_i_layer_parameters(&layer);
+    double whole = weft_i_layer_whole_parameters(&layer);
+    double cut = weft_i_layer_parameters(&layer) - experts - whole;
     double cut_experts = experts / (ways * emu->parallel.ep);
-    weft_i_parameters mine = {.all = ceil((all - experts) / ways + cut_experts),
+    weft_i_parameters mine = {.all = ceil(cut / ways + whole + cut_experts),
                               .experts = cut_experts};
     if (trained && layer.lora_rank > 0)
         mine.trained = ceil(weft_i_layer_trained_parameters(&layer) / ways);

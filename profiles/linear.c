@@ -152,6 +152,29 @@ double weft_i_layer_trained_parameters(const weft_layer *layer)
     return layer->lora_rank > 0 ? adapter_parameters(layer) : weft_i_layer_parameters(layer);
 }
 
+double weft_i_layer_whole_parameters(const weft_layer *layer)
+{
+    double hidden = layer->hidden, bias = layer->bias == WEFT_BIAS_ALL, sum = 0;
+    switch (layer->kind) {
+    case WEFT_LAYER_TRANSFORMER:
+        if (layer->kv_rank > 0)
+            sum += (hidden + bias) * (layer->q_rank + layer->kv_rank + layer->rope_size);
+        return sum + hidden * layer->experts;
+    case WEFT_LAYER_PATCH:
+        return (layer->in_features + bias) * hidden;
+    case WEFT_LAYER_MAMBA: /* with their part of the convolution */
+        return 2.0 * layer->state_size * (hidden + bias + layer->conv_width + 1);
+    case WEFT_LAYER_DIT:
+    case WEFT_LAYER_EMBEDDING:
+    case WEFT_LAYER_HEAD:
+    case WEFT_LAYER_PROJECTOR:
+    case WEFT_LAYER_MEASURED:
+    case WEFT_N_LAYERS:
+        break;
+    }
+    return 0;
+}
+
 int64_t weft_model_parameters(const weft_model *model, int32_t module, int32_t first, int32_t n,
                               bool trained)
 {

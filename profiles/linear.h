@@ -21,4 +21,9 @@ int weft_i_linear_maps(const weft_layer *layer, weft_i_linear out[WEFT_I_LINEAR_
 double weft_i_layer_parameters(const weft_layer *layer);
 double weft_i_layer_trained_parameters(const weft_layer *layer);
 
+/* Parameters of a layer that every device of a TP group holds whole: maps that are not cut because
+ * what they make is small, or needed whole by all (latents, the choice of experts, patches, a
+ * Mamba's one group of B and C). Norms count as cut: they are too few to matter. */
+double weft_i_layer_whole_parameters(const weft_layer *layer);
+
 #endif
