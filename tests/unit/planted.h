@@ -3,6 +3,9 @@
 #ifndef WEFT_TESTS_UNIT_PLANTED_H
 #define WEFT_TESTS_UNIT_PLANTED_H
 
+#include <stdio.h>
+#include <string.h>
+
 #include "tests/unit/plan_edit.h"
 #include "tests/unit/plan_sim.h"
 
@@ -154,6 +157,46 @@ static inline int32_t find(const fixture *f, int32_t replica, int32_t rank, weft
     return at;
 }
 
+/* Who a rank waits for in a deadlock, as the check says it. */
+static inline void describe_awaited(const fixture *f, const weft_violation *where, char *out,
+                                    size_t size)
+{
+    const weft_problem *problem = &f->plan->pipelines[where->replica].problem;
+    const weft_action *action = &rank_of(f, where->replica, where->rank)->actions[where->action];
+    if (weft_action_operand(action->kind) != WEFT_OPERAND_EDGE) {
+        snprintf(out, size, "waits for ever for this rank of another replica");
+        return;
+    }
+    const weft_edge *edge = &problem->edges[action->operand];
+    int32_t from = f->plan->chunks[problem->stages[edge->from].chunk].rank;
+    int32_t to = f->plan->chunks[problem->stages[edge->to].chunk].rank;
+    snprintf(out, size, "waits for ever for rank %d, which", from == where->rank ? to : from);
+}
+
+/* The place of a violation in words and as a path, and who is waited for in a deadlock. */
+static inline void expect_words(const fixture *f, const weft_violation *where,
+                                const weft_error *error)
+{
+    char begin[96], path[96] = "", awaited[96];
+    int n = snprintf(begin, sizeof(begin), "%s: ", where->rule), n_path = 0;
+    if (where->replica >= 0)
+        n += snprintf(begin + n, sizeof(begin) - (size_t)n, "replica %d", where->replica);
+    if (where->rank >= 0) {
+        n += snprintf(begin + n, sizeof(begin) - (size_t)n, ", rank %d", where->rank);
+        n_path = snprintf(path, sizeof(path), ".ranks[%d]", where->rank);
+    }
+    if (where->action >= 0) {
+        n += snprintf(begin + n, sizeof(begin) - (size_t)n, ", action %d (", where->action);
+        snprintf(path + n_path, sizeof(path) - (size_t)n_path, ".actions[%d]", where->action);
+    }
+    cr_expect_eq(strncmp(error->text, begin, (size_t)n), 0, "'%s' in '%s'", begin, error->text);
+    const char *pipeline_end = strchr(error->path, ']');
+    cr_expect_str_eq(pipeline_end ? pipeline_end + 1 : "", path);
+    if (strncmp(where->rule, "deadlock", 8) != 0) return;
+    describe_awaited(f, where, awaited, sizeof(awaited));
+    cr_expect(strstr(error->text, awaited), "'%s' in '%s'", awaited, error->text);
+}
+
 /* The check finds this rule broken at this place; ends the test with the plan. */
 static inline void expect(fixture *f, const char *rule, int32_t replica, int32_t rank,
                           int32_t action)
@@ -167,6 +210,7 @@ static inline void expect(fixture *f, const char *rule, int32_t replica, int32_t
     cr_expect(where.replica == replica && where.rank == rank && where.action == action,
               "found %d, %d, %d, expected %d, %d, %d: %s", where.replica, where.rank, where.action,
               replica, rank, action, error.text);
+    if (where.rule) expect_words(f, &where, &error);
     fixture_free(f);
 }
 

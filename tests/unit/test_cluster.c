@@ -46,34 +46,44 @@ Test(cluster, reads_h800)
     weft_cluster_free(cluster);
 }
 
+static const char mine[] =
+    "{\"format\":\"weft.cluster\",\"version\":1,\"revision\":0,\"name\":\"mine\",\n"
+    "\"node_types\":[{\"devices\":4,\"nodes\":2,\"host_gbs\":25,\"host_bytes\":7,\"device\":"
+    "{\"name\":\"d\",\"bf16_tflops\":300,\"fp8_tflops\":600,\"memory_bytes\":80,"
+    "\"reserved_bytes\":3,\"memory_gbs\":2000,\"memory_efficiency\":0.75,"
+    "\"multiprocessors\":108,\"launch_ns\":50,\"gemm\":[[1,0.5],[10,0.75]],\"attention\":"
+    "[{\"head_size\":64,\"forward\":[[512,0.1]],\"backward\":[[512,0.2]],"
+    "\"forward_causal\":[[512,0.3]],\"backward_causal\":[[512,0.4]]}]}}],\n"
+    "\"levels\":[{\"name\":\"a\",\"gbs\":300,\"latency_ns\":3,\"collectives\":"
+    "[{\"devices\":2,\"fraction\":[[1,0.5]]},{\"devices\":4,\"fraction\":[[1,1.5]]}]},\n"
+    "{\"name\":\"b\",\"nics\":2,\"nic_gbs\":30,\"latency_ns\":4,\"oversubscription\":2,"
+    "\"collectives\":[{\"devices\":2,\"fraction\":[[1,0.5]]}]}],\n"
+    "\"stack\":{\"name\":\"s\",\"elementwise\":0.5,\"tp_overlap\":0.25,\"dp_overlap\":0.75,"
+    "\"slowdown\":1.25,\"host_kernel_ns\":60},\n"
+    "\"stacks\":[{\"name\":\"t\",\"elementwise\":1,\"tp_overlap\":0,\"dp_overlap\":0,"
+    "\"slowdown\":1,\"host_kernel_ns\":0,\"unfused_attention\":true,"
+    "\"blocking_messages\":true,\"gradient_bytes\":2}]}";
+
+/* Load a text through a file, with overrides or "" after its name. */
+static weft_status load_text(const char *text, const char *overrides, weft_error *error,
+                             weft_cluster **out_cluster)
+{
+    char name[] = "cluster_XXXXXX", line[64];
+    int fd = mkstemp(name);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    snprintf(line, sizeof(line), "%s%s", name, overrides);
+    weft_status status = weft_cluster_load(line, error, out_cluster);
+    unlink(name);
+    return status;
+}
+
 Test(cluster, a_file_takes_overrides_too)
 {
     weft_error error = {0};
     weft_cluster *cluster = NULL;
-    static const char TEXT[] =
-        "{\"format\":\"weft.cluster\",\"version\":1,\"revision\":0,\"name\":\"mine\",\n"
-        "\"node_types\":[{\"devices\":4,\"nodes\":2,\"host_gbs\":25,\"host_bytes\":7,\"device\":"
-        "{\"name\":\"d\",\"bf16_tflops\":300,\"fp8_tflops\":600,\"memory_bytes\":80,"
-        "\"reserved_bytes\":3,\"memory_gbs\":2000,\"memory_efficiency\":0.75,"
-        "\"multiprocessors\":108,\"launch_ns\":50,\"gemm\":[[1,0.5],[10,0.75]],\"attention\":"
-        "[{\"head_size\":64,\"forward\":[[512,0.1]],\"backward\":[[512,0.2]],"
-        "\"forward_causal\":[[512,0.3]],\"backward_causal\":[[512,0.4]]}]}}],\n"
-        "\"levels\":[{\"name\":\"a\",\"gbs\":300,\"latency_ns\":3,\"collectives\":"
-        "[{\"devices\":2,\"fraction\":[[1,0.5]]},{\"devices\":4,\"fraction\":[[1,1.5]]}]},\n"
-        "{\"name\":\"b\",\"nics\":2,\"nic_gbs\":30,\"latency_ns\":4,\"oversubscription\":2,"
-        "\"collectives\":[{\"devices\":2,\"fraction\":[[1,0.5]]}]}],\n"
-        "\"stack\":{\"name\":\"s\",\"elementwise\":0.5,\"tp_overlap\":0.25,\"dp_overlap\":0.75,"
-        "\"slowdown\":1.25,\"host_kernel_ns\":60},\n"
-        "\"stacks\":[{\"name\":\"t\",\"elementwise\":1,\"tp_overlap\":0,\"dp_overlap\":0,"
-        "\"slowdown\":1,\"host_kernel_ns\":0,\"unfused_attention\":true,"
-        "\"blocking_messages\":true,\"gradient_bytes\":2}]}";
-    char name[] = "cluster_XXXXXX", line[64];
-    int fd = mkstemp(name);
-    cr_assert_geq(fd, 0);
-    cr_assert_eq(write(fd, TEXT, strlen(TEXT)), (ssize_t)strlen(TEXT));
-    close(fd);
-    snprintf(line, sizeof(line), "%s:nodes=3", name);
-    cr_assert_eq(weft_cluster_load(line, &error, &cluster), WEFT_STATUS_OK, "%s", error.text);
+    cr_assert_eq(load_text(mine, ":nodes=3", &error, &cluster), WEFT_STATUS_OK, "%s", error.text);
     const weft_node_type *node = &cluster->node_types[0];
     const weft_device *device = &node->device;
     const weft_level *a = &cluster->levels[0], *b = &cluster->levels[1];
@@ -96,9 +106,41 @@ Test(cluster, a_file_takes_overrides_too)
     cr_expect(cluster->stack.unfused_attention && cluster->stack.blocking_messages);
     cr_expect_eq(cluster->stack.gradient_bytes, 2);
     weft_cluster_free(cluster);
-    unlink(name);
     cr_expect_eq(weft_cluster_load("no/such.json:nodes=3", &error, &cluster), WEFT_STATUS_IO);
     weft_cluster_free(NULL);
+}
+
+/* One piece of the file replaced, and what is said of it. */
+Test(cluster, refuses_wrong_files_at_their_path)
+{
+    static const struct {
+        const char *piece, *by, *path, *text;
+    } cases[] = {
+        {"\"nics\":2,\"nic_gbs\":30", "\"nics\":2", "$.levels[1]",
+         "expected either gbs or nics and nic_gbs"},
+        {"\"nics\":2,\"nic_gbs\":30", "\"nic_gbs\":30", "$.levels[1]",
+         "expected either gbs or nics and nic_gbs"},
+        {"\"gbs\":300", "\"gbs\":300,\"nics\":2,\"nic_gbs\":30", "$.levels[0]",
+         "expected either gbs or nics and nic_gbs"},
+        {"\"gbs\":300,", "", "$.levels[0]", "expected either gbs or nics and nic_gbs"},
+        {"[{\"head_size\":64,",
+         "[{\"head_size\":64,\"forward\":[[1,1]],\"backward\":[[1,1]]},{\"head_size\":64,",
+         "$.node_types[0].device.attention[1]", "expected a head_size over 64, found 64"},
+        {"[[1,0.5],[10,0.75]]", "[[1,0.5],[1,0.75]]", "$.node_types[0].device.gemm[1]",
+         "x must ascend, found 1 after 1"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[sizeof(mine) + 200];
+        weft_error error = {0};
+        weft_cluster *cluster = NULL;
+        const char *at = strstr(mine, cases[i].piece);
+        cr_assert_not_null(at);
+        snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - mine), mine, cases[i].by,
+                 at + strlen(cases[i].piece));
+        cr_expect_eq(load_text(text, "", &error, &cluster), WEFT_STATUS_BAD_INPUT, "%zu", i);
+        cr_expect_str_eq(error.path, cases[i].path);
+        cr_expect_str_eq(error.text, cases[i].text);
+    }
 }
 
 Test(cluster, overrides_follow_through)

@@ -1,5 +1,6 @@
 /* Statuses as text, and what a weft_error holds. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -61,6 +62,23 @@ Test(error, long_texts_are_cut_and_marked)
             cr_expect_str_eq(fields[i] + n - 3, "...");
             cr_expect_gt(n, sizes[i] - 6);
         }
+    }
+}
+
+/* The words of an errno as part of a sentence; an abbreviation stays one. */
+Test(error, words_of_the_system)
+{
+    static const struct {
+        int number;
+        weft_status status;
+        const char *text;
+    } cases[] = {{ENOENT, WEFT_STATUS_IO, "cannot read: no such file or directory"},
+                 {EDOTDOT, WEFT_STATUS_IO, "cannot read: RFS specific error"},
+                 {ENOMEM, WEFT_STATUS_NO_MEMORY, "out of memory"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        weft_error error = {0};
+        cr_expect_eq(weft_i_fail_io(&error, NULL, "read", cases[i].number), cases[i].status);
+        cr_expect_str_eq(error.text, cases[i].text);
     }
 }
 

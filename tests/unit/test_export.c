@@ -606,6 +606,9 @@ Test(export, refusals)
         plan->pipelines[0].span_ns--;
     }
     expect_refusal(TORCH_CSV, plan, 1, WEFT_STATUS_USAGE, "no replica 1");
+    plan->pipelines[0].replica = 1;
+    plan->parallel.dp = 2;
+    expect_refusal(TORCH_CSV, plan, 0, WEFT_STATUS_USAGE, "no replica 0");
     weft_plan_free(plan);
     weft_i_rng rng;
     weft_i_rng_seed(&rng, 22);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "weft/jitter.h"
 #include "weft/planner.h"
 
@@ -89,7 +90,7 @@ Test(jitter, refuses_what_makes_no_sense)
     } cases[] = {{1, 10, "jitter of 1, expected 0 or more, below 1"},
                  {-0.1, 10, "jitter of -0.1, expected 0 or more, below 1"},
                  {0.1, 0, "0 samples, expected 1 to 1000000"}};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         weft_error error = {0};
         weft_spread spread;
         cr_expect_eq(
@@ -97,5 +98,21 @@ Test(jitter, refuses_what_makes_no_sense)
             WEFT_STATUS_USAGE);
         cr_expect_str_eq(error.text, cases[i].text);
     }
+    weft_plan_free(plan);
+}
+
+Test(jitter, every_allocation_fails_once)
+{
+    weft_plan *plan = plan_of("pp=2 microbatches=2 fw=100 bw=200 segments=1");
+    weft_spread spread;
+    weft_status status = WEFT_STATUS_NO_MEMORY;
+    long k = 0;
+    while (status == WEFT_STATUS_NO_MEMORY) {
+        weft_i_alloc_fail_after(++k);
+        status = weft_plan_jitter(plan, 0.1, 2, 1, NULL, &spread);
+    }
+    weft_i_alloc_fail_after(0);
+    cr_expect_eq(status, WEFT_STATUS_OK);
+    cr_expect_gt(k, 10);
     weft_plan_free(plan);
 }

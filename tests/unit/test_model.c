@@ -159,6 +159,52 @@ Test(model, counts_a_mamba_block)
     cr_expect_float_eq(total, 128989632, 0, "%.0f", total);
 }
 
+/* Latent attention with and without a latent of queries, routed and shared experts: DeepSeek-V2 and
+ * DeepSeek-V2-Lite, whose first block is dense, with embedding, last norm and head. */
+Test(model, counts_the_blocks_of_deepseek)
+{
+    static const struct {
+        int32_t hidden, heads, q_rank, experts, ffn, dense_ffn, layers;
+        double total;
+    } known[] = {{5120, 128, 1536, 160, 1536, 12288, 60, 235741434880},
+                 {2048, 16, 0, 64, 1408, 10944, 27, 15706484224}};
+    for (int i = 0; i < 2; i++) {
+        double hidden = known[i].hidden;
+        weft_layer layer = {.kind = WEFT_LAYER_TRANSFORMER,
+                            .hidden = known[i].hidden,
+                            .ffn = known[i].ffn,
+                            .heads = known[i].heads,
+                            .kv_heads = known[i].heads,
+                            .head_size = 128,
+                            .mlp = WEFT_MLP_SWIGLU,
+                            .norm = WEFT_NORM_RMSNORM,
+                            .experts = known[i].experts,
+                            .experts_per_token = 6,
+                            .shared_experts = 2,
+                            .kv_rank = 512,
+                            .q_rank = known[i].q_rank,
+                            .rope_size = 64,
+                            .value_size = 128};
+        double total = (known[i].layers - 1) * weft_i_layer_parameters(&layer);
+        layer.experts = layer.shared_experts = 0;
+        layer.ffn = known[i].dense_ffn;
+        total += weft_i_layer_parameters(&layer) + 2 * 102400 * hidden + hidden;
+        cr_expect_float_eq(total, known[i].total, 0, "%.0f", total);
+    }
+}
+
+Test(model, counts_a_projector)
+{
+    weft_layer layer = {.kind = WEFT_LAYER_PROJECTOR,
+                        .hidden = 3584,
+                        .in_features = 5120,
+                        .merge = 4,
+                        .norm = WEFT_NORM_LAYERNORM,
+                        .bias = WEFT_BIAS_ALL};
+    double expected = 2 * 1280.0 + 5121.0 * 3584 + 3585.0 * 3584;
+    cr_expect_float_eq(weft_i_layer_parameters(&layer), expected, 0);
+}
+
 /* Status and text of what a one-line model is refused with. */
 Test(model, refuses_wrong_lines)
 {
@@ -237,6 +283,10 @@ Test(model, refuses_wrong_files_at_their_line)
                                "\"layers\":[0,0]},\"kind\":\"tokens\"}";
     static const char FAR[] = "{\"from\":{\"module\":\"vision\"},\"to\":{\"module\":\"language\","
                               "\"layers\":[0,7]},\"kind\":\"tokens\"}";
+    static const char SELF[] = "{\"from\":{\"module\":\"vision\"},\"to\":{\"module\":\"vision\","
+                               "\"layers\":[0,0]},\"kind\":\"tokens\"}";
+    static const char NEXT[] = "{\"from\":{\"module\":\"vision\"},\"to\":{\"module\":\"language\","
+                               "\"layers\":[0,2]},\"kind\":\"tokens\"}";
     static const char WIDE[] = "{\"from\":{\"module\":\"vision\",\"layer\":1},\"to\":{\"module\":"
                                "\"language\",\"layers\":[0,-1]},\"kind\":\"tokens\"}";
     const struct {
@@ -258,6 +308,9 @@ Test(model, refuses_wrong_files_at_their_line)
         {VISION, INPUT, BACK,
          "10:$.edges[0]: edges go to a later module, found 'language' to "
          "'vision'"},
+        {VISION, INPUT, SELF,
+         "10:$.edges[0]: edges go to a later module, found 'vision' to 'vision'"},
+        {VISION, INPUT, NEXT, "10:$.edges[0]: 'language' has no layers 0 to 2, the last is 1"},
         {VISION, INPUT, FAR, "10:$.edges[0]: 'language' has no layers 0 to 7, the last is 1"},
         {VISION, INPUT, WIDE,
          "10:$.edges[0]: a width of 8 comes from 'vision', but layer 0 of "

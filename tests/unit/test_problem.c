@@ -158,6 +158,8 @@ Test(problem, stages)
                "chunk 2 is of module 'language', sub-microbatch 0 of 'vision'");
     EXPECT_BAD(p->stages[3].chunk = 2, "$.stages[3]",
                "chunk 2 already runs on sub-microbatch 1 as stage 2");
+    EXPECT_BAD(p->stages[1].chunk = 0, "$.stages[1]",
+               "chunk 0 already runs on sub-microbatch 0 as stage 0");
     EXPECT_BAD(p->stages[2].ready_ns = -1, "$.stages[2].ready_ns", RANGE("-1"));
     EXPECT_BAD(p->stages[2].label = -2, "$.stages[2].label",
                "expected an integer from 0 to 2147483647, found -2");

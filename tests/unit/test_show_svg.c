@@ -116,6 +116,36 @@ Test(show_svg, names_are_escaped)
     weft_plan_free(plan);
 }
 
+/* Each rank's passes and, below them, its memory, one rank below the other. */
+Test(show_svg, ranks_stand_one_below_the_other)
+{
+    weft_plan *plan = show_plan("pp=3 microbatches=2 fw=10 bw=20", WEFT_I_FIXED_1F1B);
+    weft_timeline *run = show_run(plan, 1, 5000);
+    for (int is_measured = 0; is_measured < 2; is_measured++) {
+        weft_show_options options;
+        weft_show_options_init(&options);
+        options.measured = is_measured ? run : NULL;
+        size_t n;
+        char *text = svg_of(plan, &options, &n);
+        /* Passes (and what was measured) and memory of three ranks, then idle ranks. */
+        int n_groups = 3 * (2 + is_measured) + 1, found = 0;
+        double last = 0;
+        for (const char *c = text; (c = strstr(c, "translate(")); found++) {
+            double x, y;
+            cr_assert_eq(sscanf(c, "translate(%lf %lf)", &x, &y), 2);
+            cr_expect_geq(y, last + 20, "group %d at %g after one at %g", found, y, last);
+            last = y;
+            c++;
+        }
+        cr_expect_eq(found, n_groups);
+        cr_expect_null(strstr(text, "replica"), "there is one only");
+        cr_expect_null(strstr(text, ">recomputation<"), "there is none");
+        free(text);
+    }
+    weft_timeline_free(run);
+    weft_plan_free(plan);
+}
+
 Test(show_svg, hover_text_of_a_pass)
 {
     weft_plan *plan = show_plan("pp=1 microbatches=2 fw=10 bw=20 bww=5", WEFT_I_FIXED_ZB_H1);

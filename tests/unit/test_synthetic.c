@@ -236,6 +236,9 @@ Test(synthetic, what_is_wrong_is_named)
         {"pp=4096 microbatches=65536 fw=1 bw=2",
          "synthetic: pp times segments times microbatches is 268435456 stages, expected at most "
          "16000000"},
+        {"pp=4 microbatches=4001 fw=1 bw=2 segments=1000",
+         "synthetic: pp times segments times microbatches is 16004000 stages, expected at most "
+         "16000000"},
         {"pp=2 microbatches=20000 fw=1e9 bw=1e9",
          "times up to here add up to more than 9007199254740991"},
     };
