@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-/* Sizes that the sample leaves open are -1. */
+/* Whatever a sample leaves open, here and below, is -1. Widths and heights are in pixels. */
 typedef struct weft_image {
     int32_t width, height;
 } weft_image;
@@ -27,17 +27,17 @@ typedef struct weft_sample {
     const char *id;
     const char *source; /* "" = not said */
     int64_t text_tokens, text_chars, text_words, loss_tokens;
-    weft_image *images;
-    weft_video *videos;
-    double *audio_seconds;
+    weft_image *images;    /* n_images */
+    weft_video *videos;    /* n_videos */
+    double *audio_seconds; /* n_audio */
     int32_t n_images, n_videos, n_audio;
     int32_t replica, microbatch; /* -1 = not packed by the caller */
     int32_t line;                /* of the file */
 } weft_sample;
 
 typedef struct weft_batch {
-    const char *name;
-    const char *sha256;
+    const char *name;   /* of its file */
+    const char *sha256; /* of the file's bytes */
     weft_sample *samples;
     int32_t n_samples;
     void *owner;

@@ -17,8 +17,7 @@ typedef struct weft_layout_module {
     int32_t segments;             /* K */
     int32_t direction;            /* 1: ranks 0..P-1, -1: P-1..0, 0: V-shaped, back and forth */
     int64_t submicrobatch_tokens; /* B: the largest sub-microbatch; WEFT_INT_MAX = a whole one */
-    int32_t
-        microbatches; /* that one sub-microbatch may span, for a module of little work; 1 = one */
+    int32_t microbatches; /* so many may share a sub-microbatch, in a module of little work */
 } weft_layout_module;
 
 typedef struct weft_layout {

@@ -104,8 +104,7 @@ typedef struct weft_layer {
      */
     int32_t state_size, expand, conv_width;
     /* measured */
-    const weft_measured_row
-        *rows; /* n_rows, tokens ascending; linear between, proportional beyond */
+    const weft_measured_row *rows; /* tokens ascending; linear between, proportional beyond */
     int32_t n_rows;
     int64_t parameters; /* of a measured layer */
 } weft_layer;

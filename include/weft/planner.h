@@ -82,20 +82,22 @@ WEFT_API weft_status weft_planner_layout(const weft_planner_input *input,
                                          const weft_planner_options *options, weft_error *error,
                                          weft_layout **out_layout);
 
-/* Plan one problem: order and memory only. */
+/* Plan one problem: order and memory only, no layout. The problem has passed weft_problem_check.
+ * INFEASIBLE, LIMIT as weft_planner_make. Free *out_plan. */
 WEFT_API weft_status weft_planner_solve(const weft_problem *problem,
                                         const weft_planner_options *options, weft_error *error,
                                         weft_plan **out_plan);
 
 /* Plan a uniform problem of one line of text (weft_problem_synthetic). Where the text gives neither
- * segments= nor v=, 1 to 4 segments, straight and V-shaped, are tried and the best is taken. */
+ * segments= nor v=, 1 to 4 segments, straight and V-shaped, are tried and the best is taken.
+ * BAD_INPUT names the word that is wrong; else as weft_planner_solve. Free *out_plan. */
 WEFT_API weft_status weft_planner_synthetic(const char *text, const weft_planner_options *options,
                                             weft_error *error, weft_plan **out_plan);
 
 /* A row of a comparison. plan NULL: `status` and `text` say why there is none. */
 typedef struct weft_compared {
-    const char *name; /* "plan", "vpp", "1f1b", ... */
-    weft_plan *plan;
+    const char *name; /* "plan", "vpp", "1f1b", ...; static storage */
+    weft_plan *plan;  /* the comparison's */
     weft_status status;
     char text[320];
 } weft_compared;
@@ -107,13 +109,18 @@ typedef struct weft_comparison {
     int32_t best_static; /* row of the best baseline; -1 = none could be made */
 } weft_comparison;
 
+/* Plan a batch as weft_planner_make does, and by every baseline. A baseline that cannot be made is
+ * a row without a plan, no error; else the statuses of weft_planner_make. Free *out_comparison with
+ * weft_comparison_free. */
 WEFT_API weft_status weft_planner_compare(const weft_planner_input *input,
                                           const weft_planner_options *options, weft_error *error,
                                           weft_comparison **out_comparison);
+/* The same of one problem (as weft_planner_solve), by the baselines that need no layout. */
 WEFT_API weft_status weft_planner_compare_problem(const weft_problem *problem,
                                                   const weft_planner_options *options,
                                                   weft_error *error,
                                                   weft_comparison **out_comparison);
+/* The same of one line of text (as weft_planner_synthetic). */
 WEFT_API weft_status weft_planner_compare_synthetic(const char *text,
                                                     const weft_planner_options *options,
                                                     weft_error *error,
@@ -123,8 +130,8 @@ WEFT_API void weft_comparison_free(weft_comparison *comparison);
 /* Names of the baselines; NULL past the last. */
 WEFT_API const char *weft_planner_baseline(size_t index);
 
-/* One baseline by name ("vpp"; "hand:vision=32,0,0,0;language=1,10,10,7"). USAGE for another name.
- */
+/* Plan a batch by one baseline, by name ("vpp"; "hand:vision=32,0,0,0;language=1,10,10,7"). USAGE
+ * for another name; else as weft_planner_make. Free *out_plan. */
 WEFT_API weft_status weft_planner_make_baseline(const weft_planner_input *input, const char *name,
                                                 const weft_planner_options *options,
                                                 weft_error *error, weft_plan **out_plan);
@@ -134,7 +141,9 @@ WEFT_API weft_status weft_planner_make_baseline(const weft_planner_input *input,
 typedef struct weft_planner weft_planner;
 
 /* A planner for one run: model, cluster, recipe and layout are borrowed and outlive it; it starts
- * one thread of its own, which uses options->threads at most. */
+ * one thread of its own, which uses options->threads at most. The input's batch is not looked at.
+ * FAILED where no thread can be started; else what weft_planner_make says of its input.
+ * Free *out_planner with weft_planner_free. */
 WEFT_API weft_status weft_planner_create(const weft_planner_input *input,
                                          const weft_planner_options *options, weft_error *error,
                                          weft_planner **out_planner);
@@ -148,8 +157,8 @@ WEFT_API weft_status weft_planner_submit(weft_planner *planner, const weft_batch
 WEFT_API bool weft_planner_poll(weft_planner *planner);
 
 /* Take the plan, waiting at most `seconds` (0 = no waiting, < 0 = until it is there). When late,
- * the search is stopped and the best plan found so far is taken; LIMIT when there is none yet. The
- * plan is the caller's. */
+ * the search is stopped and the best plan found so far is taken; LIMIT when there is none yet.
+ * USAGE where no batch was submitted; else as weft_planner_make. The plan is the caller's. */
 WEFT_API weft_status weft_planner_wait(weft_planner *planner, double seconds, weft_error *error,
                                        weft_plan **out_plan);
 

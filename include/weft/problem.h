@@ -19,8 +19,8 @@
 extern "C" {
 #endif
 
-/* Largest size and time: 2^53 - 1, so that every reader of JSON has it exactly. As a limit: none.
- */
+/* Largest size and time: 2^53 - 1, so that every reader of JSON has it exactly. A limit of so many
+ * bytes is none. */
 #define WEFT_INT_MAX INT64_C(9007199254740991)
 
 /* What the backward of a stage computes. NONE: frozen, there is no backward pass and saved_bytes is
@@ -100,6 +100,7 @@ static inline bool weft_cost_can_split(const weft_cost *cost)
     return cost->bwi_ns > 0 || cost->bww_ns > 0;
 }
 
+/* Time of a pass, with what it recomputes. */
 static inline int64_t weft_cost_pass_ns(const weft_cost *cost, weft_pass pass)
 {
     const int64_t ns[4] = {cost->fw_ns, cost->bw_ns, cost->bwi_ns, cost->bww_ns};
@@ -163,11 +164,12 @@ typedef struct weft_parallel {
     int32_t dp, pp, tp, cp, ep;
 } weft_parallel;
 
-/* Read a weft.problem file ("-" = stdin). BAD_INPUT with file, line and path. Free *out_problem. */
+/* Read a weft.problem file ("-" = stdin), which keeps the rules of weft_problem_check. IO,
+ * BAD_INPUT with file, line and path. Free *out_problem with weft_problem_free. */
 WEFT_API weft_status weft_problem_read(const char *file, weft_error *error,
                                        weft_problem **out_problem);
 
-/* Write a weft.problem file ("-" = stdout), complete or not at all. */
+/* Write a weft.problem file ("-" = stdout), complete or not at all. IO. */
 WEFT_API weft_status weft_problem_write(const weft_problem *problem, const char *file,
                                         weft_error *error);
 

@@ -48,8 +48,7 @@ typedef struct weft_recipe_module {
 
 typedef struct weft_recipe {
     const char *name;
-    const char
-        *sha256; /* of the file's bytes, or of the old hash and the overrides; "" = defaults */
+    const char *sha256; /* of the file's bytes, then of overrides; "" = defaults */
     /* packing of a microbatch */
     int64_t sequence;              /* tokens of the backbone */
     int32_t max_images, max_clips; /* 0 = no limit */
@@ -87,7 +86,7 @@ typedef struct weft_recipe {
 WEFT_API weft_status weft_recipe_load(const char *name, weft_error *error,
                                       weft_recipe **out_recipe);
 /* The recipe that goes with a model: the shipped one of its name, else the defaults with the
- * model's own sequence, where it says one. Free *out_recipe. */
+ * model's own sequence, where it says one. BAD_INPUT as weft_recipe_load. Free *out_recipe. */
 WEFT_API weft_status weft_recipe_of_model(const weft_model *model, weft_error *error,
                                           weft_recipe **out_recipe);
 WEFT_API void weft_recipe_free(weft_recipe *recipe);

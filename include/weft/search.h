@@ -78,12 +78,14 @@ WEFT_API weft_status weft_search(const weft_problem *problem, const weft_search_
                                  weft_error *error, weft_solution *out_solution);
 WEFT_API void weft_solution_free(weft_solution *solution);
 
-/* Lower bounds of one problem, with the costs of `choices` (NULL = `now`): whatever the order.
- * docs/bounds.md has the proofs. */
+/* Lower bounds of one problem, whatever the order. */
 typedef struct weft_bounds {
     int64_t makespan_ns;
     int64_t span_ns;
 } weft_bounds;
+
+/* Bound a problem (which has passed weft_problem_check) with the costs of `choices`: the candidate
+ * of each stage, -1 or choices NULL = `now`. docs/bounds.md has the proofs. */
 WEFT_API weft_status weft_bounds_compute(const weft_problem *problem, const int32_t *choices,
                                          weft_error *error, weft_bounds *out_bounds);
 

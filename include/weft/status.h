@@ -3,7 +3,9 @@
  * Every fallible function returns a weft_status and takes an optional weft_error as its last input
  * argument. Outputs come after it and are written only on WEFT_STATUS_OK. An answer is not an
  * error: "infeasible" or "limit reached" are statuses of their own, with a text that says what is
- * missing.
+ * missing. A function that allocates can answer NO_MEMORY, whether its comment says so or not.
+ * Every weft_..._free takes NULL. There is no global state: threads may call the library at the
+ * same time, each with objects of its own or with objects that none of them changes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -57,8 +59,7 @@ WEFT_API const char *weft_status_name(weft_status status);
 /* One-line meaning of a status, "bad input"; "?" for an unknown value. Static storage. */
 WEFT_API const char *weft_status_text(weft_status status);
 
-/* Exit code of the command line for a status (DESIGN: 0 ok, 1 failure, 2 usage, 3 bad input, ...).
- */
+/* Exit code of the command line for a status, as in WEFT_STATUS_LIST; 1 for an unknown value. */
 WEFT_API int weft_status_exit_code(weft_status status);
 
 #ifdef __cplusplus
