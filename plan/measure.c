@@ -19,9 +19,19 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* A planned time at the run's scale, which a file may set to anything: at most WEFT_INT_MAX. */
 static int64_t scaled(const context *c, int64_t ns)
 {
-    return (int64_t)((double)ns * c->timeline->scale + 0.5);
+    double out = (double)ns * c->timeline->scale;
+    return out < (double)WEFT_INT_MAX ? (int64_t)(out + 0.5) : WEFT_INT_MAX;
+}
+
+/* A sum that stays at the last int64 on its way over it. */
+static int64_t plus(int64_t a, int64_t b)
+{
+    int64_t sum;
+    if (!__builtin_add_overflow(a, b, &sum)) return sum;
+    return b > 0 ? INT64_MAX : INT64_MIN;
 }
 
 static double over(int64_t measured, int64_t planned)
@@ -65,7 +75,8 @@ static void note_reductions(const context *c, int32_t r)
     for (int32_t a = 0; a < first->n_actions; a++) {
         if (first->actions[a].kind != WEFT_ACTION_REDUCE) continue;
         int32_t chunk = first->actions[a].operand;
-        end_ns = later(end_ns, c->reduced_ns[chunk]) + scaled(c, c->plan->chunks[chunk].reduce_ns);
+        end_ns = later(end_ns, c->reduced_ns[chunk]);
+        end_ns = plus(end_ns, scaled(c, c->plan->chunks[chunk].reduce_ns));
         c->reduced_ns[chunk] = end_ns;
     }
 }
@@ -115,7 +126,7 @@ static int64_t rule_end_ns(const context *c, int32_t p, const weft_action *actio
 static void add(weft_i_overhead *to, int64_t ns)
 {
     to->n_actions++;
-    to->sum_ns += ns;
+    to->sum_ns = plus(to->sum_ns, ns);
 }
 
 /* Returns the time in passes less recomputation. */
@@ -129,7 +140,7 @@ static int64_t measure_rank(const context *c, int32_t p, int32_t r)
     for (int32_t a = 0; a < rank->n_actions; a++) {
         const weft_action *action = &rank->actions[a];
         weft_i_overhead_kind kind;
-        int64_t late_ns = action->end_ns - rule_end_ns(c, p, action, came_ns, &kind);
+        int64_t late_ns = plus(action->end_ns, -rule_end_ns(c, p, action, came_ns, &kind));
         add(&out->overheads[kind], late_ns);
         add(&out->overhead, late_ns);
         add(&own->overhead, late_ns);
@@ -141,7 +152,7 @@ static int64_t measure_rank(const context *c, int32_t p, int32_t r)
         own->planned_ns = scaled(c, planned->actions[a].end_ns);
         busy_ns += action->end_ns - action->start_ns;
         if (action->kind == WEFT_ACTION_BW || action->kind == WEFT_ACTION_BWI)
-            busy_ns -= scaled(c, stage->now.cost.recompute_ns);
+            busy_ns = plus(busy_ns, -scaled(c, stage->now.cost.recompute_ns));
     }
     own->error = over(own->measured_ns, own->planned_ns);
     return busy_ns;

@@ -108,6 +108,62 @@ static void expect_late(int32_t r, weft_action_kind kind, weft_i_overhead_kind c
     weft_plan_free(plan);
 }
 
+/* Passes of 10 us, 20 us and, on the first rank, longer ones: the middle one of all, sorted. */
+Test(measure, median_pass_and_means)
+{
+    weft_i_arena arena = {0};
+    weft_i_measure measure;
+    weft_error error = {0};
+    weft_plan *plan = NULL;
+    weft_problem *problem = NULL;
+    weft_order *order = weft_order_create(1, (int32_t[]){6});
+    cr_assert_eq(weft_problem_synthetic("pp=1 microbatches=3 fw=10 bw=20", &error, &problem),
+                 WEFT_STATUS_OK);
+    problem->stages[0].now.cost.fw_ns = 70000;
+    problem->stages[1].now.cost.fw_ns = 15000;
+    for (int32_t s = 0; s < 3; s++) {
+        order->tasks[0][2 * s] = weft_task_make(s, WEFT_PASS_FW);
+        order->tasks[0][2 * s + 1] = weft_task_make(s, WEFT_PASS_BW);
+    }
+    order->n_tasks[0] = 6;
+    const weft_pipeline_input input = {.problem = problem, .order = order};
+    cr_assert_eq(weft_plan_build(&input, 1, 0, &error, &plan), WEFT_STATUS_OK, "%s", error.text);
+    weft_timeline *timeline = perfect(plan, 1);
+    cr_assert_eq(weft_i_measure_make(plan, timeline, &arena, NULL, &measure), WEFT_STATUS_OK);
+    cr_expect_eq(measure.median_pass_ns, 20000, "of 10, 15, 20, 20, 20 and 70 us");
+    cr_expect_eq(weft_i_overhead_mean_ns(&(weft_i_overhead){.n_actions = 4, .sum_ns = 10}), 2.5);
+    cr_expect_eq(weft_i_overhead_mean_ns(&(weft_i_overhead){0}), 0);
+    weft_timeline_free(timeline);
+    weft_plan_free(plan);
+    weft_order_free(order);
+    weft_problem_free(problem);
+    weft_i_arena_free(&arena);
+}
+
+/* A file may say any scale and any times: sums stay within their type. */
+Test(measure, absurd_scales_and_times)
+{
+    for (int is_late = 0; is_late < 2; is_late++) {
+        weft_i_arena arena = {0};
+        weft_i_measure measure;
+        weft_i_rng rng;
+        weft_i_rng_seed(&rng, 5);
+        weft_plan *plan = random_plan(&rng, 2, 0);
+        weft_timeline *timeline = perfect(plan, 1);
+        timeline->scale = 1e300;
+        weft_rank_actions *last = &timeline->pipelines[1].ranks[0].actions;
+        if (is_late) last->actions[last->n_actions - 1].end_ns = WEFT_INT_MAX;
+        cr_assert_eq(weft_i_measure_make(plan, timeline, &arena, NULL, &measure), WEFT_STATUS_OK);
+        cr_expect_eq(measure.planned_ns, WEFT_INT_MAX);
+        cr_expect_eq(measure.planned_step_ns, WEFT_INT_MAX);
+        cr_expect_lt(measure.error, 0);
+        cr_expect_lt(measure.overheads[WEFT_I_OVERHEAD_PASS].sum_ns, 0);
+        weft_i_arena_free(&arena);
+        weft_timeline_free(timeline);
+        weft_plan_free(plan);
+    }
+}
+
 Test(measure, finds_what_is_late)
 {
     expect_late(0, WEFT_ACTION_FW, WEFT_I_OVERHEAD_PASS);
