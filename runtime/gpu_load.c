@@ -38,12 +38,24 @@ static weft_status open_module(const char *path, int index, weft_error *error, w
     return weft_i_fail(error, WEFT_STATUS_FAILED, "--device cuda: %s", words);
 }
 
-weft_status weft_i_gpu_load(int index, weft_error *error, weft_i_gpu *out)
+static weft_status find(char path[PATH_SIZE], weft_error *error)
 {
-    char path[PATH_SIZE];
-    if (!find_beside(path)) snprintf(path, sizeof(path), "%s/%s", WEFT_MODULE_FOLDER, MODULE);
-    if (access(path, R_OK) == 0) return open_module(path, index, error, out);
+    if (!find_beside(path)) snprintf(path, PATH_SIZE, "%s/%s", WEFT_MODULE_FOLDER, MODULE);
+    if (access(path, R_OK) == 0) return WEFT_STATUS_OK;
     return weft_i_fail(error, WEFT_STATUS_USAGE,
                        "--device cuda: this weft-run was built without CUDA: no %s here or in %s",
                        MODULE, WEFT_MODULE_FOLDER);
+}
+
+weft_status weft_i_gpu_find(weft_error *error)
+{
+    char path[PATH_SIZE];
+    return find(path, error);
+}
+
+weft_status weft_i_gpu_load(int index, weft_error *error, weft_i_gpu *out)
+{
+    char path[PATH_SIZE];
+    weft_status status = find(path, error);
+    return status == WEFT_STATUS_OK ? open_module(path, index, error, out) : status;
 }

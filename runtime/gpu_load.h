@@ -6,8 +6,11 @@
 #include "runtime/gpu.h"
 #include "weft/status.h"
 
-/* Device number `index` modulo those that are there. Looks for the module beside the program, then
- * where it is installed. USAGE where there is no module, FAILED where it or a GPU cannot be had. */
+/* USAGE where there is no module, beside the program or where it is installed. */
+weft_status weft_i_gpu_find(weft_error *error);
+
+/* Device number `index` modulo those that are there. USAGE as above, FAILED where the module or a
+ * GPU cannot be had. */
 weft_status weft_i_gpu_load(int index, weft_error *error, weft_i_gpu *out);
 
 #endif

@@ -47,6 +47,7 @@ static weft_status check_launch(const weft_i_launch *launch, weft_error *error)
         return weft_i_fail(error, WEFT_STATUS_USAGE,
                            "--payload is of --device virtual: %s sends what it has to",
                            weft_i_device_name(launch->device));
+    if (launch->device == WEFT_I_DEVICE_CUDA) return weft_i_gpu_find(error);
     return WEFT_STATUS_OK;
 }
 

@@ -51,19 +51,22 @@ static bool make_shelf(weft_i_weights *weights)
 {
     const weft_i_memory *memory = weights->kit->memory;
     weft_i_shelf *shelf = &weights->shelf;
-    *shelf = (weft_i_shelf){weights->values, weights->gradients, weights->means, weights->squares,
-                            weights->values};
-    if (!weights->kit->is_far) return true;
-    float **const arrays[] = {&shelf->values, &shelf->gradients, &shelf->means, &shelf->squares};
+    const float *const near[] = {weights->values, weights->gradients, weights->means,
+                                 weights->squares};
+    float **const far[] = {&shelf->values, &shelf->gradients, &shelf->means, &shelf->squares};
     size_t n = (size_t)weights->n + 1;
-    bool good = true;
-    for (int i = 0; i < 4; i++)
-        if (*arrays[i]) {
-            *arrays[i] = memory->allocate(memory->context, n * sizeof(float));
-            good = good && *arrays[i];
-        }
+    if (!weights->kit->is_far) {
+        *shelf = (weft_i_shelf){weights->values, weights->gradients, weights->means,
+                                weights->squares, weights->values};
+        return true;
+    }
+    for (int i = 0; i < 4; i++) {
+        if (!near[i]) continue;
+        *far[i] = memory->allocate(memory->context, n * sizeof(float));
+        if (!*far[i]) return false;
+    }
     shelf->operands = memory->allocate(memory->context, n * weights->kit->value_bytes);
-    return good && shelf->operands;
+    return shelf->operands != NULL;
 }
 
 static void free_shelf(weft_i_weights *weights)

@@ -8,6 +8,8 @@
 #include "base/arena.h"
 #include "base/rng.h"
 #include "runtime/gemm.h"
+#include "runtime/gpu_kit.h"
+#include "runtime/twin.h"
 #include "runtime/verdict.h"
 #include "tests/runtime/fake_world.h"
 #include "weft/planner.h"
@@ -405,6 +407,58 @@ Test(train, no_memory)
         k += k < 40 ? 1 : 11;
     }
     cr_expect_gt(k, 60);
+    weft_plan_free(plan);
+    unload(&s);
+}
+
+/* One step of a rank without others, on a GPU of so much memory. */
+static weft_status step_on_gpu(const weft_plan *plan, const weft_i_trainee *trainee, size_t n_bytes,
+                               weft_error *error)
+{
+    weft_i_gpu gpu;
+    weft_i_gpu_kit *kit = NULL;
+    weft_i_worker *worker = NULL;
+    fake_world world;
+    fake_rank rank = {.world = &world};
+    weft_i_worker_options options;
+    weft_i_worker_options_init(&options);
+    cr_assert(weft_i_twin_open(n_bytes, &gpu));
+    cr_assert_eq(weft_i_gpu_kit_create(&gpu, error, &kit), 0);
+    options.kit = weft_i_gpu_kit_table(kit);
+    fake_world_begin(&world, plan);
+    weft_status status = weft_i_worker_create(trainee, plan, 0, 0, &options, error, &worker);
+    if (status == WEFT_STATUS_OK) {
+        weft_run_device device = weft_i_worker_callbacks(worker);
+        weft_run_transport transport = fake_transport(&rank);
+        weft_run_options run = fake_options(&rank);
+        weft_i_worker_step(worker, 0);
+        status = weft_run_rank(plan, 0, 0, &device, &transport, &run, error, NULL);
+    }
+    weft_i_worker_free(worker);
+    weft_i_gpu_kit_free(kit);
+    fake_world_end(&world);
+    return status;
+}
+
+/* It ends with one line, wherever memory runs out; the line of a step names the action. */
+Test(train, gpu_too_small)
+{
+    setting s = load("tiny-vlm", BATCHES "tiny-vlm.jsonl");
+    weft_plan *plan = plan_by(&s, "plan", 1, 1, NULL);
+    weft_i_trainee *trainee = NULL;
+    weft_status status = WEFT_STATUS_NO_MEMORY;
+    int n_in_step = 0;
+    cr_assert_eq(weft_i_trainee_create(plan, s.model, s.batch, 1, NULL, &trainee), 0);
+    for (size_t n_bytes = 1 << 16; status != WEFT_STATUS_OK; n_bytes += n_bytes / 2) {
+        weft_error error = {0};
+        status = step_on_gpu(plan, trainee, n_bytes, &error);
+        if (status == WEFT_STATUS_OK) break;
+        cr_assert_eq(status, WEFT_STATUS_NO_MEMORY, "%zu bytes: %s", n_bytes, error.text);
+        cr_expect(strstr(error.text, "out of GPU memory: "), "%zu bytes: %s", n_bytes, error.text);
+        n_in_step += strstr(error.text, " (action ") != NULL;
+    }
+    cr_expect_gt(n_in_step, 0);
+    weft_i_trainee_free(trainee);
     weft_plan_free(plan);
     unload(&s);
 }
