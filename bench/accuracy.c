@@ -152,17 +152,17 @@ static void forget(bench *b)
         chip->memory_efficiency = 0.8;
         chip->launch_ns = 5000;
         chip->tile_overhead = 90;
-        chip->product_rate = 0.5;
         chip->score_traffic = chip->backward_traffic = 1;
-        chip->host_growth = 0.05;
+        chip->host_growth = 0.01;
         for (int i = 0; i < cluster->n_stacks; i++) {
             weft_stack *stack = &cluster->stacks[i];
             stack->elementwise = 1;
-            stack->host_kernel_ns = strstr(stack->name, "small") ? 40000 : 6000;
+            stack->host_kernel_ns = strstr(stack->name, "deepspeed") ? 40000 : 6000;
             if (stack->tp_overlap > 0) stack->tp_overlap = 0.5;
             if (stack->dp_overlap > 0) stack->dp_overlap = 0.5;
             if (stack->slowdown > 1) stack->slowdown = 1.3;
             if (stack->message_slowdown > 0) stack->message_slowdown = 1.05;
+            if (stack->collective_wait_ns > 0) stack->collective_wait_ns = 30000;
             if (stack->uncut_head > 0) stack->uncut_head = 0.5;
         }
     }

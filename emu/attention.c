@@ -56,6 +56,7 @@ typedef struct rectangle {
     double seen;          /* keys that a query sees on average */
     double length;        /* at which the kernel's efficiency is looked up */
     bool causal;
+    double together; /* sequences that a kernel takes at once, all taken as like this one */
 } rectangle;
 
 static double rate_of(const weft_attention_row *row, const rectangle *r, bool backward)
@@ -80,20 +81,24 @@ static void add_fused(const weft_i_core *core, const weft_i_machine *machine, co
     sums->work_bw_bytes += 4 * heads * r->queries * (double)core->head_size; /* dQ in float32 */
 }
 
-/* Separate kernels: two products of half the rate of a large GEMM over the whole square, or their
- * traffic; between them scale, mask, softmax and dropout by bandwidth. */
+/* Of a byte a score. */
+static double score_rate(const weft_i_machine *machine)
+{
+    return machine->elementwise * machine->device->score_traffic / machine->memory;
+}
+
+/* Separate kernels: two products over the whole square of all heads and sequences, priced like
+ * other GEMMs; between them scale, mask, softmax and dropout by bandwidth. */
 static void add_unfused(const weft_i_core *core, const weft_i_machine *machine, const rectangle *r,
                         weft_i_core_sums *sums)
 {
-    double heads = ceil((double)core->heads / (double)core->tp);
-    double scores = heads * r->queries * r->keys;
-    double flop = 4 * scores * (double)core->head_size;
-    double rows = heads * (r->queries + r->keys) * (double)core->head_size;
-    double compute = weft_i_table_cost(&machine->device->gemm, flop / 2) * 2 /
-                     (machine->peak * machine->device->product_rate);
-    double moved = WEFT_I_VALUE_BYTES * 2 * (scores + rows) / machine->memory;
-    double products = fmax(compute, moved);
-    double score_ns = scores * machine->device->score_traffic / machine->memory;
+    double heads = ceil((double)core->heads / (double)core->tp), size = (double)core->head_size;
+    double scores = heads * r->queries * r->keys, count = heads * r->together;
+    double flop = 4 * scores * size;
+    double products = (weft_i_product_ns(machine, r->queries, r->keys, size, count) +
+                       weft_i_product_ns(machine, r->queries, size, r->keys, count)) /
+                      r->together;
+    double score_ns = scores * score_rate(machine);
     sums->scores += scores;
     sums->device_flop += flop;
     sums->fw_ns += products + (core->dropout ? 9 : 4) * score_ns;
@@ -114,7 +119,7 @@ static void add_rectangle(const weft_i_core *core, const weft_i_machine *machine
 }
 
 static void add_span(const weft_i_core *core, const weft_i_machine *machine, double tokens,
-                     double context, weft_i_core_sums *sums)
+                     double context, double together, weft_i_core_sums *sums)
 {
     weft_attention mask = (weft_attention)core->mask;
     double cp = (double)core->cp, seen = weft_i_core_keys(mask, (double)core->window, tokens);
@@ -123,10 +128,11 @@ static void add_span(const weft_i_core *core, const weft_i_machine *machine, dou
                       .keys = tokens,
                       .seen = seen,
                       .length = (mask == WEFT_ATTENTION_WINDOWED ? 2 * seen : tokens) / cp,
-                      .causal = mask != WEFT_ATTENTION_FULL};
+                      .causal = mask != WEFT_ATTENTION_FULL,
+                      .together = together};
     if (!core->cross_only) add_rectangle(core, machine, &self, sums);
     if (core->cross) {
-        rectangle cross = {tokens / cp, context, context, context, false};
+        rectangle cross = {tokens / cp, context, context, context, false, together};
         add_rectangle(core, machine, &cross, sums);
     }
 }
@@ -210,7 +216,7 @@ static void add_plain_softmax(const weft_i_core *core, const weft_i_machine *mac
 {
     int64_t heads = (core->heads + core->tp - 1) / core->tp;
     if (heads * sums->load.spans % 4 == 0) return;
-    double score_ns = sums->scores * machine->device->score_traffic / machine->memory;
+    double score_ns = sums->scores * score_rate(machine);
     sums->fw_ns += 24 * score_ns;
     sums->bw_ns += 26 * machine->backward_traffic * score_ns;
     sums->fw_kernels += PLAIN_SOFTMAX_KERNELS;
@@ -247,6 +253,7 @@ void weft_i_core_price(const weft_i_core *core, const weft_i_machine *machine,
 {
     weft_i_core_sums sums = {.flop = flop_of(core, work)};
     int64_t mine = core->spread > 1 ? heaviest(work, core->spread) : 0;
+    double together = ceil(n_spans_of(work) / fmax(1, (double)core->spread));
     dealt all = {{0}};
     for (int32_t i = 0; i < n_spans_of(work); i++) {
         weft_i_span span = span_of(work, i);
@@ -255,7 +262,7 @@ void weft_i_core_price(const weft_i_core *core, const weft_i_machine *machine,
         sums.load.tokens += (int64_t)tokens;
         sums.load.context += span.context;
         sums.load.spans++;
-        if (core->heads > 0) add_span(core, machine, tokens, (double)span.context, &sums);
+        if (core->heads > 0) add_span(core, machine, tokens, (double)span.context, together, &sums);
     }
     if (core->heads > 0 && sums.load.tokens > 0) bound_times(core, machine, &sums);
     *out_sums = sums;

@@ -10,7 +10,6 @@ typedef enum device_kind {
     TILE_OVERHEAD,
     LAUNCH,
     MEMORY_EFFICIENCY,
-    PRODUCT_RATE,
     SCORE_TRAFFIC,
     BACKWARD_TRAFFIC,
     HOST_GROWTH,
@@ -25,6 +24,7 @@ typedef enum stack_kind {
     HOST_KERNEL,
     MESSAGE_SLOWDOWN,
     UNCUT_HEAD,
+    COLLECTIVE_WAIT,
     N_STACK_KINDS
 } stack_kind;
 
@@ -40,8 +40,7 @@ static const range device_ranges[N_DEVICE_KINDS] = {
     [TILE_OVERHEAD] = {"tile_overhead", 40, 160},
     [LAUNCH] = {"launch_ns", 4000, 5500},
     [MEMORY_EFFICIENCY] = {"memory_efficiency", 0.65, 0.9},
-    [PRODUCT_RATE] = {"product_rate", 0.2, 1},
-    [SCORE_TRAFFIC] = {"score_traffic", 0.5, 1.5},
+    [SCORE_TRAFFIC] = {"score_traffic", 0.5, 4},
     [BACKWARD_TRAFFIC] = {"backward_traffic", 0.3, 1.5},
     [HOST_GROWTH] = {"host_growth", 0, 0.3},
 };
@@ -51,9 +50,10 @@ static const range stack_ranges[N_STACK_KINDS] = {
     [TP_OVERLAP] = {"tp_overlap", 0, 1},
     [DP_OVERLAP] = {"dp_overlap", 0, 1},
     [SLOWDOWN] = {"slowdown", 1, 1.6},
-    [HOST_KERNEL] = {"host_kernel_ns", 1000, 80000},
+    [HOST_KERNEL] = {"host_kernel_ns", 1000, 60000},
     [MESSAGE_SLOWDOWN] = {"message_slowdown", 1, 1.25},
     [UNCUT_HEAD] = {"uncut_head", 0.2, 1},
+    [COLLECTIVE_WAIT] = {"collective_wait_ns", 5000, 150000},
 };
 
 weft_stack *weft_i_stack_named(const weft_cluster *cluster, const char *name)
@@ -93,8 +93,6 @@ static double *device_field(weft_device *device, int32_t kind)
         return &device->tile_overhead;
     case MEMORY_EFFICIENCY:
         return &device->memory_efficiency;
-    case PRODUCT_RATE:
-        return &device->product_rate;
     case SCORE_TRAFFIC:
         return &device->score_traffic;
     case BACKWARD_TRAFFIC:
@@ -110,6 +108,7 @@ static double *device_field(weft_device *device, int32_t kind)
     return NULL;
 }
 
+/* NULL where it is a whole number of ns. */
 static double *stack_field(weft_stack *stack, int32_t kind)
 {
     double *fields[N_STACK_KINDS] = {[ELEMENTWISE] = &stack->elementwise,
@@ -121,14 +120,20 @@ static double *stack_field(weft_stack *stack, int32_t kind)
     return fields[kind];
 }
 
+static int64_t *stack_ns(weft_stack *stack, int32_t kind)
+{
+    return kind == HOST_KERNEL ? &stack->host_kernel_ns : &stack->collective_wait_ns;
+}
+
 double weft_i_constant_get(const weft_cluster *cluster, const weft_i_constant *constant)
 {
     weft_device *device = &cluster->node_types[0].device;
     const weft_level *outer = &cluster->levels[cluster->n_levels - 1];
     int32_t kind = constant->kind;
-    if (constant->stack)
-        return kind == HOST_KERNEL ? (double)constant->stack->host_kernel_ns
-                                   : *stack_field(constant->stack, kind);
+    if (constant->stack) {
+        const double *field = stack_field(constant->stack, kind);
+        return field ? *field : (double)*stack_ns(constant->stack, kind);
+    }
     if (kind == GEMM) return last_of(&device->gemm);
     if (kind == NETWORK) return last_of(&outer->collectives[outer->n_collectives - 1].fraction);
     return kind == LAUNCH ? (double)device->launch_ns : *device_field(device, kind);
@@ -139,8 +144,8 @@ void weft_i_constant_set(weft_cluster *cluster, const weft_i_constant *constant,
     weft_device *device = &cluster->node_types[0].device;
     weft_level *outer = &cluster->levels[cluster->n_levels - 1];
     int32_t kind = constant->kind;
-    if (constant->stack && kind == HOST_KERNEL)
-        constant->stack->host_kernel_ns = llround(value);
+    if (constant->stack && !stack_field(constant->stack, kind))
+        *stack_ns(constant->stack, kind) = llround(value);
     else if (constant->stack)
         *stack_field(constant->stack, kind) = value;
     else if (kind == GEMM)
@@ -162,6 +167,7 @@ static bool is_neutral(int32_t kind, double value)
     case DP_OVERLAP:
     case MESSAGE_SLOWDOWN:
     case UNCUT_HEAD:
+    case COLLECTIVE_WAIT:
         return value <= 0;
     case SLOWDOWN:
         return value <= 1;

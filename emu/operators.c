@@ -41,7 +41,8 @@ weft_i_machine weft_i_machine_make(const weft_cluster *cluster, const weft_recip
                             .memory = device->memory_gbs * device->memory_efficiency,
                             .launch_ns = (double)device->launch_ns,
                             .host_kernel_ns = (double)stack->host_kernel_ns *
-                                              (1 + device->host_growth * log2(parallel->tp)),
+                                              (1 + device->host_growth * (parallel->tp - 1)),
+                            .collective_wait_ns = (double)stack->collective_wait_ns,
                             .elementwise = stack->elementwise,
                             .backward_traffic = device->backward_traffic,
                             .uncut_head = stack->uncut_head > 0 ? stack->uncut_head : 1,
@@ -89,18 +90,29 @@ double weft_i_operator_flop(const weft_i_operator *op)
     return op->kind == WEFT_I_OPERATOR_GEMM ? 2 * op->m * op->n * op->k * op->count : 0;
 }
 
-static double gemm_ns(const weft_i_machine *machine, const weft_i_operator *op)
+/* Of a GEMM without its launch; `peak` in flop a ns. */
+static double compute_ns(const weft_i_machine *machine, const weft_i_operator *op, double peak)
 {
     double flop = weft_i_operator_flop(op);
     /* A weight gradient has few output tiles and a long inner dimension, which kernels split. */
     int32_t splits = op->phase == WEFT_I_PHASE_BWW ? 8 : 1;
     double stretch = gemm_stretch(op, machine->device, splits);
-    double compute =
-        weft_i_table_cost(&machine->device->gemm, flop) * stretch / machine->linear_peak;
-    if (op->uncut_head) compute /= machine->uncut_head;
+    double compute = weft_i_table_cost(&machine->device->gemm, flop) * stretch / peak;
     double values = op->m * op->k + op->k * op->n + op->m * op->n;
-    double memory = WEFT_I_VALUE_BYTES * op->count * values / machine->memory;
-    return machine->launch_ns + fmax(compute, memory);
+    return fmax(compute, WEFT_I_VALUE_BYTES * op->count * values / machine->memory);
+}
+
+double weft_i_product_ns(const weft_i_machine *machine, double m, double n, double k, double count)
+{
+    const weft_i_operator op = {
+        .kind = WEFT_I_OPERATOR_GEMM, .m = m, .n = n, .k = k, .count = count};
+    return compute_ns(machine, &op, machine->peak);
+}
+
+static double gemm_ns(const weft_i_machine *machine, const weft_i_operator *op)
+{
+    double peak = machine->linear_peak * (op->uncut_head ? machine->uncut_head : 1);
+    return machine->launch_ns + compute_ns(machine, op, peak);
 }
 
 static double bandwidth_ns(const weft_i_machine *machine, const weft_i_operator *op)
@@ -108,6 +120,15 @@ static double bandwidth_ns(const weft_i_machine *machine, const weft_i_operator 
     double bytes = op->bytes * (op->never_fused ? 1 : machine->elementwise);
     if (op->phase != WEFT_I_PHASE_FW) bytes *= machine->backward_traffic;
     return op->kernels * machine->launch_ns + bytes / machine->memory;
+}
+
+/* It begins when the last device of the group has come to it: of n that differ by chance, the last
+ * is late by what grows with log n. */
+static double collective_ns(const weft_i_machine *machine, const weft_i_operator *op)
+{
+    const weft_i_group *group = &machine->network.groups[op->axis];
+    return machine->collective_wait_ns * log2(group->devices) +
+           weft_i_network_collective_ns(&machine->network, group, op->collective, op->bytes);
 }
 
 double weft_i_operator_ns(const weft_i_machine *machine, const weft_i_operator *op)
@@ -118,8 +139,7 @@ double weft_i_operator_ns(const weft_i_machine *machine, const weft_i_operator *
     case WEFT_I_OPERATOR_BANDWIDTH:
         return bandwidth_ns(machine, op);
     case WEFT_I_OPERATOR_COLLECTIVE:
-        return weft_i_network_collective_ns(&machine->network, &machine->network.groups[op->axis],
-                                            op->collective, op->bytes);
+        return collective_ns(machine, op);
     case WEFT_I_OPERATOR_FIXED:
         return op->bytes;
     }

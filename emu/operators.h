@@ -85,12 +85,13 @@ typedef struct weft_i_machine {
     double memory;      /* what kernels bound by bandwidth reach */
     double launch_ns;
     double host_kernel_ns;
-    double elementwise;      /* multiplies the traffic of norms, activations and additions */
-    double backward_traffic; /* the same of the backward, again */
-    double uncut_head;       /* part of a GEMM's rate that the map of a head reaches without TP */
-    double tp_overlap;       /* 0 where the recipe switches overlap off */
-    bool forward_overlap;    /* the forward's TP communication hides in that part, too */
-    bool gather_overlap;     /* the gather for the weight gradient runs under the input gradient */
+    double collective_wait_ns; /* for each doubling of the group */
+    double elementwise;        /* multiplies the traffic of norms, activations and additions */
+    double backward_traffic;   /* the same of the backward, again */
+    double uncut_head;         /* part of a GEMM's rate that the map of a head reaches without TP */
+    double tp_overlap;         /* 0 where the recipe switches overlap off */
+    bool forward_overlap;      /* the forward's TP communication hides in that part, too */
+    bool gather_overlap; /* the gather for the weight gradient runs under the input gradient */
     double slowdown;
     weft_i_network network;
 } weft_i_machine;
@@ -104,6 +105,8 @@ weft_i_machine weft_i_machine_make(const weft_cluster *cluster, const weft_recip
 double weft_i_table_cost(const weft_table *table, double x);
 
 double weft_i_operator_ns(const weft_i_machine *machine, const weft_i_operator *op);
+/* `count` products m x k by k x n in one kernel at the bfloat16 rate, its launch left out. */
+double weft_i_product_ns(const weft_i_machine *machine, double m, double n, double k, double count);
 /* Flop of a GEMM, 0 of all else. */
 double weft_i_operator_flop(const weft_i_operator *op);
 

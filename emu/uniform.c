@@ -171,16 +171,17 @@ static int64_t longer(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Software that waits for its messages spends their time on both ranks: no pass runs meanwhile. */
+/* Software that waits for its messages spends their time on both ranks: no pass runs meanwhile, and
+ * what comes in and what goes out do not share the time. */
 static void wait_for_messages(asker *a)
 {
     for (int32_t c = 0; c < a->n_chunks && a->n_ranks > 1; c++) {
         int32_t rank = c % a->n_ranks, from = (rank + a->n_ranks - 1) % a->n_ranks;
         int64_t in_ns = c > 0 ? a->transfer_ns[from] : 0;
         int64_t out_ns = c < a->n_chunks - 1 ? a->transfer_ns[rank] : 0;
-        a->units[c].fw_ns += longer(in_ns, out_ns);
-        a->units[c].bw_ns += longer(in_ns, out_ns);
-        if (a->units[c].bwi_ns > 0) a->units[c].bwi_ns += longer(in_ns, out_ns);
+        a->units[c].fw_ns += in_ns + out_ns;
+        a->units[c].bw_ns += in_ns + out_ns;
+        if (a->units[c].bwi_ns > 0) a->units[c].bwi_ns += in_ns + out_ns;
     }
     for (int32_t r = 0; r < a->n_ranks; r++)
         a->transfer_ns[r] = 0;

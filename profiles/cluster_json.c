@@ -79,7 +79,6 @@ static weft_status read_device(const weft_i_json *in, weft_i_arena *arena, weft_
         {FIELD(weft_device, multiprocessors, INT32), .min = 0, .max = 1e5, .required = true},
         {FIELD(weft_device, launch_ns, INT64), .min = 0, .max = 1e9, .required = true},
         {FIELD(weft_device, tile_overhead, DOUBLE), .max = 1e6},
-        {FIELD(weft_device, product_rate, DOUBLE), .min = 1e-3, .max = 1},
         {FIELD(weft_device, score_traffic, DOUBLE), .max = 100},
         {FIELD(weft_device, backward_traffic, DOUBLE), .max = 100},
         {FIELD(weft_device, host_growth, DOUBLE), .max = 100},
@@ -89,7 +88,6 @@ static weft_status read_device(const weft_i_json *in, weft_i_arena *arena, weft_
     };
     weft_i_json layers;
     out->tile_overhead = 90;
-    out->product_rate = 0.5;
     out->score_traffic = out->backward_traffic = 1;
     weft_status status = weft_i_json_read(in, fields, WEFT_I_N_FIELDS(fields), arena, error, out);
     if (status == WEFT_STATUS_OK && out->reserved_bytes >= out->memory_bytes)
@@ -183,6 +181,7 @@ static weft_status read_stack(const weft_i_json *in, weft_i_arena *arena, weft_e
         {FIELD(weft_stack, host_kernel_ns, INT64), .max = 1e9, .required = true},
         {FIELD(weft_stack, message_slowdown, DOUBLE), .min = 1, .max = 100},
         {FIELD(weft_stack, uncut_head, DOUBLE), .max = 1},
+        {FIELD(weft_stack, collective_wait_ns, INT64), .max = 1e9},
         {FIELD(weft_stack, forward_overlap, BOOL)},
         {FIELD(weft_stack, unfused_attention, BOOL)},
         {FIELD(weft_stack, separate_clipping, BOOL)},

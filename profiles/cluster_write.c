@@ -71,7 +71,6 @@ static void put_device(weft_i_json_out *out, const weft_device *device)
     weft_i_json_put_key_double(out, "memory_efficiency", device->memory_efficiency);
     weft_i_json_put_key_int(out, "launch_ns", device->launch_ns);
     weft_i_json_put_key_double(out, "tile_overhead", device->tile_overhead);
-    weft_i_json_put_key_double(out, "product_rate", device->product_rate);
     weft_i_json_put_key_double(out, "score_traffic", device->score_traffic);
     weft_i_json_put_key_double(out, "backward_traffic", device->backward_traffic);
     weft_i_json_put_key_double(out, "host_growth", device->host_growth);
@@ -118,6 +117,8 @@ static void put_stack(weft_i_json_out *out, const weft_stack *stack)
     if (stack->message_slowdown > 0)
         weft_i_json_put_key_double(out, "message_slowdown", stack->message_slowdown);
     if (stack->uncut_head > 0) weft_i_json_put_key_double(out, "uncut_head", stack->uncut_head);
+    if (stack->collective_wait_ns > 0)
+        weft_i_json_put_key_int(out, "collective_wait_ns", stack->collective_wait_ns);
     if (stack->gradient_bytes > 0)
         weft_i_json_put_key_int(out, "gradient_bytes", stack->gradient_bytes);
     weft_i_json_put_key_bool(out, "forward_overlap", stack->forward_overlap);

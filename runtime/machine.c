@@ -225,7 +225,6 @@ weft_status weft_i_machine_measure(const weft_model *model, int32_t processes,
                                  .multiprocessors = 0,
                                  .launch_ns = 100,
                                  .tile_overhead = 90, /* of tiles: the default */
-                                 .product_rate = 0.5,
                                  .score_traffic = 1,
                                  .backward_traffic = 1};
     *made = (weft_cluster){.name = "this-machine",

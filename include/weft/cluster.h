@@ -72,12 +72,11 @@ typedef struct weft_device {
     /* What fits of training runs found (docs/emulator.md); the defaults of a file in brackets. */
     double tile_overhead;    /* steps of a GEMM's inner dimension that filling and draining a tile
                                 takes (90) */
-    double product_rate;     /* part of a GEMM's rate that the two products of attention reach
-                                where no fused kernel does them (0.5) */
-    double score_traffic;    /* multiplies the traffic of their softmax and dropout (1) */
+    double score_traffic;    /* multiplies the traffic of softmax and dropout where no fused kernel
+                                does attention (1) */
     double backward_traffic; /* multiplies elementwise traffic of the backward (1) */
-    double host_growth;      /* the host takes this part longer for each doubling of the TP group
-                                (0) */
+    double host_growth; /* the host takes this part longer for each further device of the TP group
+                           (0) */
     weft_layer_times layers; /* of weft-run --profile */
 } weft_device;
 
@@ -117,8 +116,10 @@ typedef struct weft_stack {
     double message_slowdown; /* of passes while messages overlap them; 0 = none */
     double uncut_head; /* part of a GEMM's rate that the map of a head reaches where TP does not cut
                           it; 0 = all */
-    bool forward_overlap;   /* tp_overlap is true of the forward, too: maps cut in pieces */
-    bool unfused_attention; /* it has no fused attention kernel */
+    int64_t collective_wait_ns; /* a collective of a layer waits for the last device of its group,
+                                   so long for each doubling of the group; 0 = none */
+    bool forward_overlap;       /* tp_overlap is true of the forward, too: maps cut in pieces */
+    bool unfused_attention;     /* it has no fused attention kernel */
     bool separate_clipping; /* gradients are unscaled, measured, clipped and zeroed by kernels of
                                their own */
     bool blocking_messages; /* a rank computes nothing while it sends or receives */

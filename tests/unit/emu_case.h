@@ -43,7 +43,6 @@ static inline void emu_case_make(emu_case *c, const char *model)
                                         .memory_efficiency = 1,
                                         .multiprocessors = 1,
                                         .tile_overhead = 90,
-                                        .product_rate = 0.5,
                                         .score_traffic = 1,
                                         .backward_traffic = 1,
                                         .gemm = half,
