@@ -3,14 +3,15 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "plan/synthetic.h"
 #include "planner/attempt.h"
 
 static const struct {
     int32_t segments;
     bool is_v;
-} cuts[WEFT_I_SYNTHETIC_CUTS_MAX] = {{1, false}, {2, true},  {2, false}, {3, true},
-                                     {4, true},  {3, false}, {4, false}};
+} cuts[WEFT_I_SYNTHETIC_CUTS_MAX] = {{2, true}, {4, true},  {1, false}, {2, false},
+                                     {3, true}, {3, false}, {4, false}};
 
 static weft_status build_all(weft_i_synthetic *synthetic, weft_error *error, int32_t *out_n,
                              weft_problem *problems[WEFT_I_SYNTHETIC_CUTS_MAX])
@@ -53,17 +54,19 @@ typedef struct contest {
     int32_t n;
     const weft_planner_options *options;
     weft_error first; /* why the first that failed did */
-    bool stopped;
+    bool stopped, solved;
+    int64_t end_ns; /* of the time; WEFT_INT_MAX = there is no limit */
 } contest;
 
 /* Search a cut on for a part of the time. */
 static void search_cut(contest *c, int32_t i, double part)
 {
     weft_error why = {0};
-    if (c->stopped) return;
+    if (c->stopped || (c->solved && weft_i_now_ns() >= c->end_ns)) return;
     weft_status status = weft_i_attempt_search(&c->attempts[i], c->options->time_limit_s * part,
                                                c->options->iterations, &why);
     c->stopped = c->attempts[i].stopped;
+    c->solved = c->solved || !status;
     if (status && !c->first.status) c->first = why;
 }
 
@@ -105,7 +108,11 @@ static weft_status plan_cuts(weft_problem *const *problems, int32_t n,
                              weft_plan **out_plan)
 {
     weft_i_attempt attempts[WEFT_I_SYNTHETIC_CUTS_MAX] = {{0}};
-    contest c = {.attempts = attempts, .n = n, .options = options};
+    int64_t limit_ns = (int64_t)(options->time_limit_s * 1e9), now_ns = weft_i_now_ns();
+    contest c = {.attempts = attempts,
+                 .n = n,
+                 .options = options,
+                 .end_ns = limit_ns > 0 ? now_ns + limit_ns : WEFT_INT_MAX};
     weft_status status = WEFT_STATUS_OK;
     for (int32_t i = 0; i < n && !status; i++)
         status = weft_i_attempt_open_problem(problems[i], options, error, &attempts[i]);

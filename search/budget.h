@@ -19,7 +19,6 @@ typedef struct weft_i_budget {
     bool stopped;              /* by the callback */
 } weft_i_budget;
 
-/* options may be NULL. */
 weft_i_budget weft_i_budget_begin(const weft_search_options *options);
 
 /* How much is used up, from 0 to 1, and 1 once the callback has said stop. Reads the clock and

@@ -30,3 +30,11 @@ void weft_i_course_set_turns(weft_i_course *course, const int32_t *turn)
         sum += work;
     }
 }
+
+int64_t weft_i_pattern_base(const weft_i_pattern *pattern, const weft_i_course *course,
+                            int32_t turn, int32_t lap)
+{
+    if (pattern->n_laps <= 1) return course->bases[turn];
+    int64_t group = pattern->group, groups = turn / group * pattern->n_laps + lap;
+    return pattern->beat_ns * (groups * group + turn % group);
+}

@@ -54,10 +54,21 @@ void weft_i_keys_by_turn(const weft_i_net *net, const weft_i_flow *flow,
 void weft_i_course_set_turns(weft_i_course *course, const int32_t *turn);
 
 /* By leg: when a turn's first forward, backward and weight gradient are wanted, from the turn's
- * begin on; and how many turns begin at once, to fill the ranks sooner than the pattern would. */
+ * begin on; and how many turns begin sooner than the pattern would, to fill the ranks. */
 typedef struct weft_i_pattern {
     int64_t *fw_ns, *bw_ns, *bww_ns;
     int32_t *burst;
+    int64_t **fill_ns; /* by leg and turn of the burst: when its forward is wanted; NULL = as if the
+                          turn began at 0 */
+    int32_t n_laps;  /* into which a turn is cut, each of two slots with a begin of its own; 0 = one
+                        begin for all */
+    int32_t group;   /* turns that go together, lap by lap */
+    int64_t beat_ns; /* from one begin to the next */
 } weft_i_pattern;
+
+/* When the lap-th lap of a turn begins; backwards go through the laps from the last one on. Without
+ * laps, when the turn begins. */
+int64_t weft_i_pattern_base(const weft_i_pattern *pattern, const weft_i_course *course,
+                            int32_t turn, int32_t lap);
 
 #endif

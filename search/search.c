@@ -15,6 +15,7 @@
 #include "search/modulo.h"
 #include "search/order_floor.h"
 #include "search/squeeze.h"
+#include "search/wave.h"
 #include "search/zb_v.h"
 
 /* Temperatures of the annealing, in mean passes. */
@@ -189,6 +190,22 @@ static weft_status open_workbench(searcher *s, int32_t k, bool split, weft_error
     for (int32_t i = 0; i < s->problem->n_stages; i++)
         s->split[i] = split;
     return weft_i_workbench_open(&s->graph, s->choices, s->split, error, workbench);
+}
+
+/* The wave, where the problem has its shape. */
+static weft_status try_wave(searcher *s, weft_error *error)
+{
+    weft_i_slots slots;
+    weft_i_workbench workbench;
+    weft_status status = weft_i_slots_derive(&s->graph, &s->arena, NULL, &slots);
+    if (status == WEFT_STATUS_NO_MEMORY) return weft_i_no_memory(error);
+    if (status != WEFT_STATUS_OK || is_late(s) || !weft_i_wave_suits(s->problem, &slots))
+        return WEFT_STATUS_OK;
+    status = open_workbench(s, s->strategy, can_split(s), error, &workbench);
+    if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
+        status = weft_i_wave(&workbench, &s->budget, &s->best, error);
+    weft_i_workbench_close(&workbench);
+    return status == WEFT_STATUS_OK && s->strategy > 0 ? use_memory(s, error) : status;
 }
 
 /* List scheduling under strategy k, split or not. */
@@ -370,6 +387,7 @@ static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts
      * show which orders are not worth it. */
     bool lists_first = s->n_strategies > 1;
     if (status == WEFT_STATUS_OK && lists_first) status = try_strategies(s, LISTS_UNTIL, error);
+    if (status == WEFT_STATUS_OK) status = try_wave(s, error);
     if (status == WEFT_STATUS_OK) status = try_fixed(s, error);
     if (status == WEFT_STATUS_OK) status = try_zb_v(s, error);
     if (status == WEFT_STATUS_OK && !lists_first) status = find_bound(s, error);

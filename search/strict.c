@@ -189,8 +189,13 @@ static int64_t next_key(const weft_i_strict *x, const merge_head *head)
     const weft_i_leg *leg = &x->course->legs[list->leg];
     int32_t sub = problem->stages[weft_task_stage(task)].submicrobatch;
     int64_t index = problem->submicrobatches[sub].index;
-    int64_t base = x->course->bases[turn];
-    if (list->pass == WEFT_PASS_FW && turn < x->pattern->burst[list->leg]) base = 0;
+    int32_t lap =
+        list->pass == WEFT_PASS_FW ? leg->slot / 2 : x->pattern->n_laps - 1 - leg->slot / 2;
+    int64_t base = weft_i_pattern_base(x->pattern, x->course, turn, lap);
+    if (list->pass == WEFT_PASS_FW && turn < x->pattern->burst[list->leg]) {
+        if (x->pattern->fill_ns) return x->pattern->fill_ns[list->leg][turn];
+        base = 0;
+    }
     if (list->pass == WEFT_PASS_FW)
         return base + x->pattern->fw_ns[list->leg] + index * leg->fw_pass;
     const int64_t *wanted = list->pass == WEFT_PASS_BW ? x->pattern->bw_ns : x->pattern->bww_ns;
