@@ -1,6 +1,7 @@
 /* search/bounds.c - weft_bounds_compute: the best of several lower bounds. docs/bounds.md proves
  * each. */
 #include "base/error.h"
+#include "search/last_way.h"
 #include "search/one_machine.h"
 #include "search/turn_around.h"
 #include "search/variant.h"
@@ -11,6 +12,8 @@ typedef struct bounder {
     weft_i_rank_ways ways;
     weft_i_job *jobs;
     int32_t *heap;
+    int64_t *room; /* by rank, for what stages hold; WEFT_INT_MAX = no limit */
+    weft_i_last_way last_way;
     weft_bounds bounds;
     weft_i_arena arena;
 } bounder;
@@ -18,6 +21,31 @@ typedef struct bounder {
 static int64_t max64(int64_t a, int64_t b)
 {
     return a > b ? a : b;
+}
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* What a rank has for what its stages hold: a multiple of the unit in which they hold it. */
+static int64_t room_of(const bounder *b, int32_t rank)
+{
+    const weft_problem *problem = &b->variant.problem;
+    int64_t unit = 0, room = problem->limit_bytes[rank] - problem->static_bytes[rank];
+    for (int32_t s = 0; s < problem->n_stages; s++) {
+        const weft_cost *cost = &problem->stages[s].now.cost;
+        if (b->relax.graph->rank[s] != rank || !weft_i_relax_has_backward(&b->relax, s)) continue;
+        unit = gcd(cost->saved_bytes, unit);
+        if (weft_cost_can_split(cost)) unit = gcd(cost->held_bytes, unit);
+    }
+    if (problem->limit_bytes[rank] == WEFT_INT_MAX || unit == 0 || room < unit) return WEFT_INT_MAX;
+    return room - room % unit;
 }
 
 /* The passes of a rank as jobs; returns how many. */
@@ -50,17 +78,10 @@ static void bound_ranks(bounder *b)
         weft_i_relax_ways(relax, r, &b->ways);
         n = list_jobs(b, r, &b->ways, b->jobs);
         b->bounds.span_ns = max64(b->bounds.span_ns, weft_i_one_machine(b->jobs, n, b->heap));
+        b->bounds.span_ns = max64(b->bounds.span_ns, weft_i_last_way_bound(&b->last_way, &b->ways));
     }
-}
-
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
+    b->bounds.makespan_ns =
+        max64(b->bounds.makespan_ns, weft_i_last_way_bound(&b->last_way, &clock));
 }
 
 /* Byte-nanoseconds that a stage takes at least: bytes saved over the shortest life. A split stage
@@ -102,7 +123,6 @@ static void find_round_trips(const weft_i_relax *relax, int64_t *trip_ns)
 /* What a rank's stages hold, over time. */
 typedef struct holding {
     double byte_ns;
-    int64_t unit_bytes; /* everything held is a multiple of it */
     int64_t head, tail; /* before the first and after the last moment that anything is held */
 } holding;
 
@@ -110,14 +130,12 @@ static holding sum_holding(const bounder *b, int32_t rank, const int64_t *trip_n
 {
     const weft_i_relax *relax = &b->relax;
     const weft_problem *problem = &b->variant.problem;
-    holding sum = {0, 0, INT64_MAX, INT64_MAX};
+    holding sum = {0, INT64_MAX, INT64_MAX};
     for (int32_t s = 0; s < problem->n_stages; s++) {
         const weft_cost *cost = &problem->stages[s].now.cost;
         if (relax->graph->rank[s] != rank || !weft_i_relax_has_backward(relax, s)) continue;
         int64_t tail = weft_cost_can_split(cost) ? 0 : relax->bw_tail[s];
         sum.byte_ns += stage_life(b, s, cost->fw_ns + trip_ns[s]);
-        sum.unit_bytes = gcd(cost->saved_bytes, sum.unit_bytes);
-        if (weft_cost_can_split(cost)) sum.unit_bytes = gcd(cost->held_bytes, sum.unit_bytes);
         sum.head = relax->fw_head[s] < sum.head ? relax->fw_head[s] : sum.head;
         sum.tail = tail < sum.tail ? tail : sum.tail;
     }
@@ -133,10 +151,8 @@ static weft_status bound_memory(bounder *b, weft_error *error)
     find_round_trips(&b->relax, trip_ns);
     for (int32_t r = 0; r < problem->n_ranks; r++) {
         holding sum = sum_holding(b, r, trip_ns);
-        int64_t room = problem->limit_bytes[r] - problem->static_bytes[r];
-        if (problem->limit_bytes[r] == WEFT_INT_MAX || sum.unit_bytes == 0 || room < sum.unit_bytes)
-            continue;
-        room -= room % sum.unit_bytes;
+        int64_t room = b->room[r];
+        if (room == WEFT_INT_MAX) continue;
         /* Less the rounding of the sum. */
         int64_t least = (int64_t)(sum.byte_ns * (1 - 1e-12) / (double)room);
         b->bounds.span_ns = max64(b->bounds.span_ns, least);
@@ -172,9 +188,14 @@ static weft_status compute(bounder *b, const weft_problem *problem, const int32_
         weft_i_new(&b->arena, int64_t, n_stages), weft_i_new(&b->arena, int64_t, n_stages)};
     b->jobs = weft_i_new(&b->arena, weft_i_job, 3 * n_stages);
     b->heap = weft_i_new(&b->arena, int32_t, 3 * n_stages);
+    b->room = weft_i_new(&b->arena, int64_t, problem->n_ranks);
     if (!b->ways.fw_head || !b->ways.bw_head || !b->ways.fw_tail || !b->ways.bw_tail || !b->jobs ||
-        !b->heap)
+        !b->heap || !b->room)
         return weft_i_no_memory(error);
+    for (int32_t r = 0; r < problem->n_ranks; r++)
+        b->room[r] = room_of(b, r);
+    status = weft_i_last_way_open(&b->relax, b->room, &b->arena, error, &b->last_way);
+    if (status != WEFT_STATUS_OK) return status;
     bound_ranks(b);
     status = bound_turn_around(b, error);
     return status == WEFT_STATUS_OK ? bound_memory(b, error) : status;

@@ -224,6 +224,10 @@ Test(bounds, uniform)
         /* One activation at a time: no two microbatches overlap. */
         {"pp=4 microbatches=8 fw=1000 bw=2000 transfer=0 limit=1", 96},
         {"pp=4 microbatches=8 fw=1000 bw=2000 bww=1000 transfer=0 limit=2", 36},
+        /* A V in half of the memory: the best that is known. */
+        {"pp=4 microbatches=8 fw=1000 bw=2000 bww=1000 transfer=0 limit=2 v=1", 29.5},
+        {"pp=8 microbatches=16 fw=1000 bw=2000 bww=1000 transfer=0 limit=4 v=1", 59.5},
+        {"pp=16 microbatches=128 fw=1000 bw=2000 bww=1000 transfer=0 limit=8 v=1", 407.5},
         /* A slow last rank: its own work, and the way there and back. */
         {"pp=4 microbatches=8 fw=1000 bw=2000 transfer=0 limit=99 stage_scale=1,1,1,3", 81},
     };

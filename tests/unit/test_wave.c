@@ -65,6 +65,9 @@ Test(wave, once_through_the_v_is_the_published_schedule)
 {
     weft_problem *problem = make_problem(PUBLISHED);
     weft_schedule_time zb_v = zb_v_of(problem);
+    weft_bounds bounds;
+    cr_assert(!weft_bounds_compute(problem, NULL, NULL, &bounds));
+    cr_expect_eq(bounds.span_ns, zb_v.span_ns, "no order of two segments is shorter");
     cr_expect_eq(wave_of(problem, WEFT_OBJECTIVE_SPAN, "once", 0).span_ns, zb_v.span_ns);
     cr_expect_eq(wave_of(problem, WEFT_OBJECTIVE_MAKESPAN, "once", 0).pipeline_ns,
                  zb_v.pipeline_ns);
