@@ -36,5 +36,5 @@ int64_t weft_i_pattern_base(const weft_i_pattern *pattern, const weft_i_course *
 {
     if (pattern->n_laps <= 1) return course->bases[turn];
     int64_t group = pattern->group, groups = turn / group * pattern->n_laps + lap;
-    return pattern->beat_ns * (groups * group + turn % group);
+    return pattern->round_ns * (groups * group + turn % group);
 }

@@ -60,10 +60,10 @@ typedef struct weft_i_pattern {
     int32_t *burst;
     int64_t **fill_ns; /* by leg and turn of the burst: when its forward is wanted; NULL = as if the
                           turn began at 0 */
-    int32_t n_laps;  /* into which a turn is cut, each of two slots with a begin of its own; 0 = one
-                        begin for all */
-    int32_t group;   /* turns that go together, lap by lap */
-    int64_t beat_ns; /* from one begin to the next */
+    int32_t n_laps; /* into which a turn is cut, each of two slots with a begin of its own; 0 = one
+                       begin for all */
+    int32_t group;  /* turns that go together, lap by lap */
+    int64_t round_ns; /* from one begin of a lap to the next */
 } weft_i_pattern;
 
 /* When the lap-th lap of a turn begins; backwards go through the laps from the last one on. Without

@@ -21,6 +21,9 @@
 /* Temperatures of the annealing, in mean passes. */
 static const double HOT = 0.2, WARM = 0.1, COLD = 0.003;
 
+/* The part of the budget after which no more waves are tried. */
+static const double WAVES_UNTIL = 0.1;
+
 /* The part of the budget after which no more list scheduling begins. */
 static const double LISTS_UNTIL = 0.15;
 
@@ -203,7 +206,7 @@ static weft_status try_wave(searcher *s, weft_error *error)
         return WEFT_STATUS_OK;
     status = open_workbench(s, s->strategy, can_split(s), error, &workbench);
     if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
-        status = weft_i_wave(&workbench, &s->budget, &s->best, error);
+        status = weft_i_wave(&workbench, &s->budget, WAVES_UNTIL, &s->best, error);
     weft_i_workbench_close(&workbench);
     return status == WEFT_STATUS_OK && s->strategy > 0 ? use_memory(s, error) : status;
 }

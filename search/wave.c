@@ -4,20 +4,35 @@
 #include "base/error.h"
 #include "search/wave_fill.h"
 
-/* What a rank does in a beat. */
+/* What a rank does in a round. */
 enum { FW_AWAY, BW_HOME, FW_HOME, BW_AWAY, N_KINDS };
 
 /* Percent of a weight gradient that a gap must hold: near a rank that ends last a low one is
  * better, on the way of the last backwards a high one. */
 static const int32_t patiences[] = {50, 100, 0, 25};
 
+/* How a wave goes. An item begins every `stride` beats, a round; a lap there and back takes a beat
+ * a rank. So the fewer beats a round has, the more items are in flight: strides of 1, 2, 3 need
+ * about the whole, a half and a third of the memory, as ZB-V, V-Half and V-Min do (Qi et al. 2024,
+ * arXiv 2405.15362). With a stride of 1 a beat has a pass of each kind; else each kind has a beat
+ * of its own for its direction, and passes home come `home_sixths` of a beat later than those away.
+ */
+typedef struct gait {
+    int32_t stride;
+    int32_t bw_away, fw_home, bw_home; /* beat; forwards away have beat 0 */
+    int32_t home_sixths;
+} gait;
+
+static const gait gaits[] = {{1, 0, 0, 0, 0}, {2, 1, 0, 1, 2}, {2, 1, 1, 0, 4}, {3, 1, 1, 2, 4}};
+
 typedef struct wave {
     weft_i_workbench *w;
     const weft_i_course *course;
     int32_t n_ranks;
     int64_t fw_ns, bw_ns, bww_ns, hop_ns; /* the longest of any leg */
-    int64_t away_ns;                      /* from a pass to the next one on a way away */
-    int64_t at[N_KINDS];                  /* in a beat */
+    int64_t beat_ns;
+    int64_t home_ns, away_ns; /* from a pass to the next one on a way home, on a way away */
+    int64_t at[N_KINDS];      /* in a round */
     weft_i_pattern pattern;
 } wave;
 
@@ -66,23 +81,43 @@ static void measure(wave *v)
         v->hop_ns = max64(v->hop_ns, leg->fw_ns + leg->fw_hop_ns);
         v->hop_ns = max64(v->hop_ns, leg->bw_ns + leg->bw_hop_ns);
     }
-    v->pattern.n_laps = v->course->slots.n / 2;
-    v->pattern.group = v->n_ranks;
-    v->pattern.beat_ns = max64(v->course->period_ns / v->pattern.n_laps, 1);
-    v->away_ns = v->pattern.beat_ns - v->hop_ns;
-    if (v->away_ns < v->hop_ns) v->away_ns = v->hop_ns;
-    for (int kind = FW_AWAY; kind + 1 < N_KINDS; kind++) {
-        bool fw = kind == FW_AWAY || kind == FW_HOME;
-        v->at[kind + 1] = v->at[kind] + (fw ? v->fw_ns : v->bw_ns + v->bww_ns);
-    }
 }
 
-/* The first time of a kind that comes at least `least` after another kind's at t. */
-static int64_t next_at(const wave *v, int64_t t, int from, int to, int64_t least)
+/* In a beat of a stride of 1 the kinds come one after the other, weight gradients included. */
+static void set_times(wave *v, const gait *g)
 {
-    int64_t beat = v->pattern.beat_ns, after = (v->at[to] - v->at[from]) % beat;
-    if (after < 0) after += beat;
-    if (after < least) after += (least - after + beat - 1) / beat * beat;
+    int64_t home = v->beat_ns * g->home_sixths / 6;
+    v->at[FW_AWAY] = 0;
+    v->at[BW_AWAY] = g->bw_away * v->beat_ns;
+    v->at[FW_HOME] = g->fw_home * v->beat_ns + home;
+    v->at[BW_HOME] = g->bw_home * v->beat_ns + home;
+    if (g->stride > 1) return;
+    v->at[BW_HOME] = v->fw_ns;
+    v->at[FW_HOME] = v->fw_ns + v->bw_ns + v->bww_ns;
+    v->at[BW_AWAY] = v->at[FW_HOME] + v->fw_ns;
+}
+
+static void set_gait(wave *v, const gait *g)
+{
+    v->pattern.n_laps = v->course->slots.n / 2;
+    v->pattern.group = (v->n_ranks + g->stride - 1) / g->stride;
+    v->pattern.round_ns = max64(v->course->period_ns / v->pattern.n_laps, g->stride);
+    v->beat_ns = v->pattern.round_ns / g->stride;
+    v->home_ns = v->hop_ns;
+    v->away_ns = v->beat_ns - v->hop_ns;
+    if (v->away_ns < v->hop_ns) v->home_ns = v->away_ns = (v->beat_ns + 1) / 2;
+    set_times(v, g);
+}
+
+/* The first time of a kind on a rank that comes at least `least` after t. From rank to rank all
+ * comes earlier by a hop home, and what leads away a beat later. */
+static int64_t next_at(const wave *v, int64_t t, int32_t distance, int to, int64_t least)
+{
+    int64_t round = v->pattern.round_ns, at = v->at[to] - distance * v->home_ns;
+    if (to == FW_AWAY || to == BW_AWAY) at += distance * v->beat_ns;
+    int64_t after = (at - t) % round;
+    if (after < 0) after += round;
+    if (after < least) after += (least - after + round - 1) / round * round;
     return t + after;
 }
 
@@ -93,9 +128,9 @@ static int64_t place_forwards(wave *v, int32_t lap)
     int64_t t = 0;
     for (int32_t i = first; i < turn + v->n_ranks; i++) {
         if (i == turn)
-            t = next_at(v, t, FW_AWAY, FW_HOME, v->fw_ns);
+            t = next_at(v, t, v->n_ranks - 1, FW_HOME, v->fw_ns);
         else if (i > first)
-            t += i < turn ? v->away_ns : v->hop_ns;
+            t += i < turn ? v->away_ns : v->home_ns;
         v->pattern.fw_ns[i] = t;
     }
     return t;
@@ -106,9 +141,9 @@ static void place_backwards(wave *v, int32_t lap, int64_t t)
     const int32_t end = 2 * (lap + 1) * v->n_ranks, turn = end - v->n_ranks - 1;
     for (int32_t i = end - 1; i > turn - v->n_ranks; i--) {
         if (i == turn)
-            t = next_at(v, t, BW_AWAY, BW_HOME, v->bw_ns);
+            t = next_at(v, t, v->n_ranks - 1, BW_HOME, v->bw_ns);
         else if (i < end - 1)
-            t += i > turn ? v->away_ns : v->hop_ns;
+            t += i > turn ? v->away_ns : v->home_ns;
         v->pattern.bw_ns[i] = t;
         v->pattern.bww_ns[i] = t + v->bw_ns;
     }
@@ -120,8 +155,8 @@ static void place(wave *v)
     int64_t t = 0;
     for (int32_t lap = 0; lap < v->pattern.n_laps; lap++)
         t = place_forwards(v, lap);
-    t = next_at(v, t, FW_HOME, BW_AWAY, v->fw_ns);
-    t += (v->pattern.n_laps - 1) * v->n_ranks * v->pattern.beat_ns;
+    t = next_at(v, t, 0, BW_AWAY, v->fw_ns);
+    t += (v->pattern.n_laps - 1) * v->pattern.group * v->pattern.round_ns;
     for (int32_t lap = 0; lap < v->pattern.n_laps; lap++)
         place_backwards(v, lap, t);
 }
@@ -181,37 +216,55 @@ static bool open_wave(wave *v, weft_i_arena *arena)
     return v->pattern.fw_ns && v->pattern.bw_ns && v->pattern.bww_ns && v->pattern.burst;
 }
 
-static weft_status run(wave *v, weft_i_budget *budget, weft_i_incumbent *incumbent,
+/* Run a gait with each patience. */
+static weft_status run(wave *v, weft_i_budget *budget, double until, weft_i_incumbent *incumbent,
                        weft_error *error)
 {
     for (size_t i = 0; i < sizeof patiences / sizeof *patiences; i++) {
         weft_i_strict_rule rule = {.patience = patiences[i]};
         int64_t ns;
-        if (incumbent->order && weft_i_budget_used(budget) >= 1) break;
+        if (incumbent->order && weft_i_budget_used(budget) >= until) break;
         weft_status status =
             weft_i_workbench_try_strict(v->w, &v->pattern, &rule, "wave", incumbent, error, &ns);
         if (status != WEFT_STATUS_OK) return status;
         budget->iterations++;
         if (ns == WEFT_INT_MAX) break; /* too little memory for any */
+        if (weft_i_incumbent_ns(incumbent) <= budget->bound_ns) break;
     }
     return WEFT_STATUS_OK;
 }
 
-weft_status weft_i_wave(weft_i_workbench *workbench, weft_i_budget *budget,
+static weft_status run_gaits(wave *v, weft_i_budget *budget, double until,
+                             weft_i_incumbent *incumbent, weft_error *error)
+{
+    weft_status status = WEFT_STATUS_OK;
+    weft_i_workbench_set_limits(v->w);
+    for (size_t i = 0; i < sizeof gaits / sizeof *gaits && status == WEFT_STATUS_OK; i++) {
+        weft_i_arena arena = {0};
+        if (incumbent->order && weft_i_budget_used(budget) >= until) break;
+        set_gait(v, &gaits[i]);
+        place(v);
+        place_bursts(v);
+        if (!weft_i_wave_fill(v->course, v->n_ranks, v->fw_ns, &arena, &v->pattern))
+            status = weft_i_no_memory(error);
+        if (status == WEFT_STATUS_OK) status = run(v, budget, until, incumbent, error);
+        weft_i_arena_free(&arena);
+    }
+    return status;
+}
+
+weft_status weft_i_wave(weft_i_workbench *workbench, weft_i_budget *budget, double until,
                         weft_i_incumbent *incumbent, weft_error *error)
 {
     weft_i_arena arena = {0};
+    weft_status status = WEFT_STATUS_OK;
     wave v = {.w = workbench, .course = &workbench->course, .n_ranks = workbench->net.n_ranks};
     if (!is_v(v.course, v.n_ranks)) return WEFT_STATUS_OK;
-    bool opened = open_wave(&v, &arena);
-    weft_i_workbench_set_limits(workbench);
-    if (opened) {
+    if (!open_wave(&v, &arena)) status = weft_i_no_memory(error);
+    if (status == WEFT_STATUS_OK) {
         measure(&v);
-        place(&v);
-        place_bursts(&v);
-        opened = weft_i_wave_fill(v.course, v.n_ranks, v.fw_ns, &arena, &v.pattern);
+        status = run_gaits(&v, budget, until, incumbent, error);
     }
-    weft_status status = opened ? run(&v, budget, incumbent, error) : weft_i_no_memory(error);
     weft_i_arena_free(&arena);
     return status;
 }

@@ -36,7 +36,7 @@ static weft_schedule_time wave_of(const weft_problem *problem, weft_objective ob
         split[s] = true;
     cr_assert(!weft_i_workbench_open(&graph, NULL, split, NULL, &workbench));
     cr_assert(!weft_i_incumbent_init(&graph, objective, &arena, NULL, &best));
-    cr_assert(!weft_i_wave(&workbench, &budget, &best, NULL));
+    cr_assert(!weft_i_wave(&workbench, &budget, 1, &best, NULL));
     if (best.order) time = expect_order(problem, best.order, NULL, true, what, seed);
     weft_i_incumbent_free(&best);
     weft_i_workbench_close(&workbench);
@@ -112,7 +112,7 @@ Test(wave, other_shapes_and_too_little_memory_are_declined)
     static const char *const texts[] = {
         "pp=4 microbatches=8 fw=10 bw=20 bww=10 limit=4 segments=2",
         "pp=4 microbatches=8 fw=10 bw=20 bww=10 limit=4 segments=3 v=1",
-        "pp=4 microbatches=8 fw=10 bw=20 bww=10 limit=2 segments=2 v=1",
+        "pp=4 microbatches=8 fw=10 bw=20 bww=10 limit=1 segments=2 v=1",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         weft_problem *problem = make_problem(texts[i]);
