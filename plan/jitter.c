@@ -25,17 +25,19 @@ static weft_order *read_order(const weft_pipeline *pipeline, weft_i_arena *arena
     int32_t n_ranks = pipeline->problem.n_ranks;
     int32_t *capacity = weft_i_new(arena, int32_t, n_ranks);
     if (!capacity) return NULL;
-    for (int32_t r = 0; r < n_ranks; r++)
+    for (int32_t r = 0; r < n_ranks; r++) {
         for (int32_t i = 0; i < pipeline->ranks[r].n_actions; i++)
             capacity[r] += pipeline->ranks[r].actions[i].kind <= WEFT_ACTION_BWW;
+    }
     weft_order *order = weft_order_create(n_ranks, capacity);
-    for (int32_t r = 0; order && r < n_ranks; r++)
+    for (int32_t r = 0; order && r < n_ranks; r++) {
         for (int32_t i = 0; i < pipeline->ranks[r].n_actions; i++) {
             const weft_action *action = &pipeline->ranks[r].actions[i];
-            if (action->kind <= WEFT_ACTION_BWW)
-                order->tasks[r][order->n_tasks[r]++] =
-                    weft_task_make(action->operand, (weft_pass)action->kind);
+            if (action->kind > WEFT_ACTION_BWW) continue;
+            order->tasks[r][order->n_tasks[r]++] =
+                weft_task_make(action->operand, (weft_pass)action->kind);
         }
+    }
     return order;
 }
 

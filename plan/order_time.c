@@ -27,23 +27,23 @@ static weft_status check_task(const weft_i_graph *graph, int32_t rank, weft_task
     int32_t s = weft_task_stage(task);
     if (task < 0 || s >= graph->problem->n_stages) {
         return weft_i_fail(error, WEFT_STATUS_FAILED,
-                           "order of rank %d has task %d, expected 0 to %d", (int)rank, (int)task,
-                           (int)graph->problem->n_stages * N_PASSES - 1);
+                           "order of rank %d has task %d, expected 0 to %d", rank, task,
+                           graph->problem->n_stages * N_PASSES - 1);
     }
     const char *pass = pass_name(task);
     if (graph->rank[s] != rank) {
         return weft_i_fail(error, WEFT_STATUS_FAILED,
-                           "order of rank %d has %s of stage %d, which is on rank %d", (int)rank,
-                           pass, (int)s, (int)graph->rank[s]);
+                           "order of rank %d has %s of stage %d, which is on rank %d", rank, pass,
+                           s, graph->rank[s]);
     }
     if (!has_pass(&graph->problem->stages[s], weft_task_pass(task))) {
         return weft_i_fail(error, WEFT_STATUS_FAILED,
-                           "order of rank %d has %s of stage %d, a pass that the stage lacks",
-                           (int)rank, pass, (int)s);
+                           "order of rank %d has %s of stage %d, a pass that the stage lacks", rank,
+                           pass, s);
     }
     if (seen[task]) {
         return weft_i_fail(error, WEFT_STATUS_FAILED, "order of rank %d has %s of stage %d twice",
-                           (int)rank, pass, (int)s);
+                           rank, pass, s);
     }
     return WEFT_STATUS_OK;
 }
@@ -64,8 +64,8 @@ static weft_status check_passes(const weft_i_graph *graph, int32_t s, const bool
         if (has[pass] == needs[pass]) continue;
         weft_task task = weft_task_make(s, (weft_pass)pass);
         return weft_i_fail(error, WEFT_STATUS_FAILED, "order of rank %d %s %s of stage %d%s",
-                           (int)graph->rank[s], needs[pass] ? "lacks" : "has", pass_name(task),
-                           (int)s, is_split ? ", whose backward is split" : "");
+                           graph->rank[s], needs[pass] ? "lacks" : "has", pass_name(task), s,
+                           is_split ? ", whose backward is split" : "");
     }
     return WEFT_STATUS_OK;
 }
@@ -76,7 +76,7 @@ static weft_status check_order(const weft_i_graph *graph, const weft_order *orde
 {
     if (order->n_ranks != graph->problem->n_ranks) {
         return weft_i_fail(error, WEFT_STATUS_FAILED, "order has %d ranks, expected %d",
-                           (int)order->n_ranks, (int)graph->problem->n_ranks);
+                           order->n_ranks, graph->problem->n_ranks);
     }
     weft_status status = WEFT_STATUS_OK;
     for (int32_t r = 0; r < order->n_ranks; r++) {
@@ -245,8 +245,8 @@ static weft_status fail_deadlock(const timer *t, int32_t rank, weft_error *error
     return weft_i_fail(error, WEFT_STATUS_FAILED,
                        "order deadlocks: rank %d waits with %s of stage %d for %s of stage %d of "
                        "rank %d",
-                       (int)rank, pass_name(task), (int)s, pass_name(other), (int)other_s,
-                       (int)t->graph->rank[other_s]);
+                       rank, pass_name(task), s, pass_name(other), other_s,
+                       t->graph->rank[other_s]);
 }
 
 static weft_status check_finished(const timer *t, weft_error *error)

@@ -28,9 +28,13 @@ static bool same_chunk(const weft_chunk *a, const weft_chunk *b)
 }
 
 /* All pipelines of a plan share its chunks and its ranks. */
-static weft_status check_inputs(const builder *b)
+static weft_status check_inputs(const builder *b, int64_t optimizer_ns)
 {
     if (b->n_inputs < 1) return weft_i_fail(b->error, WEFT_STATUS_USAGE, "a plan of no pipeline");
+    if (optimizer_ns < 0 || optimizer_ns > WEFT_INT_MAX) {
+        return weft_i_fail(b->error, WEFT_STATUS_USAGE, "optimizer_ns is %lld, expected 0 to %lld",
+                           (long long)optimizer_ns, (long long)WEFT_INT_MAX);
+    }
     const weft_problem *first = b->inputs[0].problem;
     for (int32_t i = 0; i < b->n_inputs; i++) {
         const weft_problem *problem = b->inputs[i].problem;
@@ -198,7 +202,7 @@ static weft_status predict(builder *b, int64_t optimizer_ns)
 
 static weft_status build(builder *b, int64_t optimizer_ns)
 {
-    weft_status status = check_inputs(b);
+    weft_status status = check_inputs(b, optimizer_ns);
     if (status == WEFT_STATUS_OK) status = check_posts(b);
     if (status == WEFT_STATUS_OK) status = create_plan(b);
     if (status == WEFT_STATUS_OK) status = build_graphs(b);

@@ -162,16 +162,16 @@ static void check_pipeline(weft_i_reader *reader, const weft_i_json *in, const p
     const weft_parallel *parallel = &at->plan->parallel;
     int32_t least = pipeline > at->plan->pipelines ? pipeline[-1].replica + 1 : 0;
     if (pipeline->replica < least || pipeline->replica >= parallel->dp) {
-        fail_member(reader, in, "replica", "expected %d to parallel.dp - 1 = %d, found %d",
-                    (int)least, (int)parallel->dp - 1, (int)pipeline->replica);
+        fail_member(reader, in, "replica", "expected %d to parallel.dp - 1 = %d, found %d", least,
+                    parallel->dp - 1, pipeline->replica);
     }
     if (pipeline->problem.n_ranks != parallel->pp) {
         fail_member(reader, in, "limit_bytes", "expected parallel.pp = %d items, found %d",
-                    (int)parallel->pp, (int)pipeline->problem.n_ranks);
+                    parallel->pp, pipeline->problem.n_ranks);
     }
     if (n_ranks != parallel->pp) {
-        fail_member(reader, in, "ranks", "expected parallel.pp = %d items, found %d",
-                    (int)parallel->pp, (int)n_ranks);
+        fail_member(reader, in, "ranks", "expected parallel.pp = %d items, found %d", parallel->pp,
+                    n_ranks);
     }
 }
 

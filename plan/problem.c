@@ -82,8 +82,7 @@ static weft_status check_choices(const weft_problem *problem, const int32_t *cho
         int32_t n = problem->stages[s].n_candidates;
         if (choices[s] < -1 || choices[s] >= n) {
             return weft_i_fail(error, WEFT_STATUS_USAGE,
-                               "choice %d of stage %d is not from -1 to %d", (int)choices[s],
-                               (int)s, (int)n - 1);
+                               "choice %d of stage %d is not from -1 to %d", choices[s], s, n - 1);
         }
     }
     return WEFT_STATUS_OK;

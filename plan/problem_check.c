@@ -18,10 +18,10 @@ static void write_path(const weft_i_checker *check, weft_i_place at, const char 
 {
     const char *above = strcmp(at.array, "chunks") == 0 ? "$" : check->path;
     if (at.part) {
-        snprintf(path, size, "%s.%s[%d].%s[%d]%s", above, at.array, (int)at.index, at.part,
-                 (int)at.part_index, field);
+        snprintf(path, size, "%s.%s[%d].%s[%d]%s", above, at.array, at.index, at.part,
+                 at.part_index, field);
     } else {
-        snprintf(path, size, "%s.%s[%d]%s", above, at.array, (int)at.index, field);
+        snprintf(path, size, "%s.%s[%d]%s", above, at.array, at.index, field);
     }
 }
 
@@ -72,8 +72,8 @@ static weft_status check_counts(const weft_i_checker *check)
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         if (counts[i].value < counts[i].min || counts[i].value > counts[i].max) {
             return weft_i_fail_at(check->error, WEFT_STATUS_BAD_INPUT, NULL, 0, check->path,
-                                  "expected %d to %d %s, found %d", (int)counts[i].min,
-                                  (int)counts[i].max, counts[i].name, (int)counts[i].value);
+                                  "expected %d to %d %s, found %d", counts[i].min, counts[i].max,
+                                  counts[i].name, counts[i].value);
         }
     }
     if (problem->post_ns < 0 || problem->post_ns > WEFT_INT_MAX) {
@@ -145,9 +145,9 @@ static weft_status check_chunks_differ(weft_i_checker *check)
             b = sorted[i - 1];
         }
         const weft_i_place at = {.array = "chunks", .index = (int32_t)(b - problem->chunks)};
-        return weft_i_check_fail(
-            check, at, "", "module '%.40s', segment %d on rank %d: already held by chunk %d",
-            b->module, (int)b->segment, (int)b->rank, (int)(a - problem->chunks));
+        return weft_i_check_fail(check, at, "",
+                                 "module '%.40s', segment %d on rank %d: already held by chunk %d",
+                                 b->module, b->segment, b->rank, (int)(a - problem->chunks));
     }
     return WEFT_STATUS_OK;
 }
@@ -189,7 +189,7 @@ static weft_status check_submicrobatch(const weft_i_checker *check, int32_t i)
         if (sub->microbatches[k] < 0) {
             status = weft_i_check_fail(check, at, ".microbatches",
                                        "expected microbatches of at least 0, found %d",
-                                       (int)sub->microbatches[k]);
+                                       sub->microbatches[k]);
         }
     }
     return status == WEFT_STATUS_OK ? check_items(check, i) : status;

@@ -24,19 +24,19 @@ static weft_status check_edge(const weft_i_checker *check, int32_t e)
     weft_status status = WEFT_I_CHECK_NUMBERS(check, at, numbers);
     if (status != WEFT_STATUS_OK) return status;
     if (edge->from == edge->to) {
-        return weft_i_check_fail(check, at, "", "stage %d depends on itself", (int)edge->to);
+        return weft_i_check_fail(check, at, "", "stage %d depends on itself", edge->to);
     }
     const int32_t ends[] = {edge->from, edge->to};
     for (int i = 0; edge->pass == WEFT_PASS_BW && i < 2; i++) {
         if (problem->stages[ends[i]].backward == WEFT_BACKWARD_NONE) {
             return weft_i_check_fail(check, at, i == 0 ? ".from" : ".to",
-                                     "stage %d has no backward", (int)ends[i]);
+                                     "stage %d has no backward", ends[i]);
         }
     }
     if (edge->transfer_ns > 0 && rank_of(problem, edge->from) == rank_of(problem, edge->to)) {
         return weft_i_check_fail(check, at, ".transfer_ns",
                                  "expected 0 as both stages are on rank %d, found %lld",
-                                 (int)rank_of(problem, edge->to), (long long)edge->transfer_ns);
+                                 rank_of(problem, edge->to), (long long)edge->transfer_ns);
     }
     return WEFT_STATUS_OK;
 }
@@ -58,10 +58,9 @@ static weft_status fail_cycle(const weft_i_checker *check, const weft_i_adjacenc
         const weft_edge *edge = &edges[in->edges[i]];
         if (waits[edge->from] < 0) {
             const weft_i_place at = {.array = "edges", .index = in->edges[i]};
-            return weft_i_check_fail(check, at, "",
-                                     "the %s of stages %d and %d wait for each other in a cycle",
-                                     edge->pass == WEFT_PASS_FW ? "forwards" : "backwards",
-                                     (int)edge->from, (int)edge->to);
+            return weft_i_check_fail(
+                check, at, "", "the %s of stages %d and %d wait for each other in a cycle",
+                edge->pass == WEFT_PASS_FW ? "forwards" : "backwards", edge->from, edge->to);
         }
         s = edge->from;
     }

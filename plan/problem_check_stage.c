@@ -61,15 +61,15 @@ static weft_status check_memory(const weft_i_checker *check, weft_i_place at,
         if (weft_i_check_is_empty(run->strategy) || run->layers < 0) {
             return weft_i_check_fail(
                 check, at, ".memory",
-                "expected a name and at least 0 layers in run %d, found '%.40s' and %d", (int)i,
-                run->strategy ? run->strategy : "", (int)run->layers);
+                "expected a name and at least 0 layers in run %d, found '%.40s' and %d", i,
+                run->strategy ? run->strategy : "", run->layers);
         }
         sum += run->layers;
     }
     int32_t layers = check->problem->chunks[check->problem->stages[at.index].chunk].layers;
     if (candidate->n_memory == 0 || sum == layers) return WEFT_STATUS_OK;
     return weft_i_check_fail(check, at, ".memory",
-                             "expected no layers or the chunk's %d, found %lld", (int)layers,
+                             "expected no layers or the chunk's %d, found %lld", layers,
                              (long long)sum);
 }
 
@@ -109,7 +109,7 @@ static weft_status check_stage(const weft_i_checker *check, int32_t s)
     if (strcmp(module, sub_module) != 0) {
         return weft_i_check_fail(check, place_of(s, -1), "",
                                  "chunk %d is of module '%.40s', sub-microbatch %d of '%.40s'",
-                                 (int)stage->chunk, module, (int)stage->submicrobatch, sub_module);
+                                 stage->chunk, module, stage->submicrobatch, sub_module);
     }
     for (int32_t k = -1; status == WEFT_STATUS_OK && k < stage->n_candidates; k++)
         status = check_candidate(check, s, k);
@@ -137,8 +137,7 @@ static weft_status check_stages_differ(weft_i_checker *check)
                 return weft_i_check_fail(check, place_of(s, -1), "",
                                          "chunk %d already runs on sub-microbatch %d as "
                                          "stage %d",
-                                         (int)c, (int)problem->stages[s].submicrobatch,
-                                         (int)*first - 1);
+                                         c, problem->stages[s].submicrobatch, *first - 1);
             }
             *first = s + 1;
         }

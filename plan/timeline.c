@@ -1,6 +1,5 @@
 /* plan/timeline.c - making and freeing timelines, and whether one is of a plan. Not: its file
  * (timeline_json.c). */
-
 #include "base/error.h"
 #include "plan/timeline_own.h"
 

@@ -126,8 +126,10 @@ typedef struct weft_pipeline_input {
  * send to the same rank first, in an order that cannot deadlock under either transport
  * (docs/plan_rules.md). With several replicas every rank reduces its chunks in one sequence common
  * to all. Everything is copied. INFEASIBLE when memory goes over a limit ("rank 2 needs 91.2 GiB
- * of 76.0"), FAILED when an order is not one. predicted.optimizer_ns is an input, `mfu` and `hfu`
- * stay 0. Free *out_plan. */
+ * of 76.0"), FAILED when an order is not one, BAD_INPUT for a problem that breaks a rule
+ * (weft_problem_check), USAGE for inputs that do not go together, a choice that is none, and an
+ * optimizer_ns that is no time. It is predicted.optimizer_ns; `mfu` and `hfu` stay 0. Free
+ * *out_plan. */
 WEFT_API weft_status weft_plan_build(const weft_pipeline_input *inputs, int32_t n_inputs,
                                      int64_t optimizer_ns, weft_error *error, weft_plan **out_plan);
 

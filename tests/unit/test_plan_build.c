@@ -195,6 +195,11 @@ Test(plan_build, inputs_that_do_not_fit)
     make_tiny(&b);
     const weft_pipeline_input inputs[] = {input_of(&a), input_of(&b)};
     expect_failure(inputs, 0, WEFT_STATUS_USAGE, "no pipeline");
+    const int64_t no_times[] = {-1, WEFT_INT_MAX + 1, INT64_MAX};
+    for (int i = 0; i < 3; i++) {
+        weft_plan *none = NULL;
+        cr_expect_eq(weft_plan_build(inputs, 1, no_times[i], NULL, &none), WEFT_STATUS_USAGE);
+    }
     b.chunks[1].reduce_ns = 1;
     expect_failure(inputs, 2, WEFT_STATUS_USAGE, "pipeline 1");
     make_tiny(&b);
