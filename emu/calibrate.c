@@ -8,10 +8,11 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "emu/emulator.h"
+#include "emu/minimize.h"
 
-enum { MAX_CONSTANTS = 256, MAX_SPANS = 1 << 16, MAX_ROUNDS = 40 };
+enum { MAX_CONSTANTS = 256, MAX_SPANS = 1 << 16, MAX_ROUNDS = 60, N_PASSES = 4 };
 
-/* A constant, and how far it may go. */
+/* A constant, and how far it may go: what a search moves is its logarithm. */
 typedef struct constant {
     double *value;
     double low, high;
@@ -26,7 +27,7 @@ typedef struct fit {
     weft_i_emu *emu;    /* without reuse: its machine is made anew for each try */
     weft_i_work *works; /* of each row */
     constant constants[MAX_CONSTANTS];
-    int32_t n_constants;
+    int32_t n_constants, memory; /* how many, and which one the bandwidth is */
     double launch_ns;
     double total_ns; /* measured */
     int32_t n_times;
@@ -39,7 +40,7 @@ static const int64_t *times_of(const weft_layer_time *row)
 }
 
 /* In the order of a row's times. */
-static void emulated_of(const weft_cost *cost, double out[4])
+static void emulated_of(const weft_cost *cost, double out[N_PASSES])
 {
     out[0] = (double)cost->fw_ns;
     out[1] = (double)cost->bw_ns;
@@ -47,10 +48,13 @@ static void emulated_of(const weft_cost *cost, double out[4])
     out[3] = (double)cost->bww_ns;
 }
 
+/* What is measured is not far from what is said: a factor of 64 at most. */
 static void add_constant(fit *f, double *value, double low, double high)
 {
+    const double most = 64, now = fmin(high, fmax(low, *value));
     if (f->n_constants < MAX_CONSTANTS)
-        f->constants[f->n_constants++] = (constant){value, low, high};
+        f->constants[f->n_constants++] =
+            (constant){value, fmax(low, now / most), fmin(high, now * most)};
 }
 
 static void add_table(fit *f, weft_table *table)
@@ -64,6 +68,7 @@ static void find_constants(fit *f)
     weft_device *device = &f->cluster->node_types[0].device;
     f->launch_ns = (double)device->launch_ns;
     add_constant(f, &f->launch_ns, 10, 1e8);
+    f->memory = f->n_constants;
     add_constant(f, &device->memory_gbs, 1e-3, 1e6);
     add_constant(f, &device->backward_traffic, 0.1, 10);
     add_table(f, &device->gemm);
@@ -95,7 +100,7 @@ static weft_status make_work(fit *f, int32_t r, weft_i_arena *arena)
         spans[i] = (weft_i_span){left < row->span ? left : row->span, row->context};
     }
     f->works[r] = (weft_i_work){row->tokens, spans, n};
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < N_PASSES; k++) {
         f->total_ns += (double)times_of(row)[k];
         f->n_times += times_of(row)[k] > 0;
     }
@@ -108,7 +113,7 @@ static void take_constants(fit *f)
     f->emu->machine = weft_i_machine_make(f->cluster, f->recipe, &f->emu->parallel);
 }
 
-static weft_status emulate_row(fit *f, int32_t r, double out[4])
+static weft_status emulate_row(fit *f, int32_t r, double out[N_PASSES])
 {
     weft_i_stage_cost cost;
     weft_status status = weft_i_emu_stage(f->emu, f->rows[r].module, f->rows[r].layer, 1,
@@ -117,90 +122,79 @@ static weft_status emulate_row(fit *f, int32_t r, double out[4])
     return status;
 }
 
-/* What is made small: every pass counts, and a long one more. */
-static weft_status score(fit *f, double *out_score)
+/* Place of a constant between its ends. */
+static double place_of(const constant *c)
 {
-    double sum = 0;
+    if (c->high <= c->low) return 0;
+    return fmin(1, fmax(0, log(fmax(*c->value, c->low) / c->low) / log(c->high / c->low)));
+}
+
+static void put(fit *f, const double *x)
+{
+    for (int32_t i = 0; i < f->n_constants; i++) {
+        const constant *c = &f->constants[i];
+        *c->value = c->low * pow(c->high / c->low, x[i]);
+    }
     take_constants(f);
+}
+
+/* Logarithms of emulated / measured, N_PASSES of a row. */
+static weft_status log_errors(void *context, const double *x, int32_t changed, double *out)
+{
+    fit *f = context;
+    (void)changed;
+    put(f, x);
     for (int32_t r = 0; r < f->n_rows; r++) {
-        double emulated[4];
+        double emulated[N_PASSES];
         weft_status status = emulate_row(f, r, emulated);
         if (status != WEFT_STATUS_OK) return status;
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < N_PASSES; k++) {
             double measured = (double)times_of(&f->rows[r])[k];
-            if (measured <= 0) continue;
-            double weight = 0.2 / f->n_times + 0.8 * measured / f->total_ns;
-            sum += weight * fabs(log(fmax(emulated[k], 1) / measured));
+            out[r * N_PASSES + k] = measured > 0 ? log(fmax(emulated[k], 1) / measured) : 0;
         }
     }
-    *out_score = sum;
     return WEFT_STATUS_OK;
 }
 
-/* Try one constant larger and smaller by a factor; what is better stays. */
-static weft_status move(fit *f, const constant *c, double factor, double *best, bool *moved)
+/* Every pass that was measured counts, and a long one more. */
+static void weigh(const fit *f, double *weights)
 {
-    const double before = *c->value, tries[2] = {before * factor, before / factor};
-    for (int i = 0; i < 2; i++) {
-        double now;
-        *c->value = fmin(fmax(tries[i], c->low), c->high);
-        weft_status status = score(f, &now);
-        if (status != WEFT_STATUS_OK) return status;
-        if (now < *best) {
-            *best = now;
-            *moved = true;
-            return status;
+    for (int32_t r = 0; r < f->n_rows; r++)
+        for (int k = 0; k < N_PASSES; k++) {
+            double measured = (double)times_of(&f->rows[r])[k];
+            weights[r * N_PASSES + k] =
+                measured > 0 ? 0.2 / f->n_times + 0.8 * measured / f->total_ns : 0;
         }
-    }
-    *c->value = before;
-    return WEFT_STATUS_OK;
-}
-
-/* Large steps first. */
-static weft_status descend(fit *f, double *out_score)
-{
-    static const double factors[] = {1.5, 1.2, 1.08, 1.03, 1.01};
-    double best;
-    weft_status status = score(f, &best);
-    for (size_t i = 0; i < sizeof(factors) / sizeof(*factors); i++) {
-        bool moved = true;
-        for (int round = 0; moved && round < MAX_ROUNDS; round++) {
-            moved = false;
-            for (int32_t c = 0; status == WEFT_STATUS_OK && c < f->n_constants; c++)
-                status = move(f, &f->constants[c], factors[i], &best, &moved);
-        }
-    }
-    *out_score = best;
-    return status;
-}
-
-static void copy_values(const fit *f, double *values, bool back)
-{
-    for (int32_t c = 0; c < f->n_constants; c++) {
-        if (back)
-            *f->constants[c].value = values[c];
-        else
-            values[c] = *f->constants[c].value;
-    }
 }
 
 /* From several bandwidths, as what takes bandwidth can be mistaken for what takes flop. */
-static weft_status search(fit *f)
+static weft_status search(fit *f, double *weights)
 {
     static const double scales[] = {1, 0.25, 4, 0.0625, 16};
-    double given[MAX_CONSTANTS], best[MAX_CONSTANTS], least = INFINITY, now;
+    double given[MAX_CONSTANTS], best[MAX_CONSTANTS], x[MAX_CONSTANTS], least = INFINITY, now;
+    const weft_i_minimization job = {.n = f->n_constants,
+                                     .n_residuals = f->n_rows * N_PASSES,
+                                     .weights = weights,
+                                     .home = given,
+                                     .rounds = MAX_ROUNDS,
+                                     .residuals = log_errors,
+                                     .context = f};
+    const constant *memory = &f->constants[f->memory];
     weft_status status = WEFT_STATUS_OK;
-    copy_values(f, given, false);
+    weigh(f, weights);
+    for (int32_t i = 0; i < f->n_constants; i++)
+        given[i] = best[i] = place_of(&f->constants[i]);
     for (size_t i = 0; status == WEFT_STATUS_OK && i < sizeof(scales) / sizeof(*scales); i++) {
-        copy_values(f, given, true);
-        f->cluster->node_types[0].device.memory_gbs *= scales[i];
-        status = descend(f, &now);
+        memcpy(x, given, sizeof x);
+        x[f->memory] += log(scales[i]) / log(memory->high / memory->low);
+        x[f->memory] = fmin(1, fmax(0, x[f->memory]));
+        status = weft_i_minimize(&job, f->error, x, &now);
         if (status != WEFT_STATUS_OK || now >= least) continue;
         least = now;
-        copy_values(f, best, false);
+        memcpy(best, x, sizeof best);
     }
-    if (status == WEFT_STATUS_OK) copy_values(f, best, true);
-    return status == WEFT_STATUS_OK ? score(f, &now) : status;
+    put(f, best);
+    return status;
 }
 
 static weft_status report(fit *f, weft_calibration *out)
@@ -208,10 +202,10 @@ static weft_status report(fit *f, weft_calibration *out)
     weft_calibration found = {.worst_row = -1};
     double total = 0;
     for (int32_t r = 0; r < f->n_rows; r++) {
-        double emulated[4];
+        double emulated[N_PASSES];
         weft_status status = emulate_row(f, r, emulated);
         if (status != WEFT_STATUS_OK) return status;
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < N_PASSES; k++) {
             double measured = (double)times_of(&f->rows[r])[k];
             if (measured <= 0) continue;
             double error = fabs(emulated[k] / measured - 1);
@@ -240,7 +234,8 @@ weft_status weft_calibrate(const weft_model *model, const weft_recipe *recipe,
              .cluster = cluster,
              .error = error,
              .works = weft_i_new(&arena, weft_i_work, n_rows)};
-    weft_status status = f.works ? WEFT_STATUS_OK : weft_i_no_memory(error);
+    double *weights = weft_i_new(&arena, double, (size_t)n_rows *N_PASSES);
+    weft_status status = f.works && weights ? WEFT_STATUS_OK : weft_i_no_memory(error);
     for (int32_t r = 0; status == WEFT_STATUS_OK && r < n_rows; r++)
         status = make_work(&f, r, &arena);
     if (status == WEFT_STATUS_OK)
@@ -248,7 +243,7 @@ weft_status weft_calibrate(const weft_model *model, const weft_recipe *recipe,
             weft_i_emu_create(model, cluster, recipe, &alone, WEFT_REUSE_MODE_NONE, error, &f.emu);
     if (status == WEFT_STATUS_OK) {
         find_constants(&f);
-        status = search(&f);
+        status = search(&f, weights);
     }
     if (status == WEFT_STATUS_OK && out_calibration) status = report(&f, out_calibration);
     if (f.emu) weft_i_emu_free(f.emu);

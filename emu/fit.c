@@ -107,7 +107,7 @@ static weft_status search(fitter *f, const weft_fit_options *options, double *ou
     for (int32_t r = 0; r < options->restarts && status == WEFT_STATUS_OK; r++) {
         for (int32_t c = 0; c < f->n_constants; c++)
             x[c] = r == 0 ? f->start[c] : weft_i_rng_double(&rng);
-        status = weft_i_minimize(&job, x, &sum);
+        status = weft_i_minimize(&job, f->error, x, &sum);
         if (status != WEFT_STATUS_OK || sum >= least) continue;
         least = sum;
         memcpy(best, x, sizeof best);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/error.h"
 
 /* A point and its residuals. */
 typedef struct point {
@@ -207,11 +208,12 @@ static bool make_room(search *s, weft_i_arena *arena)
     return true;
 }
 
-weft_status weft_i_minimize(const weft_i_minimization *job, double *x, double *out_sum)
+weft_status weft_i_minimize(const weft_i_minimization *job, weft_error *error, double *x,
+                            double *out_sum)
 {
     weft_i_arena arena = {0};
     search s = {.job = job};
-    weft_status status = make_room(&s, &arena) ? WEFT_STATUS_OK : WEFT_STATUS_NO_MEMORY;
+    weft_status status = make_room(&s, &arena) ? WEFT_STATUS_OK : weft_i_no_memory(error);
     if (!status) {
         memcpy(s.now.x, x, bytes_of(job->n));
         status = run(&s);

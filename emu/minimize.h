@@ -28,6 +28,7 @@ typedef struct weft_i_minimization {
  * made least within a trust region (iteratively reweighted least squares, Lawson 1961; the
  * quadratic in a box by coordinate descent); the step is taken where the true sum falls. *out_sum:
  * the weighted sum without the pull. Statuses of `residuals`, NO_MEMORY. */
-weft_status weft_i_minimize(const weft_i_minimization *job, double *x, double *out_sum);
+weft_status weft_i_minimize(const weft_i_minimization *job, weft_error *error, double *x,
+                            double *out_sum);
 
 #endif

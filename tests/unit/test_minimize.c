@@ -64,7 +64,7 @@ static double minimize(problem *p, const double *home, double pull, double *x)
                                      .rounds = 200,
                                      .residuals = residuals,
                                      .context = p};
-    cr_assert_eq(weft_i_minimize(&job, x, &sum), WEFT_STATUS_OK);
+    cr_assert_eq(weft_i_minimize(&job, NULL, x, &sum), WEFT_STATUS_OK);
     cr_assert(x[0] >= 0 && x[0] <= 1 && x[1] >= 0 && x[1] <= 1);
     return sum;
 }
@@ -149,6 +149,6 @@ Test(minimize, a_failure_comes_through_and_changes_nothing)
                                      .home = home,
                                      .rounds = 5,
                                      .residuals = refuses};
-    cr_expect_eq(weft_i_minimize(&job, x, &sum), WEFT_STATUS_BAD_INPUT);
+    cr_expect_eq(weft_i_minimize(&job, NULL, x, &sum), WEFT_STATUS_BAD_INPUT);
     cr_expect(x[0] == 0.25 && x[1] == 0.75 && sum == -1);
 }
