@@ -186,6 +186,9 @@ Test(model, counts_the_blocks_of_deepseek)
                             .rope_size = 64,
                             .value_size = 128};
         double total = (known[i].layers - 1) * weft_i_layer_parameters(&layer);
+        /* The maps down to the latents and the router are not cut by TP. */
+        double whole = hidden * (known[i].q_rank + 512 + 64 + known[i].experts);
+        cr_expect_float_eq(weft_i_layer_whole_parameters(&layer), whole, 0);
         layer.experts = layer.shared_experts = 0;
         layer.ffn = known[i].dense_ffn;
         total += weft_i_layer_parameters(&layer) + 2 * 102400 * hidden + hidden;

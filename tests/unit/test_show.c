@@ -108,6 +108,35 @@ Test(show, run_of_another_plan)
 }
 
 /* With colours the same cells are blanks on a background, and a pass begins with its microbatch. */
+/* Letters come from the names, the first that is free; blanks stay, control characters do not. */
+Test(show, names_of_modules)
+{
+    static const char *const names[] = {"an encoder", "a\x1bz", "aaa"};
+    weft_plan *plan = show_plan("pp=3 microbatches=2 fw=10 bw=20", WEFT_I_FIXED_1F1B);
+    weft_problem *problem = &plan->pipelines[0].problem;
+    weft_submicrobatch subs[6];
+    for (int32_t c = 0; c < 3; c++) {
+        plan->chunks[c].module = problem->chunks[c].module = names[c];
+        for (int32_t i = 0; i < 2; i++) {
+            subs[2 * c + i] = problem->submicrobatches[i];
+            subs[2 * c + i].module = names[c];
+        }
+    }
+    int32_t seen[3] = {0};
+    for (int32_t s = 0; s < problem->n_stages; s++) {
+        int32_t c = problem->stages[s].chunk;
+        problem->stages[s].submicrobatch = 2 * c + seen[c]++;
+    }
+    problem->submicrobatches = subs;
+    problem->n_submicrobatches = 6;
+    char *text = show_text(plan, NULL);
+    cr_expect(strstr(text, "an encoder  a forward  A backward"), "found:\n%s", text);
+    cr_expect(strstr(text, "a?z         z forward  Z backward"), "found:\n%s", text);
+    cr_expect(strstr(text, "aaa         b forward  B backward"), "found:\n%s", text);
+    free(text);
+    weft_plan_free(plan);
+}
+
 Test(show, small_plan_in_colours)
 {
     weft_plan *plan = show_plan("pp=1 microbatches=2 fw=10 bw=20", WEFT_I_FIXED_1F1B);
@@ -212,6 +241,10 @@ Test(show, the_slowest_replica_or_the_one_asked_for)
     weft_i_rng rng;
     weft_i_rng_seed(&rng, 7);
     weft_plan *plan = random_plan(&rng, 3, 0);
+    while (plan->pipelines[0].pipeline_ns >= plan->pipelines[1].pipeline_ns) {
+        weft_plan_free(plan);
+        plan = random_plan(&rng, 3, 0);
+    }
     weft_i_picture picture;
     weft_error error = {0};
     cr_assert_eq(weft_i_picture_open(plan, -1, NULL, &error, &picture), WEFT_STATUS_OK, "%s",
@@ -222,6 +255,10 @@ Test(show, the_slowest_replica_or_the_one_asked_for)
     cr_assert_eq(weft_i_picture_open(plan, 1, NULL, &error, &picture), WEFT_STATUS_OK, "%s",
                  error.text);
     cr_expect_eq(picture.pipeline, &plan->pipelines[1]);
+    weft_i_picture_close(&picture);
+    cr_assert_eq(weft_i_picture_open(plan, 0, NULL, &error, &picture), WEFT_STATUS_OK, "%s",
+                 error.text);
+    cr_expect_eq(picture.pipeline, &plan->pipelines[0]);
     weft_i_picture_close(&picture);
     cr_expect_eq(weft_i_picture_open(plan, 3, NULL, &error, &picture), WEFT_STATUS_USAGE);
     cr_expect_str_eq(error.text, "the plan has no replica 3");
