@@ -80,8 +80,7 @@ static void search_replica(void *context, int job, int worker)
     options.method = (weft_search_method)all->attempt->options->search;
     options.ablate = (uint32_t)all->attempt->options->ablate;
     weft_solution found = {0}, *kept = &all->attempt->solutions[r];
-    const weft_i_start start = {kept->order, kept->choices, kept->method,
-                                all->attempt->n_searches > 0};
+    const weft_i_start start = {kept->order, kept->choices, kept->method, all->attempt->goes_on};
     all->status[r] = weft_i_search(all->attempt->problems[r], &options, &start, kept->order ? 1 : 0,
                                    &all->errors[r], &found);
     if (all->status[r]) return;
@@ -130,12 +129,15 @@ static weft_status run(side_by_side *all, int32_t workers, double seconds, weft_
         all->replicas[r] = r;
     all->seconds = seconds / rounds / (again ? 2 : 1);
     weft_i_team_run(team, search_replica, all, n);
+    bool went_on = a->goes_on;
+    a->goes_on = true;
     for (int i = 0; again && i < SLICES && !all->stopped; i++) {
         pick_slowest(a, workers, all->replicas);
         all->seconds = seconds / 2 / SLICES;
         a->n_searches++;
         weft_i_team_run(team, search_replica, all, workers);
     }
+    a->goes_on = went_on;
     weft_i_team_free(team);
     for (int32_t r = 0; r < n; r++) {
         if (!a->solutions[r].order)

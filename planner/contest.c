@@ -13,6 +13,9 @@
  * made. */
 static const double OURS_UNTIL = 0.6, BASELINES_UNTIL = 0.8;
 
+/* A gain of one part in so many is worth going on for. */
+enum { ENOUGH = 2000 };
+
 typedef struct contest {
     const weft_i_case *plan_case;
     const weft_comparison *baselines;
@@ -103,17 +106,36 @@ static weft_status enter_baselines(contest *c, weft_error *error)
     return WEFT_STATUS_OK;
 }
 
-/* Search the best on to the end of the time; without a limit, if it has not been searched. */
+/* Search the best for a part of the time that is left; its plan is replaced by a better one. */
+static weft_status search_best(contest *c, double part, bool goes_on, weft_error *error)
+{
+    weft_plan *plan = NULL;
+    c->best.goes_on = goes_on;
+    weft_status status = weft_i_attempt_search(&c->best, c->timed ? part * left_s(c, 1) : 0,
+                                               c->plan_case->options.iterations, error);
+    if (!status) status = weft_i_attempt_plan(&c->best, NULL, error, &plan);
+    if (status || weft_i_plan_value(plan) >= weft_i_plan_value(c->plan)) {
+        weft_plan_free(plan);
+        return status;
+    }
+    weft_plan_free(c->plan);
+    c->plan = plan;
+    return WEFT_STATUS_OK;
+}
+
+/* Search the best on to the end of the time; without a limit, if it has not been searched. What an
+ * earlier search found is improved further while that gains; else the search begins anew. */
 static weft_status search_on(contest *c, weft_error *error)
 {
     if (c->timed ? is_over(c, 1) : !c->is_baseline) return WEFT_STATUS_OK;
-    weft_i_attempt best = c->best;
-    c->best = (weft_i_attempt){0};
-    weft_status status = weft_i_attempt_search(&best, c->timed ? left_s(c, 1) : 0,
-                                               c->plan_case->options.iterations, error);
-    if (!status) return enter(c, &best, NULL, error);
-    weft_i_attempt_close(&best);
-    return status;
+    bool goes_on = !c->is_baseline;
+    if (goes_on) {
+        int64_t before_ns = weft_i_plan_value(c->plan);
+        weft_status status = search_best(c, 1.0 / 3, true, error);
+        if (status || c->best.stopped || is_over(c, 1)) return status;
+        goes_on = before_ns - weft_i_plan_value(c->plan) >= before_ns / ENOUGH;
+    }
+    return search_best(c, 1, goes_on, error);
 }
 
 weft_status weft_i_contest(const weft_i_case *plan_case, const weft_comparison *baselines,

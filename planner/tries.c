@@ -37,7 +37,7 @@ typedef struct contest {
     int32_t n_tried;
     weft_i_attempt kept[KEPT + 2]; /* the best first, and the rule's; one place to spare */
     int32_t n_kept;
-    const weft_layout *rule; /* of an attempt that is kept; NULL = it does not fit */
+    const weft_layout *rule; /* by the rule, evened out: of an attempt that is kept for longer */
     bool stopped, no_memory;
     weft_error first; /* why the first that failed did */
 } contest;
@@ -129,7 +129,7 @@ static void sort_kept(contest *c)
         }
 }
 
-/* Close all but the best n; the rule's goes last where `spare_rule`. */
+/* Close all but the best n; the rule's goes last where it is spared. */
 static void drop_worst(contest *c, int32_t n, bool spare_rule)
 {
     while (c->n_kept > n) {
@@ -163,7 +163,7 @@ static bool try_point(contest *c, const point *p)
         return false;
     }
     const weft_layout *layout = attempt.layout;
-    if (c->n_tried == 1) c->rule = layout;
+    if (c->n_tried <= 2) c->rule = layout;
     c->kept[c->n_kept++] = attempt;
     sort_kept(c);
     drop_worst(c, KEPT + 1, true);
@@ -178,8 +178,8 @@ typedef struct step {
 } step;
 
 static const step steps[] = {
-    {STAY, 1, 1, 0},      {ENCODERS, 2, 1, 0},  {BACKBONE, 2, 1, 0}, {ALL, 2, 1, 0},
-    {SIZES, 4, 3, 0},     {SIZES, 3, 4, 0},     {ENCODERS, 1, 1, 1}, {BACKBONE, 1, 1, 1},
+    {STAY, 1, 1, 0},      {ENCODERS, 2, 1, 0},  {ALL, 2, 1, 0},      {BACKBONE, 2, 1, 0},
+    {SIZES, 4, 3, 0},     {ENCODERS, 1, 1, 1},  {BACKBONE, 1, 1, 1}, {SIZES, 3, 4, 0},
     {ENCODERS, 1, 1, -1}, {BACKBONE, 1, 1, -1}, {TURN, 1, 1, 0},
 };
 
@@ -227,6 +227,7 @@ static void halve(contest *c)
         double left = (double)(c->end_ns - weft_i_now_ns()) / 1e9;
         double seconds = n > 2 ? left / 2 / n : left / n;
         for (int32_t i = 0; i < n && seconds > 0 && !c->stopped; i++) {
+            c->kept[i].goes_on = true;
             weft_status status = weft_i_attempt_search(&c->kept[i], seconds, c->iterations, NULL);
             c->no_memory = c->no_memory || status == WEFT_STATUS_NO_MEMORY;
             c->stopped = c->stopped || c->kept[i].stopped;

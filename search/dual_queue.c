@@ -50,10 +50,11 @@ weft_i_rule weft_i_dual_queue_rule(weft_i_workbench *workbench, int32_t number,
 }
 
 weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget, double until,
-                              weft_i_incumbent *incumbent, weft_error *error)
+                              weft_i_incumbent *incumbent, weft_error *error, int64_t *out_ns)
 {
     weft_i_workbench *w = workbench;
     bool any = false;
+    *out_ns = WEFT_INT_MAX;
     for (int g = 0; g < 2; g++) {
         int32_t group = g == 0 ? 1 : w->net.n_ranks;
         weft_i_keys_by_turn(&w->net, &w->flow, &w->course, &w->turns, group, w->key);
@@ -66,6 +67,7 @@ weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget
             weft_status status =
                 weft_i_workbench_try(w, &rule, soft, "dual-queue", incumbent, error, &ns);
             if (status != WEFT_STATUS_OK) return status;
+            *out_ns = ns < *out_ns ? ns : *out_ns;
             budget->iterations++;
             if (weft_i_incumbent_ns(incumbent) <= budget->bound_ns) return WEFT_STATUS_OK;
         }

@@ -14,9 +14,10 @@ weft_i_rule weft_i_dual_queue_rule(weft_i_workbench *workbench, int32_t number,
 
 /* Try every rule of the grid on a variant and offer what comes out, until `until` of the budget is
  * used. The first rule is the paper's: forwards and backwards in turn (arXiv 2504.14145,
- * interleaving of stages), and is tried even when nothing is left. NO_MEMORY or OK. */
+ * interleaving of stages), and is tried even when nothing is left. *out_ns: the best that came out,
+ * WEFT_INT_MAX = nothing did. NO_MEMORY or OK. */
 weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget, double until,
-                              weft_i_incumbent *incumbent, weft_error *error);
+                              weft_i_incumbent *incumbent, weft_error *error, int64_t *out_ns);
 
 /* One microbatch at a time: the order that takes the least memory. */
 weft_status weft_i_dual_queue_serial(weft_i_workbench *workbench, weft_error *error,

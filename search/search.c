@@ -40,7 +40,8 @@ typedef struct searcher {
     weft_i_incumbent best;
     weft_i_rng rng;
     int32_t n_strategies; /* levels of the problem (search/levels.h), at least 1 */
-    int32_t strategy;     /* that list scheduling did best with ... */
+    int64_t list_ns;      /* the best of list scheduling */
+    int32_t strategy;     /* that it did best with ... */
     bool splits;          /* ... and whether backwards were split */
     int32_t *choices;     /* scratch, by stage */
     bool *split;          /* scratch, by stage */
@@ -215,12 +216,13 @@ static weft_status try_wave(searcher *s, weft_error *error)
 static weft_status try_strategy(searcher *s, int32_t k, bool split, double until, weft_error *error)
 {
     weft_i_workbench workbench;
-    int64_t before = weft_i_incumbent_ns(&s->best);
+    int64_t ns = WEFT_INT_MAX;
     weft_status status = open_workbench(s, k, split, error, &workbench);
     if (status == WEFT_STATUS_OK && weft_i_workbench_fits(&workbench))
-        status = weft_i_dual_queue(&workbench, &s->budget, until, &s->best, error);
+        status = weft_i_dual_queue(&workbench, &s->budget, until, &s->best, error, &ns);
     weft_i_workbench_close(&workbench);
-    if (status != WEFT_STATUS_OK || weft_i_incumbent_ns(&s->best) == before) return status;
+    if (status != WEFT_STATUS_OK || ns >= s->list_ns) return status;
+    s->list_ns = ns;
     s->strategy = k;
     s->splits = split;
     return WEFT_STATUS_OK;
@@ -401,8 +403,7 @@ static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts
     return status;
 }
 
-/* Go on with the answer of an earlier search, from which lists and patterns would only lead away.
- */
+/* Go on with the answer of an earlier search: lists and sequences seldom get there again. */
 static weft_status run_on(searcher *s, const weft_i_start *start, weft_error *error)
 {
     weft_status status = try_starts(s, start, 1, error);
@@ -413,7 +414,8 @@ weft_status weft_i_search_default(const weft_problem *problem, const weft_search
                                   const weft_i_start *starts, int32_t n_starts, weft_error *error,
                                   weft_solution *out_solution)
 {
-    searcher s = {.problem = problem, .budget = weft_i_budget_begin(options)};
+    searcher s = {
+        .problem = problem, .budget = weft_i_budget_begin(options), .list_ns = WEFT_INT_MAX};
     weft_status status = prepare(&s, options, error);
     bool goes_on = n_starts == 1 && starts->searched;
     if (status == WEFT_STATUS_OK && goes_on) status = run_on(&s, starts, error);
