@@ -195,7 +195,7 @@ static bool forward(void *context, const weft_i_op *op, const weft_i_view *of)
         embed(&v, first);
         break;
     case WEFT_I_OP_LINEAR:
-        linear(&v, first, second);
+        linear(&v, of->operand, second);
         break;
     case WEFT_I_OP_NORM:
         weft_i_norm(of->program->layer->norm, v.x, first, second, v.rows, v.width, v.out);
@@ -247,7 +247,7 @@ static bool back_input(void *context, const weft_i_op *op, const weft_i_view *of
         embed_back(&v, v.d_x, NULL);
         break;
     case WEFT_I_OP_LINEAR:
-        linear_back(&v, first);
+        linear_back(&v, of->operand);
         break;
     case WEFT_I_OP_NORM:
         if (v.d_x)
@@ -375,7 +375,8 @@ static weft_status finish(void *context, weft_error *error)
 
 const weft_i_kit *weft_i_cpu_kit(void)
 {
-    static const weft_i_kit kit = {.value_bytes = sizeof(float),
+    static const weft_i_kit kit = {.name = "processor",
+                                   .value_bytes = sizeof(float),
                                    .memory = &weft_i_heap,
                                    .host = &weft_i_heap,
                                    .clear = clear,

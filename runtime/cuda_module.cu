@@ -226,6 +226,12 @@ weft_i_cuda_open(int index, size_t n_bytes, weft_i_gpu *out, char *words, size_t
                  state != cudaSuccess ? cudaGetErrorString(state) : "none is there");
         return false;
     }
+    cudaDeviceProp properties;
+    state = cudaGetDeviceProperties(&properties, index % n_devices);
+    if (state != cudaSuccess) {
+        snprintf(words, n_words, "GPU %d: %s", index % n_devices, cudaGetErrorString(state));
+        return false;
+    }
     device *made = new device();
     made->index = index % n_devices;
     if (!begin(made)) {
@@ -234,6 +240,8 @@ weft_i_cuda_open(int index, size_t n_bytes, weft_i_gpu *out, char *words, size_t
         return false;
     }
     out->context = made;
+    snprintf(out->name, sizeof(out->name), "%.63s", properties.name);
+    out->memory_bytes = (int64_t)properties.totalGlobalMem;
     out->allocate = allocate;
     out->release = release;
     out->allocate_host = allocate_host;

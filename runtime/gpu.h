@@ -81,6 +81,8 @@ typedef enum weft_i_gpu_state {
 
 typedef struct weft_i_gpu {
     void *context;
+    char name[64];
+    int64_t memory_bytes;
 
     /* Zeroed; NULL when out of memory, and `shortage` says of what. Host memory is pinned. */
     void *(*allocate)(void *context, size_t n_bytes);

@@ -108,6 +108,8 @@ weft_status weft_i_gpu_kit_create(const weft_i_gpu *gpu, weft_error *error,
     made->memory = (weft_i_memory){gpu->context, gpu->allocate, gpu->release};
     made->host = (weft_i_memory){gpu->context, gpu->allocate_host, gpu->release_host};
     made->table = (weft_i_kit){.context = &made->gpu,
+                               .name = made->gpu.name,
+                               .memory_bytes = gpu->memory_bytes,
                                .value_bytes = sizeof(weft_i_bf16),
                                .is_far = true,
                                .memory = &made->memory,

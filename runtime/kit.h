@@ -41,6 +41,8 @@ typedef struct weft_i_adamw_step {
 
 typedef struct weft_i_kit {
     void *context;
+    const char *name;
+    int64_t memory_bytes;        /* 0 = the host's */
     size_t value_bytes;          /* of a value of a tensor or of its gradient: float, or bfloat16 */
     bool is_far;                 /* its memory is not the host's: messages go by `host` */
     const weft_i_memory *memory; /* cleared when new */

@@ -96,8 +96,6 @@ weft_status weft_i_launch_read(int argc, char **argv, weft_error *error, weft_i_
         return weft_i_fail(error, WEFT_STATUS_USAGE, "--checkpoint-every wants --checkpoint");
     if (made.check && made.device == WEFT_I_DEVICE_VIRTUAL)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "--check wants --device cpu, cuda or twin");
-    if (made.profile && made.device > WEFT_I_DEVICE_CPU)
-        return weft_i_fail(error, WEFT_STATUS_USAGE, "--profile measures the processor alone");
     *out = made;
     return WEFT_STATUS_OK;
 }

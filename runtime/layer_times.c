@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "base/threads.h"
-#include "runtime/cpu_kit.h"
 #include "runtime/tape.h"
 #include "runtime/trainee.h"
 
@@ -45,6 +44,7 @@ typedef struct passes {
 /* Equal layers, each with random parameters of its own, and tapes of each for some
  * sub-microbatches. */
 typedef struct bench {
+    const weft_i_kit *kit;
     weft_i_program program;
     weft_i_rules rules;
     weft_i_sheet sheet;
@@ -53,17 +53,36 @@ typedef struct bench {
     weft_i_pool pool;
     weft_i_arena arena;
     weft_i_rng rng;
-    float *d_context;
-    double loss;
+    void *d_context;
+    double *loss;
     passes times;
 } bench;
 
-static float *random_values(bench *b, int64_t n)
+/* Of the kit's memory, as all that the bench has; NULL when out of memory. */
+static void *take(bench *b, int64_t n_bytes)
 {
-    float *made = weft_i_new(&b->arena, float, n + 1);
+    return weft_i_pool_take(&b->pool, (size_t)n_bytes + sizeof(double));
+}
+
+static float *random_floats(bench *b, int64_t n)
+{
+    float *made = weft_i_alloc((size_t)n + 1, sizeof(float));
     for (int64_t i = 0; made && i < n; i++)
         made[i] = (float)(weft_i_rng_double(&b->rng) - 0.5);
     return made;
+}
+
+/* Floats, as parameters are; or values of a tensor. */
+static void *random_data(bench *b, int64_t n, bool are_values)
+{
+    const weft_i_kit *kit = b->kit;
+    float *from = random_floats(b, n);
+    void *made = from ? take(b, n * (int64_t)sizeof(float)) : NULL;
+    bool good = made && (!are_values || kit->import(kit->context, from, n, made));
+    if (good && !are_values) kit->copy(kit->context, made, from, (size_t)n * sizeof(float));
+    if (good) good = kit->finish(kit->context, NULL) == WEFT_STATUS_OK;
+    free(from);
+    return good ? made : NULL;
 }
 
 /* Numbers of tokens and rows, all in range. */
@@ -106,25 +125,29 @@ static int choose_subs(const bench *b, int32_t n_processes)
     double bytes = 1, caches = (double)sysconf(_SC_LEVEL3_CACHE_SIZE);
     if (caches <= 0) caches = CACHE_BYTES;
     for (int t = 0; t < b->program.n_tensors; t++)
-        bytes += (double)size_of(b, t) * N_LAYERS * sizeof(float);
+        bytes += (double)size_of(b, t) * N_LAYERS * (double)b->kit->value_bytes;
     return (int)fmin(fmax(cache_times * caches / n_processes / bytes, 1), MOST_SUBS);
 }
 
 static bool fill_layer(bench *b, int i)
 {
-    float *values = random_values(b, b->program.n_values);
-    float *gradients = random_values(b, b->program.n_values);
-    if (!values || !gradients) return false;
+    int64_t n = b->program.n_values;
+    weft_i_shelf shelf = {.values = random_data(b, n, false),
+                          .gradients = random_data(b, n, false)};
+    shelf.operands =
+        b->kit->is_far ? take(b, n * (int64_t)b->kit->value_bytes) : (void *)shelf.values;
+    if (!shelf.values || !shelf.gradients || !shelf.operands) return false;
+    b->kit->make_operands(b->kit->context, &shelf, n);
     for (int s = 0; s < b->n_subs; s++)
         b->tapes[s][i] = (weft_i_tape){.program = &b->program,
                                        .rules = &b->rules,
                                        .sheet = &b->sheet,
-                                       .kit = weft_i_cpu_kit(),
-                                       .parameters = values,
-                                       .operands = values,
-                                       .gradients = gradients,
+                                       .kit = b->kit,
+                                       .parameters = shelf.values,
+                                       .operands = shelf.operands,
+                                       .gradients = shelf.gradients,
                                        .pool = &b->pool,
-                                       .loss = &b->loss};
+                                       .loss = b->loss};
     return true;
 }
 
@@ -132,7 +155,7 @@ static bool fill_given(bench *b)
 {
     for (int s = 0; s < b->n_subs; s++)
         for (int t = 0; t < WEFT_I_N_GIVEN; t++) {
-            float *given = random_values(b, size_of(b, t));
+            void *given = random_data(b, size_of(b, t), true);
             if (!given) return false;
             for (int i = 0; i < N_LAYERS; i++)
                 b->tapes[s][i].values[t] = given;
@@ -148,11 +171,14 @@ static bool fill(bench *b, const weft_layer *layer, const amount *size, int32_t 
                                 .weights = true};
     if (!fill_sheet(b, layer, size)) return false;
     weft_i_rules_make(&b->program, wants, WEFT_I_KEEP_ALL, &b->rules);
-    b->sheet.velocities = random_values(b, (int64_t)size->tokens * layer->vocab);
-    b->d_context = random_values(b, size_of(b, WEFT_I_TENSOR_CONTEXT));
+    b->sheet.velocities = random_data(b, (int64_t)size->tokens * layer->vocab, false);
+    b->d_context = random_data(b, size_of(b, WEFT_I_TENSOR_CONTEXT), true);
+    b->loss = take(b, sizeof(double));
     b->n_subs = choose_subs(b, n_processes);
     b->tapes = weft_i_arena_alloc(&b->arena, (size_t)b->n_subs, sizeof(*b->tapes));
-    if (!b->sheet.velocities || !b->d_context || !b->tapes) return false;
+    if (!b->sheet.velocities || !b->d_context || !b->tapes || !b->loss) return false;
+    b->kit->clear(b->kit->context, b->loss, sizeof(double));
+    if (b->kit->bind && !b->kit->bind(b->kit->context, &b->sheet)) return false;
     for (int i = 0; i < N_LAYERS; i++)
         if (!fill_layer(b, i)) return false;
     return fill_given(b);
@@ -180,7 +206,7 @@ static int64_t median(series *times)
 static void warm(const bench *b, int tensor, const void *values)
 {
     volatile const char *bytes = values;
-    if (tensor == WEFT_I_NOTHING || !values) return;
+    if (tensor == WEFT_I_NOTHING || !values || b->kit->is_far) return;
     for (int64_t i = 0; i < size_of(b, tensor) * (int64_t)sizeof(float); i += 64)
         (void)bytes[i];
 }
@@ -192,6 +218,7 @@ static weft_status forward(bench *b, weft_i_tape *tape, weft_error *error)
         warm(b, WEFT_I_TENSOR_INPUT, tape->values[WEFT_I_TENSOR_INPUT]);
     int64_t start_ns = weft_i_now_ns();
     weft_status status = weft_i_tape_forward(tape, error);
+    if (status == WEFT_STATUS_OK) status = b->kit->finish(b->kit->context, error);
     keep(&b->times.fw, weft_i_now_ns() - start_ns);
     if (out == WEFT_I_NOTHING) return status;
     tape->d_values[out] = tape->values[out]; /* its own gradient */
@@ -209,6 +236,7 @@ static weft_status backward(bench *b, weft_i_tape *tape, int halves, weft_error 
     if (out != WEFT_I_NOTHING) warm(b, out, tape->d_values[out]);
     int64_t start_ns = weft_i_now_ns();
     weft_status status = weft_i_tape_back(tape, halves, error);
+    if (status == WEFT_STATUS_OK) status = b->kit->finish(b->kit->context, error);
     keep(times, weft_i_now_ns() - start_ns);
     return status;
 }
@@ -254,16 +282,18 @@ static void clear(bench *b)
     for (int s = 0; b->tapes && s < b->n_subs; s++)
         for (int i = 0; i < N_LAYERS; i++)
             if (b->tapes[s][i].program) weft_i_tape_clear(&b->tapes[s][i]);
+    if (b->sheet.copy) b->kit->unbind(b->kit->context, &b->sheet);
     weft_i_pool_free(&b->pool);
     weft_i_arena_free(&b->arena);
 }
 
 /* The first run's forwards page memory in: its backwards count, and the forwards of the second. */
-static weft_status time_layer(const weft_i_program *program, const amount *size,
-                              int32_t n_processes, weft_error *error, weft_layer_time *row)
+static weft_status time_layer(const weft_i_program *program, const weft_i_kit *kit,
+                              const amount *size, int32_t n_processes, weft_error *error,
+                              weft_layer_time *row)
 {
     const weft_layer *layer = program->layer;
-    bench b = {.program = *program};
+    bench b = {.kit = kit, .program = *program, .pool = {.memory = kit->memory}};
     weft_i_rng_seed(&b.rng, 1);
     weft_status status =
         fill(&b, layer, size, n_processes) ? WEFT_STATUS_OK : weft_i_no_memory(error);
@@ -304,9 +334,9 @@ static bool is_wanted(const weft_layer *layer, const amount *size)
 }
 
 /* All sizes, the smaller ones first, as many as there is time for. */
-static weft_status time_sizes(const weft_i_program *program, weft_layer_time like,
-                              int32_t n_processes, weft_error *error, weft_layer_time *rows,
-                              int32_t *n_rows)
+static weft_status time_sizes(const weft_i_program *program, const weft_i_kit *kit,
+                              weft_layer_time like, int32_t n_processes, weft_error *error,
+                              weft_layer_time *rows, int32_t *n_rows)
 {
     int64_t start_ns = weft_i_now_ns();
     for (int i = 0; i < N_TOKENS * N_SPANS; i++) {
@@ -317,14 +347,15 @@ static weft_status time_sizes(const weft_i_program *program, weft_layer_time lik
         *row = like;
         row->tokens = size.tokens;
         row->span = size.span;
-        weft_status status = time_layer(program, &size, n_processes, error, row);
+        weft_status status = time_layer(program, kit, &size, n_processes, error, row);
         if (status != WEFT_STATUS_OK) return status;
     }
     return WEFT_STATUS_OK;
 }
 
-static weft_status time_module(const weft_model *model, int32_t m, int32_t n_processes,
-                               weft_error *error, weft_layer_time *rows, int32_t *n_rows)
+static weft_status time_module(const weft_model *model, int32_t m, const weft_i_kit *kit,
+                               int32_t n_processes, weft_error *error, weft_layer_time *rows,
+                               int32_t *n_rows)
 {
     const weft_module *module = &model->modules[m];
     bool is_text = module->modality == WEFT_MODALITY_TEXT;
@@ -335,14 +366,15 @@ static weft_status time_module(const weft_model *model, int32_t m, int32_t n_pro
         weft_status status = weft_i_program_make(&module->layers[l], width_into(module, l), is_text,
                                                  error, &program);
         if (status == WEFT_STATUS_OK)
-            status = time_sizes(&program, like, n_processes, error, rows, n_rows);
+            status = time_sizes(&program, kit, like, n_processes, error, rows, n_rows);
         if (status != WEFT_STATUS_OK) return status;
     }
     return WEFT_STATUS_OK;
 }
 
-weft_status weft_i_layer_times(const weft_model *model, int32_t n_processes, weft_i_arena *arena,
-                               weft_error *error, weft_layer_time **out_rows, int32_t *out_n_rows)
+weft_status weft_i_layer_times(const weft_model *model, const weft_i_kit *kit, int32_t n_processes,
+                               weft_i_arena *arena, weft_error *error, weft_layer_time **out_rows,
+                               int32_t *out_n_rows)
 {
     int64_t most = 0;
     int32_t n_rows = 0;
@@ -352,7 +384,7 @@ weft_status weft_i_layer_times(const weft_model *model, int32_t n_processes, wef
     weft_layer_time *rows = weft_i_new(arena, weft_layer_time, most);
     weft_status status = rows ? WEFT_STATUS_OK : weft_i_no_memory(error);
     for (int32_t m = 0; status == WEFT_STATUS_OK && m < model->n_modules; m++)
-        status = time_module(model, m, n_processes, error, rows, &n_rows);
+        status = time_module(model, m, kit, n_processes, error, rows, &n_rows);
     *out_rows = rows;
     *out_n_rows = n_rows;
     return status;

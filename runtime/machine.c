@@ -2,127 +2,172 @@
 #include "runtime/machine.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/threads.h"
-#include "runtime/attend.h"
-#include "runtime/gemm.h"
 
-enum { N_GEMMS = 6, N_LENGTHS = 4, MOST_HEADS = 8, RUNS = 5, HEADS = 2 };
-static const int32_t gemm_sizes[N_GEMMS] = {16, 32, 64, 128, 256, 512};
-static const int32_t lengths[N_LENGTHS] = {16, 64, 256, 1024};
+enum {
+    LARGEST = 512,
+    FAR_LARGEST = 4096,
+    LONGEST = 1024,
+    MOST_HEADS = 8,
+    MOST_POINTS = 12,
+    RUNS = 5
+};
+static const double long_ns = 1e7; /* a device that is slow is not asked for more */
 
 /* Enough of everything. */
 typedef struct scratch {
-    float *a, *b, *c, *d;
+    const weft_i_kit *kit;
+    weft_i_pool pool;
+    void *a, *b, *c;
 } scratch;
 
-static bool take_space(scratch *s, int64_t n, weft_i_arena *arena)
+static bool take_space(scratch *s, int64_t n)
 {
-    float **const all[] = {&s->a, &s->b, &s->c, &s->d};
-    for (int i = 0; i < 4; i++) {
-        *all[i] = weft_i_new(arena, float, n);
-        if (!*all[i]) return false;
-        for (int64_t k = 0; k < n; k++)
-            (*all[i])[k] = (float)(k % 17) / 17 - 0.5f;
+    void **const all[] = {&s->a, &s->b, &s->c};
+    float *from = weft_i_alloc((size_t)n, sizeof(float));
+    bool good = from != NULL;
+    for (int64_t k = 0; good && k < n; k++)
+        from[k] = (float)(k % 17) / 17 - 0.5f;
+    for (int i = 0; good && i < 3; i++) {
+        *all[i] = weft_i_pool_take(&s->pool, (size_t)n * s->kit->value_bytes);
+        good = *all[i] && s->kit->import(s->kit->context, from, n, *all[i]);
     }
-    return true;
+    free(from);
+    return good;
 }
 
 /* Shortest of some runs, each long enough for the clock. */
-static double least_ns(void (*run)(void *context), void *context)
+static double least_ns(const scratch *space, void (*run)(void *context), void *context)
 {
+    const weft_i_kit *kit = space->kit;
     double least = INFINITY;
-    for (int i = 0; i < RUNS; i++) {
-        int64_t start_ns = weft_i_now_ns(), now_ns;
-        int n = 0;
-        do {
-            run(context);
-            n++;
-            now_ns = weft_i_now_ns();
-        } while (now_ns - start_ns < 200000);
-        least = fmin(least, (double)(now_ns - start_ns) / n);
-    }
+    int n = 1;
+    for (int i = 0; i < RUNS; i++)
+        for (;; n *= 2) {
+            int64_t start_ns = weft_i_now_ns();
+            for (int k = 0; k < n; k++)
+                run(context);
+            kit->finish(kit->context, NULL); /* what went wrong is told in the end */
+            int64_t ns = weft_i_now_ns() - start_ns;
+            if (ns < 200000 && n < 1 << 20) continue;
+            least = fmin(least, (double)ns / n);
+            break;
+        }
     return least;
 }
 
-typedef struct gemm_run {
-    const scratch *space;
-    int32_t size;
-} gemm_run;
+/* An operation again and again. */
+typedef struct op_run {
+    scratch *space;
+    weft_i_op op;
+    weft_i_view view;
+    bool back;
+} op_run;
 
-static void run_gemm(void *context)
+static void run_op(void *context)
 {
-    const gemm_run *g = context;
-    weft_i_gemm(g->size, g->size, g->size, 1, (weft_i_matrix){g->space->a, g->size, false},
-                (weft_i_matrix){g->space->b, g->size, true}, 0, g->space->c, g->size);
+    const op_run *at = context;
+    const weft_i_kit *kit = at->space->kit;
+    if (at->back)
+        kit->back_input(kit->context, &at->op, &at->view);
+    else
+        kit->forward(kit->context, &at->op, &at->view);
+}
+
+static double time_gemm(scratch *space, int32_t size)
+{
+    op_run run = {.space = space,
+                  .op = {.kind = WEFT_I_OP_LINEAR},
+                  .view = {.x = space->a,
+                           .operand = space->b,
+                           .out = space->c,
+                           .rows = size,
+                           .width = size,
+                           .in_width = size,
+                           .pool = &space->pool}};
+    return least_ns(space, run_op, &run);
 }
 
 /* Fractions of the best rate, which is the peak. */
-static weft_status measure_gemms(const scratch *space, weft_i_arena *arena, weft_error *error,
+static weft_status measure_gemms(scratch *space, weft_i_arena *arena, weft_error *error,
                                  weft_device *device)
 {
-    weft_point *points = weft_i_new(arena, weft_point, N_GEMMS);
-    double best = 0;
+    weft_point *points = weft_i_new(arena, weft_point, MOST_POINTS);
+    double best = 0, ns = 0;
+    int32_t n = 0, largest = space->kit->is_far ? FAR_LARGEST : LARGEST;
     if (!points) return weft_i_no_memory(error);
-    for (int i = 0; i < N_GEMMS; i++) {
-        gemm_run run = {space, gemm_sizes[i]};
-        points[i].x = 2 * pow(gemm_sizes[i], 3);
-        points[i].y = points[i].x / least_ns(run_gemm, &run); /* 1e9 flop a second */
-        best = fmax(best, points[i].y);
+    for (int32_t size = 16; size <= largest && ns < long_ns; size *= 2, n++) {
+        ns = time_gemm(space, size);
+        points[n].x = 2 * pow(size, 3);
+        points[n].y = points[n].x / ns; /* 1e9 flop a second */
+        best = fmax(best, points[n].y);
     }
-    for (int i = 0; i < N_GEMMS; i++)
+    for (int i = 0; i < n; i++)
         points[i].y /= best;
     device->bf16_tflops = best / 1e3;
-    device->gemm = (weft_table){points, N_GEMMS};
+    device->gemm = (weft_table){points, n};
     return WEFT_STATUS_OK;
 }
 
-typedef struct attend_run {
-    const scratch *space;
-    weft_i_attend how;
-    weft_i_stretch stretch;
-    bool back;
-} attend_run;
-
-static void run_attend(void *context)
+/* As many as a device wants to be busy. */
+static int32_t heads_of(const weft_i_kit *kit)
 {
-    const attend_run *at = context;
-    int64_t width = (int64_t)HEADS * at->how.head_size;
-    const scratch *s = at->space;
-    weft_i_qkv in = {s->a, s->a + width, s->a + 2 * width, 3 * width, 3 * width};
-    weft_i_qkv d = {s->c, s->c + width, s->c + 2 * width, 3 * width, 3 * width};
-    if (at->back)
-        weft_i_attend_back(&at->how, &at->stretch, 1, in, s->b, s->d, d);
-    else
-        weft_i_attend_forward(&at->how, &at->stretch, 1, in, s->d, s->b);
+    return kit->is_far ? 16 : 2;
 }
 
-static weft_status measure_table(const scratch *space, int32_t head_size, bool causal, bool back,
+/* Of one sequence; false when out of memory. */
+static bool time_attention(scratch *space, weft_i_attend how, int32_t n, bool back, double *out_ns)
+{
+    const weft_i_kit *kit = space->kit;
+    const weft_i_program program = {.self = how};
+    const weft_i_stretch stretch = {.n = n};
+    weft_i_sheet sheet = {
+        .n_rows = n, .n_out_rows = n, .n_spans = 1, .spans = &stretch, .merge = 1};
+    op_run run = {.space = space,
+                  .op = {.kind = WEFT_I_OP_SELF_ATTEND},
+                  .view = {.program = &program,
+                           .sheet = &sheet,
+                           .pool = &space->pool,
+                           .x = space->a,
+                           .d_x = space->c,
+                           .d_out = space->b,
+                           .out = space->b,
+                           .rows = n,
+                           .width = (int64_t)how.heads * how.head_size},
+                  .back = back};
+    if (kit->bind && !kit->bind(kit->context, &sheet)) return false;
+    *out_ns = least_ns(space, run_op, &run);
+    if (kit->unbind) kit->unbind(kit->context, &sheet);
+    return true;
+}
+
+static weft_status measure_table(scratch *space, int32_t head_size, bool causal, bool back,
                                  double peak, weft_i_arena *arena, weft_error *error,
                                  weft_table *out)
 {
-    weft_point *points = weft_i_new(arena, weft_point, N_LENGTHS);
+    weft_point *points = weft_i_new(arena, weft_point, MOST_POINTS);
+    int32_t heads = heads_of(space->kit), n = 0;
+    double ns = 0;
     if (!points) return weft_i_no_memory(error);
-    for (int i = 0; i < N_LENGTHS; i++) {
-        attend_run run = {
-            .space = space,
-            .how = {.heads = HEADS, .kv_heads = HEADS, .head_size = head_size, .causal = causal},
-            .stretch = {.n = lengths[i]},
-            .back = back};
+    for (int32_t length = 16; length <= LONGEST && ns < long_ns; length *= 4, n++) {
+        const weft_i_attend how = {
+            .heads = heads, .kv_heads = heads, .head_size = head_size, .causal = causal};
         double flop =
-            4 * pow(lengths[i], 2) * head_size * HEADS * (causal ? 0.5 : 1) * (back ? 2.5 : 1);
-        double rate = flop / least_ns(run_attend, &run);
-        points[i] = (weft_point){lengths[i], fmin(fmax(rate / peak, 1e-6), 1)};
+            4 * pow(length, 2) * head_size * heads * (causal ? 0.5 : 1) * (back ? 2.5 : 1);
+        if (!time_attention(space, how, length, back, &ns)) return weft_i_no_memory(error);
+        points[n] = (weft_point){length, fmin(fmax(flop / ns / peak, 1e-6), 1)};
     }
-    *out = (weft_table){points, N_LENGTHS};
+    *out = (weft_table){points, n};
     return WEFT_STATUS_OK;
 }
 
-static weft_status measure_row(const scratch *space, int32_t head_size, double peak,
-                               weft_i_arena *arena, weft_error *error, weft_attention_row *out)
+static weft_status measure_row(scratch *space, int32_t head_size, double peak, weft_i_arena *arena,
+                               weft_error *error, weft_attention_row *out)
 {
     weft_attention_row row = {.head_size = head_size};
     weft_table *const tables[] = {&row.forward, &row.backward, &row.forward_causal,
@@ -155,32 +200,38 @@ static int find_head_sizes(const weft_model *model, int32_t *out)
     return n;
 }
 
-static weft_status measure_device(const weft_model *model, weft_i_arena *arena, weft_error *error,
-                                  weft_device *device)
+static weft_status measure_all(const weft_model *model, scratch *space, weft_i_arena *arena,
+                               weft_error *error, weft_device *device)
 {
-    int32_t sizes[MOST_HEADS];
+    int32_t sizes[MOST_HEADS], largest = space->kit->is_far ? FAR_LARGEST : LARGEST;
     int n = find_head_sizes(model, sizes);
-    scratch space;
-    int64_t longest = lengths[N_LENGTHS - 1], widest = sizes[n - 1];
-    const weft_i_attend how = {.heads = HEADS, .kv_heads = HEADS, .head_size = sizes[n - 1]};
-    int64_t n_floats = 3 * HEADS * longest * widest + 512 * 512;
-    int64_t n_scratch = (int64_t)weft_i_attend_scratch(&how, longest, longest);
-    if (!take_space(&space, n_floats > n_scratch ? n_floats : n_scratch, arena))
-        return weft_i_no_memory(error);
-    weft_status status = measure_gemms(&space, arena, error, device);
+    int64_t widest = 3 * (int64_t)heads_of(space->kit) * LONGEST * sizes[n - 1];
+    if (!take_space(space, widest + (int64_t)largest * largest)) return weft_i_no_memory(error);
+    weft_status status = measure_gemms(space, arena, error, device);
     device->attention = weft_i_new(arena, weft_attention_row, n);
     device->n_attention = n;
     if (status == WEFT_STATUS_OK && !device->attention) status = weft_i_no_memory(error);
     for (int i = 0; status == WEFT_STATUS_OK && i < n; i++)
-        status = measure_row(&space, sizes[i], device->bf16_tflops * 1e3, arena, error,
+        status = measure_row(space, sizes[i], device->bf16_tflops * 1e3, arena, error,
                              &device->attention[i]);
+    if (status == WEFT_STATUS_OK) status = space->kit->finish(space->kit->context, error);
     return status;
 }
 
-/* The emulator counts 2 bytes a value where float32 sends 4: rates of messages are halved. Of a
+static weft_status measure_device(const weft_model *model, const weft_i_kit *kit,
+                                  weft_i_arena *arena, weft_error *error, weft_device *device)
+{
+    scratch space = {.kit = kit, .pool = {.memory = kit->memory}};
+    weft_status status = measure_all(model, &space, arena, error, device);
+    weft_i_pool_free(&space.pool);
+    return status;
+}
+
+/* The emulator counts 2 bytes a value: where a kit sends 4, rates of messages are halved. Of a
  * reduction it counts what the recipe says, so that these are as they are. */
-static weft_status make_level(int32_t processes, const weft_i_link_times *links,
-                              weft_i_arena *arena, weft_error *error, weft_level *level)
+static weft_status make_level(const weft_i_kit *kit, int32_t processes,
+                              const weft_i_link_times *links, weft_i_arena *arena,
+                              weft_error *error, weft_level *level)
 {
     enum { LAST = WEFT_I_N_MESSAGES - 1 };
     weft_collective_row *row = weft_i_new(arena, weft_collective_row, 1);
@@ -198,7 +249,7 @@ static weft_status make_level(int32_t processes, const weft_i_link_times *links,
     if (!links) return WEFT_STATUS_OK;
     double over = (double)(links->message_ns[LAST] - links->message_ns[0]);
     level->latency_ns = links->message_ns[0];
-    level->gbs = (double)links->n_bytes[LAST] / 2 / fmax(over, 1);
+    level->gbs = (double)links->n_bytes[LAST] * 2 / (double)kit->value_bytes / fmax(over, 1);
     for (int i = 0; i < WEFT_I_N_MESSAGES; i++) {
         double moved = 2.0 * (processes - 1) / processes * (double)links->n_bytes[i];
         double rate = moved / fmax((double)links->reduce_ns[i], 1);
@@ -208,9 +259,10 @@ static weft_status make_level(int32_t processes, const weft_i_link_times *links,
     return WEFT_STATUS_OK;
 }
 
-weft_status weft_i_machine_measure(const weft_model *model, int32_t processes,
-                                   const weft_i_link_times *links, weft_i_arena *arena,
-                                   weft_error *error, weft_cluster **out_cluster)
+weft_status weft_i_machine_measure(const weft_model *model, const weft_i_kit *kit,
+                                   int32_t processes, const weft_i_link_times *links,
+                                   weft_i_arena *arena, weft_error *error,
+                                   weft_cluster **out_cluster)
 {
     int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
     weft_cluster *made = weft_i_new(arena, weft_cluster, 1);
@@ -218,24 +270,27 @@ weft_status weft_i_machine_measure(const weft_model *model, int32_t processes,
     weft_level *level = weft_i_new(arena, weft_level, 1);
     if (!made || !node || !level) return weft_i_no_memory(error);
     *node = (weft_node_type){.devices = processes, .nodes = 1, .host_gbs = 10, .host_bytes = bytes};
-    node->device = (weft_device){.name = "processor",
-                                 .memory_bytes = bytes / processes,
-                                 .memory_gbs = 10,
-                                 .memory_efficiency = 1,
-                                 .multiprocessors = 0,
-                                 .launch_ns = 100,
-                                 .tile_overhead = 90, /* of tiles: the default */
-                                 .score_traffic = 1,
-                                 .backward_traffic = 1};
-    *made = (weft_cluster){.name = "this-machine",
-                           .sha256 = "",
-                           .node_types = node,
-                           .n_node_types = 1,
-                           .levels = level,
-                           .n_levels = 1,
-                           .stack = {.name = "float32", .elementwise = 1, .slowdown = 1}};
-    weft_status status = make_level(processes, links, arena, error, level);
-    if (status == WEFT_STATUS_OK) status = measure_device(model, arena, error, &node->device);
+    node->device =
+        (weft_device){.name = weft_i_arena_string(arena, kit->name),
+                      .memory_bytes = kit->memory_bytes > 0 ? kit->memory_bytes : bytes / processes,
+                      .memory_gbs = kit->is_far ? 1000 : 10,
+                      .memory_efficiency = 1,
+                      .multiprocessors = 0,
+                      .launch_ns = kit->is_far ? 3000 : 100,
+                      .tile_overhead = 90, /* of tiles: the default */
+                      .score_traffic = 1,
+                      .backward_traffic = 1};
+    *made = (weft_cluster){
+        .name = "this-machine",
+        .sha256 = "",
+        .node_types = node,
+        .n_node_types = 1,
+        .levels = level,
+        .n_levels = 1,
+        .stack = {.name = kit->is_far ? "bfloat16" : "float32", .elementwise = 1, .slowdown = 1}};
+    if (!node->device.name) return weft_i_no_memory(error);
+    weft_status status = make_level(kit, processes, links, arena, error, level);
+    if (status == WEFT_STATUS_OK) status = measure_device(model, kit, arena, error, &node->device);
     if (status == WEFT_STATUS_OK) *out_cluster = made;
     return status;
 }

@@ -9,11 +9,9 @@
 
 #include "base/error.h"
 #include "runtime/checkpoint.h"
-#include "runtime/cpu_kit.h"
+#include "runtime/device_kit.h"
 #include "runtime/gemm.h"
-#include "runtime/gpu_kit.h"
 #include "runtime/gpu_load.h"
-#include "runtime/twin.h"
 #include "runtime/verdict.h"
 
 /* What is still taken for the same: the loss, all gradients together, and the gradient of any one
@@ -112,23 +110,6 @@ static weft_status add_up(void *context, float *values, int64_t n, weft_error *e
     return weft_i_world_add_up(context, values, n, error);
 }
 
-/* What the worker computes with. Ranks of a machine share its GPUs. */
-static weft_status make_kit(weft_i_training *training, weft_error *error, const weft_i_kit **out)
-{
-    int device = training->launch->device;
-    weft_i_gpu gpu;
-    *out = weft_i_cpu_kit();
-    if (device == WEFT_I_DEVICE_CPU) return WEFT_STATUS_OK;
-    weft_status status = WEFT_STATUS_OK;
-    if (device == WEFT_I_DEVICE_CUDA)
-        status = weft_i_gpu_load(weft_i_world_slot(training->world), error, &gpu);
-    else if (!weft_i_twin_open(0, &gpu))
-        status = weft_i_no_memory(error);
-    if (status == WEFT_STATUS_OK) status = weft_i_gpu_kit_create(&gpu, error, &training->gpu);
-    if (status == WEFT_STATUS_OK) *out = weft_i_gpu_kit_table(training->gpu);
-    return status;
-}
-
 weft_status weft_i_training_begin(weft_i_training *training, weft_i_world *world, weft_error *error,
                                   weft_run_device *out_callbacks)
 {
@@ -138,7 +119,9 @@ weft_status weft_i_training_begin(weft_i_training *training, weft_i_world *world
     options.add_up = add_up;
     options.add_up_context = world;
     training->world = world;
-    weft_status status = make_kit(training, error, &options.kit);
+    weft_status status =
+        weft_i_device_kit((weft_i_device)training->launch->device, weft_i_world_slot(world), error,
+                          &training->gpu, &options.kit);
     if (status == WEFT_STATUS_OK)
         status =
             weft_i_worker_create(training->trainee, training->plan, weft_i_world_replica(world),

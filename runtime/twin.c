@@ -255,6 +255,8 @@ bool weft_i_twin_open(size_t memory_bytes, weft_i_gpu *out)
     if (!made) return false;
     made->memory_bytes = memory_bytes;
     *out = (weft_i_gpu){.context = made,
+                        .name = "twin",
+                        .memory_bytes = (int64_t)memory_bytes,
                         .allocate = allocate,
                         .release = release,
                         .allocate_host = allocate_host,

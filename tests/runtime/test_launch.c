@@ -67,7 +67,6 @@ Test(launch, says_what_is_wrong)
     expect_usage("a --device gpu", "--device: 'gpu' is not one of virtual, cpu, cuda, twin");
     expect_usage("--profile f", "--profile wants --model");
     expect_usage("a --profile f --model m", "--profile runs no plan, found 'a'");
-    expect_usage("--profile f --model m --device cuda", "--profile measures the processor alone");
     expect_usage("a --check", "--check wants --device cpu, cuda or twin");
     expect_usage("a -x", "unknown flag '-x'");
     expect_usage("a --steps", "--steps wants N");
