@@ -111,7 +111,7 @@ static bool is_module_sound(const weft_model *model, int32_t m, weft_i_model_fau
     return true;
 }
 
-/* What an edge brings must have the width of what takes it. */
+/* What an edge brings must have the width of what takes it: rows of a table those of its output. */
 static bool is_edge_width_sound(const weft_model *model, const weft_model_edge *edge, place at,
                                 weft_i_model_fault *out)
 {
@@ -119,7 +119,7 @@ static bool is_edge_width_sound(const weft_model *model, const weft_model_edge *
     const weft_layer *layers = model->modules[edge->to_module].layers;
     for (int32_t l = edge->to_first_layer; l <= edge->to_last_layer; l++) {
         bool is_condition = edge->kind == WEFT_EDGE_CONDITION;
-        int32_t takes = layers[l].hidden;
+        int32_t reads = width_before(&layers[l]), takes = reads > 0 ? reads : layers[l].hidden;
         if (is_condition && layers[l].cross_hidden == 0) continue; /* a modulation: any width */
         if (is_condition) takes = layers[l].cross_hidden;
         if (takes == width) continue;

@@ -332,6 +332,17 @@ Test(build, two_encoders_in_parallel)
     setup_close(&s);
 }
 
+/* Layers in the middle of an encoder that feed layers of the backbone, by way of modules of their
+ * own. */
+Test(build, layers_into_layers)
+{
+    setup s;
+    setup_open_recipe(&s, SOURCE_ROOT "/examples/models/qwen3-vl-8b.json", "vlm-s", "h800:nodes=4",
+                      2, 14, 4);
+    expect_all_layouts(&s, false);
+    setup_close(&s);
+}
+
 /* A module of little work may take several microbatches at once, and feeds each of them. */
 Test(build, sub_microbatches_over_several_microbatches)
 {
