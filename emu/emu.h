@@ -93,6 +93,10 @@ int64_t weft_i_emu_output_bytes(const weft_i_emu *emu, int32_t module, int32_t l
 int64_t weft_i_emu_transfer_ns(const weft_i_emu *emu, int64_t bytes, int32_t from_rank,
                                int32_t to_rank);
 
+/* What a pass of `ns` takes while messages are under way: the stack's message_slowdown times as
+ * long where there are several ranks, unless the software waits for its messages. */
+int64_t weft_i_emu_beside_messages_ns(const weft_i_emu *emu, int64_t ns);
+
 /* Reduction of the gradients of layers that a rank holds: over the replicas, and over the TP group
  * where the module is replicated there; 0 where there is nothing to reduce. */
 int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n,

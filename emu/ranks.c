@@ -29,6 +29,15 @@ int64_t weft_i_emu_transfer_ns(const weft_i_emu *emu, int64_t bytes, int32_t fro
                                                      from_rank, to_rank, scatter));
 }
 
+int64_t weft_i_emu_beside_messages_ns(const weft_i_emu *emu, int64_t ns)
+{
+    const weft_stack *stack = &emu->cluster->stack;
+    bool slows = emu->parallel.pp > 1 && stack->message_slowdown > 0 && !stack->blocking_messages;
+    if (!slows) return ns;
+    return (int64_t)fmin((double)llround((double)ns * stack->message_slowdown),
+                         (double)WEFT_INT_MAX);
+}
+
 /* Devices of type i among first..last of the job. */
 static int64_t overlap(const weft_cluster *cluster, int32_t i, int64_t first, int64_t last)
 {

@@ -190,12 +190,11 @@ static void wait_for_messages(asker *a)
 /* Messages under way slow the passes down. */
 static void slow_down(asker *a)
 {
-    double factor = a->question->cluster->stack.message_slowdown;
     for (int32_t c = 0; c < a->n_chunks; c++) {
         weft_i_unit *unit = &a->units[c];
         int64_t *const times[] = {&unit->fw_ns, &unit->bw_ns, &unit->bwi_ns, &unit->bww_ns};
         for (size_t i = 0; i < sizeof times / sizeof *times; i++)
-            *times[i] = llround((double)*times[i] * factor);
+            *times[i] = weft_i_emu_beside_messages_ns(a->emu, *times[i]);
     }
 }
 
@@ -222,7 +221,7 @@ static weft_status make_chunks(asker *a)
     }
     if (a->question->cluster->stack.blocking_messages)
         wait_for_messages(a);
-    else if (a->n_ranks > 1 && a->question->cluster->stack.message_slowdown > 0)
+    else
         slow_down(a);
     return status;
 }

@@ -219,6 +219,15 @@ static bool make_runs(weft_i_arena *arena, const weft_i_strategy *strategies, in
     return candidate->memory != NULL;
 }
 
+/* Messages under way slow the passes down. */
+static void slow_down(const weft_i_emu *emu, weft_cost *cost)
+{
+    int64_t *const times[] = {&cost->fw_ns, &cost->bw_ns, &cost->bwi_ns, &cost->bww_ns,
+                              &cost->recompute_ns};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        *times[i] = weft_i_emu_beside_messages_ns(emu, *times[i]);
+}
+
 static weft_status price_mix(weft_i_stage_costs *costs, const known_work *known, int32_t c,
                              const weft_i_mix *mix, weft_error *error, weft_i_choice *choice)
 {
@@ -233,6 +242,7 @@ static weft_status price_mix(weft_i_stage_costs *costs, const known_work *known,
                                chunk->layers, &known->work, strategies, error, &cost);
     if (status != WEFT_STATUS_OK) return status;
     candidate->cost = cost.cost;
+    slow_down(costs->emu, &candidate->cost);
     choice->model_flop = cost.model_flop;
     choice->recompute_flop[choice->n] = cost.recompute_flop;
     choice->host_bytes[choice->n] = cost.host_bytes;

@@ -134,12 +134,14 @@ Test(uniform, a_chunk_can_be_the_embedding_or_the_head_alone)
 }
 
 /* The same step from the front: a batch of equal documents, a cut by hand, 1F1B. */
-static void expect_what_the_planner_makes(const char *model, int zero, double dp_overlap)
+static void expect_what_the_planner_makes(const char *model, int zero, double dp_overlap,
+                                          double message_slowdown)
 {
     fixture f = make(model, "a100");
     weft_error error = {0};
     f.recipe->zero = zero;
     f.cluster->stack.dp_overlap = dp_overlap;
+    f.cluster->stack.message_slowdown = message_slowdown;
     weft_plan *plan = NULL;
     weft_sample samples[12];
     for (int i = 0; i < 12; i++)
@@ -199,10 +201,10 @@ Test(uniform, is_what_the_planner_makes_of_a_batch)
 {
     static const char *const apart =
         "gpt:layers=24,hidden=1024,heads=16,seq=1024,vocab=51200,tied=false";
-    expect_what_the_planner_makes(small, 0, 1);
+    expect_what_the_planner_makes(small, 0, 1, 0);
     for (int zero = 0; zero < 2; zero++)
         for (double overlap = 0; overlap <= 1; overlap += 0.5)
-            expect_what_the_planner_makes(apart, zero, overlap);
+            expect_what_the_planner_makes(apart, zero, overlap, zero ? 1.25 : 0);
 }
 
 static void expect_refused(const fixture *f, weft_status expected, const char *text)
