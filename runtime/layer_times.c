@@ -16,11 +16,13 @@
  * does not fit the caches, as in a step: a layer finds its input there, and nothing else for sure.
  */
 enum { N_LAYERS = 3, MOST_SUBS = 64, CONTEXT = 16, CACHE_BYTES = 32 << 20 };
-static const double cache_times = 1.25; /* so many times what the caches hold is kept */
+static const double cache_times = 1.25;          /* so many times what the caches hold is kept */
+static const int64_t most_forward_ns = 40000000; /* of one size: then there are enough of them */
 static const int64_t most_layer_ns = 2000000000;
 
-/* Tokens, in sequences of so many. */
-static const int32_t token_numbers[] = {16, 32, 48, 64, 96, 128, 256, 512};
+/* Tokens, in sequences of so many: first those that are far apart, for there may not be time for
+ * all. */
+static const int32_t token_numbers[] = {64, 256, 16, 512, 128, 32, 96, 48};
 static const int32_t span_numbers[] = {16, 32, 64, 128, 256, 512};
 enum {
     N_TOKENS = sizeof(token_numbers) / sizeof(*token_numbers),
@@ -267,10 +269,13 @@ static weft_status run_backward(bench *b, int halves, weft_error *error)
 static weft_status run_all(bench *b, bool split, weft_error *error)
 {
     weft_status status = WEFT_STATUS_OK;
+    int64_t start_ns = weft_i_now_ns();
     b->times = (passes){0};
-    for (int s = 0; s < b->n_subs; s++)
-        for (int i = 0; i < N_LAYERS && status == WEFT_STATUS_OK; i++)
+    for (int s = 0; s < b->n_subs; s++) {
+        if (s > 0 && weft_i_now_ns() - start_ns > most_forward_ns) b->n_subs = s;
+        for (int i = 0; s < b->n_subs && i < N_LAYERS && status == WEFT_STATUS_OK; i++)
             status = forward(b, &b->tapes[s][i], error);
+    }
     if (status == WEFT_STATUS_OK)
         status = run_backward(b, split ? WEFT_I_BACK_INPUT : WEFT_I_BACK_BOTH, error);
     if (status == WEFT_STATUS_OK && split) status = run_backward(b, WEFT_I_BACK_WEIGHTS, error);
@@ -333,7 +338,7 @@ static bool is_wanted(const weft_layer *layer, const amount *size)
     return size->span == 16 || (attends && (size->span == 64 || size->span == size->tokens));
 }
 
-/* All sizes, the smaller ones first, as many as there is time for. */
+/* As many sizes as there is time for. */
 static weft_status time_sizes(const weft_i_program *program, const weft_i_kit *kit,
                               weft_layer_time like, int32_t n_processes, weft_error *error,
                               weft_layer_time *rows, int32_t *n_rows)
