@@ -64,7 +64,7 @@ typedef struct weft_fit_options {
     uint64_t seed;    /* 1 */
     int32_t restarts; /* searches, the first from the cluster's own constants (6) */
     bool device;      /* fit the device type's constants, too, not the stacks' alone (true) */
-    int32_t rounds;   /* of one search at most: each constant and some pairs are tried (40) */
+    int32_t rounds;   /* of one search at most: steps, each from a linear model (40) */
 } weft_fit_options;
 WEFT_API void weft_fit_options_init(weft_fit_options *options);
 
@@ -81,10 +81,11 @@ WEFT_API int32_t weft_fit_constants(const weft_cluster *cluster, const weft_meas
                                     int32_t n_rows, weft_fit_constant *out_constants, int32_t room);
 
 /* Change the constants of `cluster` so that the sum over the sets of their mean relative error is
- * as small as a search finds it (absolute errors; moves of one constant and of random pairs, from
- * several starts; the same seed gives the same constants). left_out: n_rows flags of rows that are
- * not looked at, or NULL. *out_error: that sum. BAD_INPUT for more than one node type; else as
- * weft_measurement_predict; on failure the cluster is as it was. */
+ * as small as a search finds it: steps by linear models of the errors, from the constants as they
+ * are, then from random places; the same seed gives the same constants. One that no row determines
+ * stays. left_out: n_rows flags of rows that are not looked at, or NULL. *out_error: that sum.
+ * BAD_INPUT for more than one node type; else as weft_measurement_predict; on failure the cluster
+ * is as it was. */
 WEFT_API weft_status weft_fit(weft_cluster *cluster, const weft_measurement *rows, int32_t n_rows,
                               const unsigned char *left_out, const weft_fit_options *options,
                               weft_error *error, double *out_error);
