@@ -56,8 +56,8 @@ static void clean(char *text, size_t size, bool cut)
         n += 3;
     }
     for (size_t i = 0; i < n;) {
-        size_t length = weft_i_utf8_length(text + i, n - i);
-        if (length == 0 || (unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+        size_t length = weft_i_utf8_shown_length(text + i, n - i);
+        if (length == 0) {
             text[i] = '?';
             length = 1;
         }

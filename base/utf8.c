@@ -25,3 +25,12 @@ size_t weft_i_utf8_length(const char *text, size_t n)
     }
     return length;
 }
+
+size_t weft_i_utf8_shown_length(const char *text, size_t n)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t length = weft_i_utf8_length(text, n);
+    bool is_control =
+        length == 1 ? s[0] < 0x20 || s[0] == 0x7f : length == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+    return is_control ? 0 : length;
+}

@@ -8,4 +8,8 @@
  * it is invalid or cut off. Overlong forms and surrogates are invalid. */
 size_t weft_i_utf8_length(const char *text, size_t n);
 
+/* The same, and 0 as well for what could steer a terminal: control characters, U+0080 to U+009F
+ * among them. */
+size_t weft_i_utf8_shown_length(const char *text, size_t n);
+
 #endif

@@ -1,11 +1,12 @@
 /* plan/export/show_text.c - a replica's timeline in the terminal: a row a rank, a column a slice of
- * time. ASCII only; colours are those of a terminal with 256. */
+ * time. ASCII, but for names of modules; colours are those of a terminal with 256. */
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "plan/export/picture.h"
 #include "plan/export/readable.h"
 
@@ -114,11 +115,18 @@ static void lay_out(canvas *c, int32_t width)
     c->columns = columns > COLUMNS_MIN ? columns : COLUMNS_MIN;
 }
 
-/* A module's name, without what could steer a terminal. */
+/* A module's name, without what could steer a terminal; as many bytes as it has. */
 static void print_name(FILE *stream, const char *name)
 {
-    for (; *name; name++)
-        fputc((unsigned char)*name < ' ' || *name == 127 ? '?' : *name, stream);
+    for (size_t n = strlen(name); n > 0;) {
+        size_t length = weft_i_utf8_shown_length(name, n);
+        if (length == 0)
+            fputc('?', stream);
+        else
+            fwrite(name, 1, length, stream);
+        n -= length > 0 ? length : 1;
+        name += length > 0 ? length : 1;
+    }
 }
 
 static void print_pair(const canvas *c, const char *name, int64_t planned_ns, int64_t measured_ns,

@@ -85,8 +85,8 @@ Test(error, words_of_the_system)
 Test(error, control_characters_and_broken_utf8_are_replaced)
 {
     weft_error error = {0};
-    weft_i_fail(&error, WEFT_STATUS_BAD_INPUT, "a%sb", "\x1b[2J\n\x7f\xff");
-    cr_expect_str_eq(error.text, "a?[2J???b");
+    weft_i_fail(&error, WEFT_STATUS_BAD_INPUT, "a%sb", "\x1b[2J\n\x7f\xff\xc2\x9b\xc2\x9f\xc2\xa0");
+    cr_expect_str_eq(error.text, "a?[2J???????\xc2\xa0\x62");
 }
 
 /* Every sequence of up to two bytes, and the edges of the longer ones. */
@@ -98,6 +98,9 @@ Test(error, utf8_lengths)
             bool two = a >= 0xc2 && a <= 0xdf && b >= 0x80 && b <= 0xbf;
             cr_assert_eq(weft_i_utf8_length(text, 2), a < 0x80 ? 1 : two ? 2 : 0, "%x %x", a, b);
             cr_assert_eq(weft_i_utf8_length(text, 1), a < 0x80);
+            bool is_control = two ? a == 0xc2 && b < 0xa0 : a < 0x20 || a == 0x7f;
+            cr_assert_eq(weft_i_utf8_shown_length(text, 2),
+                         is_control ? 0 : weft_i_utf8_length(text, 2), "%x %x", a, b);
         }
     }
     static const struct {
