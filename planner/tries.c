@@ -12,6 +12,9 @@
  * layout. */
 static const double SHARE = 0.04, STEPS_UNTIL = 0.55;
 
+/* Where the best schedule is this near to its bound, other layouts are tried for longer. */
+static const double NEAR = 1.015, NEAR_UNTIL = 0.8;
+
 /* KEPT: layouts that are searched on, the rule's beside them. */
 enum { MAX_SEGMENTS = 16, MAX_TRIED = 64, KEPT = 3 };
 
@@ -38,6 +41,7 @@ typedef struct contest {
     weft_i_attempt kept[KEPT + 2]; /* the best first, and the rule's; one place to spare */
     int32_t n_kept;
     const weft_layout *rule; /* by the rule, evened out: of an attempt that is kept for longer */
+    bool is_near;            /* the best is near its bound */
     bool stopped, no_memory;
     weft_error first; /* why the first that failed did */
 } contest;
@@ -45,8 +49,9 @@ typedef struct contest {
 static bool is_over(const contest *c)
 {
     if (c->stopped || c->no_memory) return true;
-    double all_ns = (double)(c->end_ns - c->begin_ns);
-    return c->end_ns > 0 && (double)(weft_i_now_ns() - c->begin_ns) >= STEPS_UNTIL * all_ns;
+    double all_ns = (double)(c->end_ns - c->begin_ns),
+           until = c->is_near ? NEAR_UNTIL : STEPS_UNTIL;
+    return c->end_ns > 0 && (double)(weft_i_now_ns() - c->begin_ns) >= until * all_ns;
 }
 
 /* Whether a layout is new; it is then known from now on. */
@@ -113,16 +118,35 @@ static weft_status open_point(const contest *c, const point *p, weft_error *erro
     return status;
 }
 
-static bool is_better(const weft_i_attempt *a, const weft_i_attempt *b)
+/* A short search leaves about half of its way to the bound to a longer one, so the middle between
+ * them tells more of a layout than its value: larger sub-microbatches are slower at first. */
+static bool is_better(const weft_i_attempt *a, const weft_i_attempt *b, bool by_promise)
 {
-    return weft_i_attempt_value(a) < weft_i_attempt_value(b);
+    int64_t x = weft_i_attempt_value(a), y = weft_i_attempt_value(b);
+    return by_promise ? x + a->floor_ns < y + b->floor_ns : x < y;
+}
+
+/* Under this no schedule of the layout gets, at the strategies chosen (solved) or at the first of
+ * each stage, the fastest; 0 = not known. */
+static int64_t bound_of(const weft_i_attempt *a, bool solved)
+{
+    int64_t most = 0;
+    for (int32_t r = 0; r < a->n_replicas; r++) {
+        weft_bounds bounds;
+        const int32_t *choices = solved ? a->solutions[r].choices : NULL;
+        if (weft_bounds_compute(a->problems[r], choices, NULL, &bounds)) return 0;
+        bool span = a->options->objective == WEFT_OBJECTIVE_SPAN;
+        int64_t ns = span ? bounds.span_ns : bounds.makespan_ns;
+        most = ns > most ? ns : most;
+    }
+    return most;
 }
 
 /* The best first; among equals the older. */
-static void sort_kept(contest *c)
+static void sort_kept(contest *c, bool by_promise)
 {
     for (int32_t i = 1; i < c->n_kept; i++)
-        for (int32_t k = i; k > 0 && is_better(&c->kept[k], &c->kept[k - 1]); k--) {
+        for (int32_t k = i; k > 0 && is_better(&c->kept[k], &c->kept[k - 1], by_promise); k--) {
             weft_i_attempt one = c->kept[k];
             c->kept[k] = c->kept[k - 1];
             c->kept[k - 1] = one;
@@ -150,7 +174,9 @@ static bool try_point(contest *c, const point *p)
     weft_i_attempt attempt = {0};
     weft_error why = {0};
     weft_status status = open_point(c, p, &why, &attempt);
-    if (!status && !is_new(c, attempt.layout)) {
+    bool hopeless =
+        !status && c->n_kept > 0 && bound_of(&attempt, false) >= weft_i_attempt_value(&c->kept[0]);
+    if (!status && (!is_new(c, attempt.layout) || hopeless)) {
         weft_i_attempt_close(&attempt);
         return false;
     }
@@ -165,9 +191,12 @@ static bool try_point(contest *c, const point *p)
     const weft_layout *layout = attempt.layout;
     if (c->n_tried <= 2) c->rule = layout;
     c->kept[c->n_kept++] = attempt;
-    sort_kept(c);
+    sort_kept(c, c->end_ns > 0);
     drop_worst(c, KEPT + 1, true);
-    return c->kept[0].layout == layout;
+    if (c->kept[0].layout != layout) return false;
+    c->is_near =
+        (double)weft_i_attempt_value(&c->kept[0]) <= NEAR * (double)bound_of(&c->kept[0], true);
+    return true;
 }
 
 /* A step: what it does to the segments or to B of all modules before the backbone, of the backbone,
@@ -178,7 +207,7 @@ typedef struct step {
 } step;
 
 static const step steps[] = {
-    {STAY, 1, 1, 0},      {ENCODERS, 2, 1, 0},  {ALL, 2, 1, 0},      {BACKBONE, 2, 1, 0},
+    {STAY, 1, 1, 0},      {ALL, 2, 1, 0},       {ENCODERS, 2, 1, 0}, {BACKBONE, 2, 1, 0},
     {SIZES, 4, 3, 0},     {ENCODERS, 1, 1, 1},  {BACKBONE, 1, 1, 1}, {SIZES, 3, 4, 0},
     {ENCODERS, 1, 1, -1}, {BACKBONE, 1, 1, -1}, {TURN, 1, 1, 0},
 };
@@ -232,7 +261,7 @@ static void halve(contest *c)
             c->no_memory = c->no_memory || status == WEFT_STATUS_NO_MEMORY;
             c->stopped = c->stopped || c->kept[i].stopped;
         }
-        sort_kept(c);
+        sort_kept(c, true);
     }
 }
 
@@ -249,6 +278,7 @@ static weft_status run(contest *c, point *p, weft_error *error)
     }
     if (c->n_kept > 0) climb(c, p);
     if (c->n_kept > 0 && c->end_ns > 0) halve(c);
+    sort_kept(c, false);
     if (c->no_memory) return weft_i_no_memory(error);
     if (c->n_kept > 0) return WEFT_STATUS_OK;
     return weft_i_fail(error, c->first.status, "%s", c->first.text);
