@@ -25,7 +25,7 @@ static int32_t module_of(const setup *s, const char *name)
 static weft_layout *layout_of(const setup *s, int k, bool *out_is_last)
 {
     weft_layout *layout = NULL;
-    const int32_t segments[] = {2, 2, 2, 2}, directions[] = {0, -1, 1, 0};
+    const int32_t segments[] = {2, 2, 2, 2, 2}, directions[] = {0, -1, 1, 0, 0}; /* 5 modules */
     *out_is_last = false;
     switch (k) {
     case 0:
