@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "search/room.h"
+#include "search/sources.h"
 
 static const int64_t NEVER = INT64_MAX;
 
@@ -25,26 +26,40 @@ typedef struct pass_queue {
 
 enum { FORWARDS, BACKWARDS, WEIGHTS, N_KINDS };
 
-/* Forwards without inputs, by chunk and turn; of each chunk only the next one is in a queue, and
- * one more for each in it that was not ready when it came: nobody waits behind it. */
-typedef struct source_lists {
-    weft_task *tasks;
-    int32_t *first; /* by chunk, n_chunks + 1 */
-    int32_t *next;  /* by chunk */
-} source_lists;
+/* What scheduling needs of a pass besides its memory. */
+typedef struct job {
+    int64_t ns;
+    int32_t queue;                  /* rank * N_KINDS + kind */
+    int32_t follower, end_follower; /* in followers */
+    int32_t source_of;              /* chunk, where it waits for nothing; -1 = it does */
+} job;
+
+/* A pass that waits for another, in turn with its own stage's next. */
+typedef struct follower {
+    int64_t latency_ns;
+    weft_task task;
+} follower;
+
+/* When a pass is ready, as far as known. */
+typedef struct arrival {
+    int64_t ready_ns;
+    int32_t n_missing;
+} arrival;
 
 struct weft_i_dispatcher {
     const weft_i_net *net;
     const weft_i_flow *flow;
     weft_i_room room;
+    weft_i_sources sources;
     weft_order *order;
-    pass_queue *queues; /* by rank * N_KINDS + kind */
-    source_lists sources;
-    int32_t *n_inputs; /* by task, its stage's forward or bwi included */
-    int32_t *missing;
-    int64_t *ready_ns, *start_ns; /* by task */
+    pass_queue *queues; /* by job.queue */
+    job *jobs;          /* by task */
+    follower *followers;
+    arrival *at_first, *arrivals; /* by task: before the first pass, and now */
+    int64_t *start_ns;            /* by task */
     int64_t *wake_ns;             /* by rank: when it decides next */
     int64_t *free_ns;             /* by rank: end of its last pass */
+    int32_t *n_waiting;           /* by rank: passes in its queues */
     bool *went_back;              /* by rank: its last pass was no forward */
     /* Of the run. */
     const weft_i_rule *rule;
@@ -60,35 +75,43 @@ static int kind_of(weft_task task)
     return kinds[weft_task_pass(task)];
 }
 
-static bool is_source(const weft_i_net *net, weft_task task)
+static void add_follower(weft_i_dispatcher *d, weft_task from, weft_task to, int64_t latency_ns)
 {
-    return weft_task_pass(task) == WEFT_PASS_FW && net->in.first[task] == net->in.first[task + 1];
+    d->followers[d->jobs[from].end_follower++] = (follower){latency_ns, to};
+    d->at_first[to].n_missing++;
 }
 
-static void count_inputs(weft_i_dispatcher *d)
+/* A stage's own next pass comes after what waits elsewhere. */
+static void list_followers(weft_i_dispatcher *d, weft_task task)
 {
     const weft_i_net *net = d->net;
-    for (weft_task t = 0; t < 4 * net->n_stages; t++)
-        d->n_inputs[t] =
-            net->in.first[t + 1] - net->in.first[t] + (weft_task_pass(t) != WEFT_PASS_FW ? 1 : 0);
+    int32_t stage = weft_task_stage(task);
+    weft_task backward = weft_i_net_backward(net, stage);
+    for (int32_t i = net->out.first[task]; i < net->out.first[task + 1]; i++)
+        add_follower(d, task, net->out.arcs[i].task, net->out.arcs[i].latency_ns);
+    if (weft_task_pass(task) == WEFT_PASS_FW && net->ns[backward] >= 0)
+        add_follower(d, task, backward, 0);
+    if (weft_task_pass(task) == WEFT_PASS_BWI)
+        add_follower(d, task, weft_task_make(stage, WEFT_PASS_BWW), 0);
 }
 
-/* Group the sources by chunk; their order within one comes with the turns. */
-static void list_sources(weft_i_dispatcher *d)
+static void describe_jobs(weft_i_dispatcher *d)
 {
     const weft_i_net *net = d->net;
-    const weft_problem *problem = net->graph->problem;
-    int32_t *first = d->sources.first;
-    for (int32_t s = 0; s < net->n_stages; s++)
-        if (is_source(net, weft_task_make(s, WEFT_PASS_FW))) first[problem->stages[s].chunk + 1]++;
-    for (int32_t c = 0; c < problem->n_chunks; c++) {
-        first[c + 1] += first[c];
-        d->sources.next[c] = first[c];
+    const weft_stage *stages = net->graph->problem->stages;
+    int32_t n_followers = 0;
+    for (weft_task t = 0; t < 4 * net->n_stages; t++) {
+        int32_t s = weft_task_stage(t);
+        if (net->ns[t] < 0) continue;
+        d->jobs[t] = (job){.ns = net->ns[t],
+                           .queue = N_KINDS * net->rank[s] + kind_of(t),
+                           .follower = n_followers,
+                           .end_follower = n_followers,
+                           .source_of = weft_i_is_source(net, t) ? stages[s].chunk : -1};
+        if (weft_task_pass(t) == WEFT_PASS_FW) d->at_first[t].ready_ns = stages[s].ready_ns;
+        list_followers(d, t);
+        n_followers = d->jobs[t].end_follower;
     }
-    for (int32_t s = 0; s < net->n_stages; s++)
-        if (is_source(net, weft_task_make(s, WEFT_PASS_FW)))
-            d->sources.tasks[d->sources.next[problem->stages[s].chunk]++] =
-                weft_task_make(s, WEFT_PASS_FW);
 }
 
 static bool allocate_queues(weft_i_dispatcher *d, weft_i_arena *arena)
@@ -107,20 +130,18 @@ static bool allocate_queues(weft_i_dispatcher *d, weft_i_arena *arena)
 static bool allocate(weft_i_dispatcher *d, weft_i_arena *arena)
 {
     size_t n_tasks = 4 * (size_t)d->net->n_stages, n_ranks = (size_t)d->net->n_ranks;
-    size_t n_chunks = (size_t)d->net->graph->problem->n_chunks;
-    d->sources.tasks = weft_i_new(arena, weft_task, d->net->n_stages);
-    d->sources.first = weft_i_new(arena, int32_t, n_chunks + 1);
-    d->sources.next = weft_i_new(arena, int32_t, n_chunks);
-    d->n_inputs = weft_i_new(arena, int32_t, n_tasks);
-    d->missing = weft_i_new(arena, int32_t, n_tasks);
-    d->ready_ns = weft_i_new(arena, int64_t, n_tasks);
+    size_t n_followers = (size_t)d->net->graph->problem->n_edges + (size_t)d->net->n_passes;
+    d->jobs = weft_i_new(arena, job, n_tasks);
+    d->followers = weft_i_new(arena, follower, n_followers);
+    d->at_first = weft_i_new(arena, arrival, n_tasks);
+    d->arrivals = weft_i_new(arena, arrival, n_tasks);
     d->start_ns = weft_i_new(arena, int64_t, n_tasks);
     d->wake_ns = weft_i_new(arena, int64_t, n_ranks);
     d->free_ns = weft_i_new(arena, int64_t, n_ranks);
+    d->n_waiting = weft_i_new(arena, int32_t, n_ranks);
     d->went_back = weft_i_new(arena, bool, n_ranks);
-    return d->sources.tasks && d->sources.first && d->sources.next && d->n_inputs && d->missing &&
-           d->ready_ns && d->start_ns && d->wake_ns && d->free_ns && d->went_back &&
-           allocate_queues(d, arena);
+    return d->jobs && d->followers && d->at_first && d->arrivals && d->start_ns && d->wake_ns &&
+           d->free_ns && d->n_waiting && d->went_back && allocate_queues(d, arena);
 }
 
 weft_status weft_i_dispatcher_create(const weft_i_net *net, const weft_i_flow *flow,
@@ -132,11 +153,11 @@ weft_status weft_i_dispatcher_create(const weft_i_net *net, const weft_i_flow *f
     d->net = net;
     d->flow = flow;
     weft_status status = weft_i_room_create(net, flow, arena, error, &d->room);
+    if (status == WEFT_STATUS_OK) status = weft_i_sources_create(net, arena, error, &d->sources);
     if (status != WEFT_STATUS_OK) return status;
     if (!allocate(d, arena) || !(d->order = weft_order_create(net->n_ranks, net->n_rank_passes)))
         return weft_i_no_memory(error);
-    count_inputs(d);
-    list_sources(d);
+    describe_jobs(d);
     *out_dispatcher = d;
     return WEFT_STATUS_OK;
 }
@@ -174,86 +195,58 @@ static void wake(weft_i_dispatcher *d, int32_t rank, int64_t at_ns)
 
 static void push(weft_i_dispatcher *d, weft_task task)
 {
-    int32_t rank = d->net->rank[weft_task_stage(task)];
-    pass_queue *q = &d->queues[N_KINDS * rank + kind_of(task)];
-    waiting item = {d->key[task], d->ready_ns[task], task};
+    int32_t queue = d->jobs[task].queue, rank = queue / N_KINDS;
+    pass_queue *q = &d->queues[queue];
+    waiting item = {d->key[task], d->arrivals[task].ready_ns, task};
     int32_t i = q->end++;
     for (; i > q->begin && q->items[i - 1].key > item.key; i--)
         q->items[i] = q->items[i - 1];
     q->items[i] = item;
+    d->n_waiting[rank]++;
     wake(d, rank, item.ready_ns);
 }
 
-static void drop(pass_queue *q, const waiting *item)
+/* Take a pass out of its queue; it is near the front. */
+static void drop(weft_i_dispatcher *d, weft_task task)
 {
-    waiting *first = &q->items[q->begin++];
-    memmove(first + 1, first, (size_t)(item - first) * sizeof *first);
+    int32_t queue = d->jobs[task].queue;
+    pass_queue *q = &d->queues[queue];
+    int32_t i = q->begin;
+    while (q->items[i].task != task)
+        i++;
+    for (; i > q->begin; i--)
+        q->items[i] = q->items[i - 1];
+    q->begin++;
+    d->n_waiting[queue / N_KINDS]--;
 }
 
-/* The chunk's next source, and where that one is not ready, those behind it up to one that is. */
+/* The chunk's next source, and where that one is not ready, those behind it up to one that is: of
+ * each chunk no more are in a queue, but nobody waits behind one that is late. */
 static void push_sources(weft_i_dispatcher *d, int32_t chunk, int64_t now_ns)
 {
-    while (d->sources.next[chunk] < d->sources.first[chunk + 1]) {
-        weft_task task = d->sources.tasks[d->sources.next[chunk]++];
-        push(d, task);
-        if (d->ready_ns[task] <= now_ns) return;
-    }
-}
-
-/* One source, with what it is sorted by. */
-typedef struct source {
-    int32_t turn;
-    int64_t key;
     weft_task task;
-} source;
-
-static int compare_sources(const void *a, const void *b)
-{
-    const source *x = a, *y = b;
-    if (x->turn != y->turn) return x->turn < y->turn ? -1 : 1;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
-    return (x->task > y->task) - (x->task < y->task);
-}
-
-/* Insertion sort: between runs the order changes little. */
-static void sort_sources(weft_i_dispatcher *d, int32_t chunk)
-{
-    weft_task *tasks = d->sources.tasks;
-    for (int32_t i = d->sources.first[chunk] + 1; i < d->sources.first[chunk + 1]; i++) {
-        weft_task t = tasks[i];
-        source item = {d->room.fw_turn[weft_task_stage(t)], d->key[t], t};
-        int32_t j = i;
-        for (; j > d->sources.first[chunk]; j--) {
-            weft_task u = tasks[j - 1];
-            source other = {d->room.fw_turn[weft_task_stage(u)], d->key[u], u};
-            if (compare_sources(&other, &item) < 0) break;
-            tasks[j] = u;
-        }
-        tasks[j] = t;
-    }
+    do {
+        task = weft_i_sources_pop(&d->sources, chunk);
+        if (task >= 0) push(d, task);
+    } while (task >= 0 && d->arrivals[task].ready_ns > now_ns);
 }
 
 static void reset(weft_i_dispatcher *d)
 {
     const weft_i_net *net = d->net;
-    const weft_problem *problem = net->graph->problem;
-    memcpy(d->missing, d->n_inputs, 4 * (size_t)net->n_stages * sizeof *d->missing);
-    memset(d->ready_ns, 0, 4 * (size_t)net->n_stages * sizeof *d->ready_ns);
-    for (int32_t s = 0; s < net->n_stages; s++)
-        d->ready_ns[weft_task_make(s, WEFT_PASS_FW)] = problem->stages[s].ready_ns;
+    memcpy(d->arrivals, d->at_first, 4 * (size_t)net->n_stages * sizeof *d->arrivals);
     for (int32_t r = 0; r < net->n_ranks; r++) {
         d->order->n_tasks[r] = 0;
         d->wake_ns[r] = NEVER;
         d->free_ns[r] = 0;
+        d->n_waiting[r] = 0;
         d->went_back[r] = true;
         for (int kind = 0; kind < N_KINDS; kind++)
             d->queues[N_KINDS * r + kind].begin = d->queues[N_KINDS * r + kind].end = 0;
     }
-    for (int32_t c = 0; c < problem->n_chunks; c++) {
-        d->sources.next[c] = d->sources.first[c];
-        sort_sources(d, c);
+    weft_i_sources_reset(&d->sources, d->room.fw_turn, d->key);
+    for (int32_t c = 0; c < net->graph->problem->n_chunks; c++)
         push_sources(d, c, 0);
-    }
 }
 
 /* The first pass of a queue that can start now; NULL if there is none: then *next_ns falls to the
@@ -344,23 +337,15 @@ static weft_task decide(const weft_i_dispatcher *d, int32_t rank, int64_t now_ns
     return chosen->task;
 }
 
-static void release(weft_i_dispatcher *d, weft_task task, int64_t at_ns)
+static void release_followers(weft_i_dispatcher *d, weft_task task, int64_t end_ns)
 {
-    if (d->ready_ns[task] < at_ns) d->ready_ns[task] = at_ns;
-    if (--d->missing[task] == 0) push(d, task);
-}
-
-static void release_successors(weft_i_dispatcher *d, weft_task task, int64_t end_ns)
-{
-    const weft_i_net *net = d->net;
-    int32_t stage = weft_task_stage(task);
-    for (int32_t i = net->out.first[task]; i < net->out.first[task + 1]; i++)
-        release(d, net->out.arcs[i].task, end_ns + net->out.arcs[i].latency_ns);
-    weft_task backward = weft_i_net_backward(net, stage);
-    if (weft_task_pass(task) == WEFT_PASS_FW && net->ns[backward] >= 0)
-        release(d, backward, end_ns);
-    if (weft_task_pass(task) == WEFT_PASS_BWI)
-        release(d, weft_task_make(stage, WEFT_PASS_BWW), end_ns);
+    for (int32_t i = d->jobs[task].follower; i < d->jobs[task].end_follower; i++) {
+        const follower *to = &d->followers[i];
+        arrival *at = &d->arrivals[to->task];
+        int64_t ns = end_ns + to->latency_ns;
+        at->ready_ns = ns > at->ready_ns ? ns : at->ready_ns;
+        if (--at->n_missing == 0) push(d, to->task);
+    }
 }
 
 /* What a pass read is no longer held where it came from: forwards there may be admitted now. */
@@ -374,34 +359,46 @@ static void wake_senders(weft_i_dispatcher *d, weft_task task, int64_t now_ns)
     }
 }
 
-/* Take a pass out of what its rank waits for. */
-static void take(weft_i_dispatcher *d, int32_t rank, weft_task task, int64_t now_ns)
-{
-    pass_queue *q = &d->queues[N_KINDS * rank + kind_of(task)];
-    int32_t i = q->begin;
-    while (q->items[i].task != task)
-        i++;
-    drop(q, &q->items[i]);
-    if (is_source(d->net, task))
-        push_sources(d, d->net->graph->problem->stages[weft_task_stage(task)].chunk, now_ns);
-}
-
 static void start(weft_i_dispatcher *d, int32_t rank, weft_task task, int64_t now_ns)
 {
+    const job *this = &d->jobs[task];
     int kind = kind_of(task);
-    int64_t end_ns = now_ns + d->net->ns[task];
+    int64_t end_ns = now_ns + this->ns;
     d->order->tasks[rank][d->order->n_tasks[rank]++] = task;
     d->start_ns[task] = now_ns;
     d->free_ns[rank] = end_ns;
     d->wake_ns[rank] = NEVER;
     d->went_back[rank] = kind == WEIGHTS ? d->went_back[rank] : kind == BACKWARDS;
-    take(d, rank, task, now_ns);
+    drop(d, task);
+    if (this->source_of >= 0) push_sources(d, this->source_of, now_ns);
     weft_i_room_take(&d->room, task);
-    release_successors(d, task, end_ns);
-    wake_senders(d, task, now_ns);
-    for (int k = 0; k < N_KINDS; k++)
-        if (d->queues[N_KINDS * rank + k].begin < d->queues[N_KINDS * rank + k].end)
-            wake(d, rank, end_ns);
+    release_followers(d, task, end_ns);
+    if (d->room.passes[task].frees_edges) wake_senders(d, task, now_ns);
+    if (d->n_waiting[rank] > 0) wake(d, rank, end_ns);
+}
+
+/* The rank that decides next: the first of those that wake first. */
+static int32_t next_rank(const weft_i_dispatcher *d)
+{
+    int32_t rank = 0;
+    int64_t least = d->wake_ns[0];
+    for (int32_t r = 1; r < d->net->n_ranks; r++) {
+        int64_t at_ns = d->wake_ns[r];
+        rank = at_ns < least ? r : rank;
+        least = at_ns < least ? at_ns : least;
+    }
+    return rank;
+}
+
+static void sum_up(const weft_i_dispatcher *d, weft_i_dispatched *out_dispatched)
+{
+    *out_dispatched = (weft_i_dispatched){d->order, d->start_ns, 0, 0};
+    for (int32_t r = 0; r < d->net->n_ranks; r++) {
+        if (d->order->n_tasks[r] == 0) continue;
+        int64_t end_ns = d->free_ns[r], span_ns = end_ns - d->start_ns[d->order->tasks[r][0]];
+        if (end_ns > out_dispatched->pipeline_ns) out_dispatched->pipeline_ns = end_ns;
+        if (span_ns > out_dispatched->span_ns) out_dispatched->span_ns = span_ns;
+    }
 }
 
 bool weft_i_dispatch(weft_i_dispatcher *dispatcher, const weft_i_rule *rule, const int64_t *key,
@@ -414,9 +411,7 @@ bool weft_i_dispatch(weft_i_dispatcher *dispatcher, const weft_i_rule *rule, con
     weft_i_room_reset(&d->room, limit_bytes, soft_bytes, rule->reserve);
     reset(d);
     for (int32_t n_left = d->net->n_passes; n_left > 0;) {
-        int32_t rank = 0;
-        for (int32_t r = 1; r < d->net->n_ranks; r++)
-            rank = d->wake_ns[r] < d->wake_ns[rank] ? r : rank;
+        int32_t rank = next_rank(d);
         int64_t now_ns = d->wake_ns[rank], next_ns;
         if (now_ns == NEVER) return false;
         weft_task chosen = decide(d, rank, now_ns, &next_ns);
@@ -427,12 +422,6 @@ bool weft_i_dispatch(weft_i_dispatcher *dispatcher, const weft_i_rule *rule, con
         start(d, rank, chosen, now_ns);
         n_left--;
     }
-    *out_dispatched = (weft_i_dispatched){d->order, d->start_ns, 0, 0};
-    for (int32_t r = 0; r < d->net->n_ranks; r++)
-        if (d->order->n_tasks[r] > 0) {
-            int64_t end_ns = d->free_ns[r], span_ns = end_ns - d->start_ns[d->order->tasks[r][0]];
-            if (end_ns > out_dispatched->pipeline_ns) out_dispatched->pipeline_ns = end_ns;
-            if (span_ns > out_dispatched->span_ns) out_dispatched->span_ns = span_ns;
-        }
+    sum_up(d, out_dispatched);
     return true;
 }

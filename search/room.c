@@ -20,43 +20,53 @@ static size_t at(const weft_i_room *room, int32_t rank, int32_t turn)
     return (size_t)rank * (size_t)room->n_turns + (size_t)turn;
 }
 
-/* The turn with which a pass is finished. */
-static int32_t last_turn(const weft_i_room *room, weft_task task)
+/* Bytes that a pass leaves to the next one of its stage, or that it frees of them; more than were
+ * saved may stay where a split backward holds more. */
+static int64_t own_bytes(const weft_cost *cost, weft_pass pass)
 {
-    int32_t stage = weft_task_stage(task);
-    bool frozen = stage_of(room, task)->backward == WEFT_BACKWARD_NONE;
-    return frozen ? room->fw_turn[stage] : room->bw_turn[stage];
+    switch (pass) {
+    case WEFT_PASS_FW:
+        return cost->saved_bytes;
+    case WEFT_PASS_BW:
+        return -cost->saved_bytes;
+    case WEFT_PASS_BWI:
+        return cost->held_bytes - cost->saved_bytes;
+    case WEFT_PASS_BWW:
+        return -cost->held_bytes;
+    }
+    return 0;
 }
 
-static int32_t turn_of(const weft_i_room *room, weft_task task)
-{
-    int32_t stage = weft_task_stage(task);
-    return weft_task_pass(task) == WEFT_PASS_FW ? room->fw_turn[stage] : room->bw_turn[stage];
-}
-
-static void sum_edges(weft_i_room *room)
+/* Bytes of a pass; returns those that it takes only while it runs. */
+static int64_t describe_pass(weft_i_room *room, weft_task task)
 {
     const weft_i_net *net = room->net;
-    const weft_problem *problem = net->graph->problem;
-    for (weft_task t = 0; t < 4 * net->n_stages; t++) {
-        for (int32_t i = net->out.first[t]; i < net->out.first[t + 1]; i++) {
-            weft_task to = net->out.arcs[i].task;
-            int64_t bytes = problem->edges[net->out.arcs[i].edge].bytes;
-            room->out_bytes[t] += bytes;
-            if (net->rank[weft_task_stage(to)] != net->rank[weft_task_stage(t)])
-                room->in_bytes[to] += bytes;
-        }
+    const weft_edge *edges = net->graph->problem->edges;
+    const weft_cost *cost = &stage_of(room, task)->now.cost;
+    weft_i_room_pass *pass = &room->passes[task];
+    int64_t work = cost->work_bytes[weft_task_pass(task)];
+    pass->rank = net->rank[weft_task_stage(task)];
+    pass->is_forward = weft_task_pass(task) == WEFT_PASS_FW;
+    pass->own_bytes = own_bytes(cost, weft_task_pass(task));
+    for (int32_t i = net->out.first[task]; i < net->out.first[task + 1]; i++)
+        pass->out_bytes += edges[net->out.arcs[i].edge].bytes;
+    for (int32_t i = net->in.first[task]; i < net->in.first[task + 1]; i++) {
+        const weft_i_arc *arc = &net->in.arcs[i];
+        pass->frees_edges = pass->frees_edges || edges[arc->edge].bytes > 0;
+        if (net->rank[weft_task_stage(arc->task)] != pass->rank) work += edges[arc->edge].bytes;
     }
+    pass->kept_bytes = pass->out_bytes + (pass->is_forward ? pass->own_bytes : 0);
+    pass->peak_bytes = pass->kept_bytes + work;
+    return work;
 }
 
-static void find_largest_work(weft_i_room *room)
+static void describe_passes(weft_i_room *room)
 {
     const weft_i_net *net = room->net;
     for (weft_task t = 0; t < 4 * net->n_stages; t++) {
         if (net->ns[t] < 0) continue;
         int64_t *most = &room->largest_work[net->rank[weft_task_stage(t)]];
-        *most = max64(*most, stage_of(room, t)->now.cost.work_bytes[weft_task_pass(t)] +
-                                 room->in_bytes[t]);
+        *most = max64(*most, describe_pass(room, t));
     }
 }
 
@@ -69,8 +79,7 @@ weft_status weft_i_room_create(const weft_i_net *net, const weft_i_flow *flow, w
                         .n_turns = flow->n_microbatches,
                         .fw_turn = weft_i_new(arena, int32_t, n_stages),
                         .bw_turn = weft_i_new(arena, int32_t, n_stages),
-                        .out_bytes = weft_i_new(arena, int64_t, 4 * n_stages),
-                        .in_bytes = weft_i_new(arena, int64_t, 4 * n_stages),
+                        .passes = weft_i_new(arena, weft_i_room_pass, 4 * n_stages),
                         .need = weft_i_new(arena, int64_t, n_cells),
                         .largest_need = weft_i_new(arena, int64_t, n_ranks),
                         .all = weft_i_new(arena, int64_t, n_ranks),
@@ -79,16 +88,16 @@ weft_status weft_i_room_create(const weft_i_net *net, const weft_i_flow *flow, w
                         .n_passes = weft_i_new(arena, int32_t, n_cells),
                         .used = weft_i_new(arena, int64_t, n_ranks),
                         .reserved = weft_i_new(arena, int64_t, n_ranks),
-                        .slack = weft_i_new(arena, int64_t, n_cells),
+                        .held = weft_i_new(arena, int64_t, n_cells),
+                        .older = weft_i_new(arena, int64_t, n_ranks),
                         .left = weft_i_new(arena, int32_t, n_cells),
                         .oldest = weft_i_new(arena, int32_t, n_ranks)};
     int32_t *turn = weft_i_new(arena, int32_t, flow->n_microbatches);
-    if (!room.fw_turn || !room.bw_turn || !room.out_bytes || !room.in_bytes || !room.need ||
-        !room.largest_need || !room.largest_work || !room.all || !room.is_loose || !room.n_passes ||
-        !room.used || !room.reserved || !room.slack || !room.left || !room.oldest || !turn)
+    if (!room.fw_turn || !room.bw_turn || !room.passes || !room.need || !room.largest_need ||
+        !room.largest_work || !room.all || !room.is_loose || !room.n_passes || !room.used ||
+        !room.reserved || !room.held || !room.older || !room.left || !room.oldest || !turn)
         return weft_i_no_memory(error);
-    sum_edges(&room);
-    find_largest_work(&room);
+    describe_passes(&room);
     for (int32_t m = 0; m < flow->n_microbatches; m++)
         turn[m] = m;
     weft_i_room_set_turns(&room, flow, turn);
@@ -114,11 +123,27 @@ static void add_need(weft_i_room *room, int32_t stage)
     for (int j = 0; j < 2; j++)
         for (int32_t i = net->out.first[tasks[j]]; i < net->out.first[tasks[j] + 1]; i++) {
             int64_t bytes = problem->edges[net->out.arcs[i].edge].bytes;
-            int32_t end = turn_of(room, net->out.arcs[i].task);
+            int32_t end = room->passes[net->out.arcs[i].task].turn;
             room->all[net->rank[stage]] += bytes;
-            for (int32_t k = turn_of(room, tasks[j]); k <= end; k++)
+            for (int32_t k = room->passes[tasks[j]].turn; k <= end; k++)
                 need[k] += bytes;
         }
+}
+
+/* Turns of the passes by those of their stages, and how many of each there are on a rank. */
+static void set_pass_turns(weft_i_room *room)
+{
+    const weft_i_net *net = room->net;
+    for (weft_task t = 0; t < 4 * net->n_stages; t++) {
+        if (net->ns[t] < 0) continue;
+        weft_i_room_pass *pass = &room->passes[t];
+        int32_t stage = weft_task_stage(t);
+        bool frozen = stage_of(room, t)->backward == WEFT_BACKWARD_NONE;
+        pass->fw_turn = room->fw_turn[stage];
+        pass->turn = pass->is_forward ? room->fw_turn[stage] : room->bw_turn[stage];
+        pass->last_turn = frozen ? room->fw_turn[stage] : room->bw_turn[stage];
+        room->n_passes[at(room, pass->rank, pass->last_turn)]++;
+    }
 }
 
 void weft_i_room_set_turns(weft_i_room *room, const weft_i_flow *flow, const int32_t *turn)
@@ -132,11 +157,9 @@ void weft_i_room_set_turns(weft_i_room *room, const weft_i_flow *flow, const int
             room->n_passes[at(room, r, k)] = 0;
         }
     }
+    set_pass_turns(room);
     for (int32_t s = 0; s < net->n_stages; s++)
         add_need(room, s);
-    for (weft_task t = 0; t < 4 * net->n_stages; t++)
-        if (net->ns[t] >= 0)
-            room->n_passes[at(room, net->rank[weft_task_stage(t)], last_turn(room, t))]++;
     for (int32_t r = 0; r < net->n_ranks; r++) {
         room->largest_need[r] = 0;
         for (int32_t k = 0; k < room->n_turns; k++)
@@ -148,7 +171,7 @@ static void pass_finished_turns(weft_i_room *room, int32_t rank)
 {
     const int32_t *left = room->left + at(room, rank, 0);
     while (room->oldest[rank] < room->n_turns && left[room->oldest[rank]] == 0)
-        room->oldest[rank]++;
+        room->older[rank] += room->held[at(room, rank, room->oldest[rank]++)];
 }
 
 void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *soft_limit,
@@ -159,49 +182,22 @@ void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *s
     room->soft_limit = soft_limit;
     room->reserve = reserve;
     memcpy(room->left, room->n_passes, n_cells * sizeof *room->left);
+    memset(room->held, 0, n_cells * sizeof *room->held);
     for (int32_t r = 0; r < room->net->n_ranks; r++) {
         room->used[r] = 0;
         room->reserved[r] = 0;
         room->is_loose[r] = limit[r] >= room->all[r] && !soft_limit && reserve == 0;
         room->oldest[r] = 0;
-        for (int32_t k = 0; k < room->n_turns; k++)
-            room->slack[at(room, r, k)] = limit[r] - room->need[at(room, r, k)];
+        room->older[r] = 0;
         pass_finished_turns(room, r);
     }
 }
 
-/* Bytes that a pass adds at its start and that stay after it. */
-static int64_t bytes_taken(const weft_i_room *room, weft_task task)
-{
-    int64_t saved =
-        weft_task_pass(task) == WEFT_PASS_FW ? stage_of(room, task)->now.cost.saved_bytes : 0;
-    return saved + room->out_bytes[task];
-}
-
-/* Bytes that it frees at its end; negative where a split backward holds more than was saved. */
-static int64_t bytes_freed(const weft_i_room *room, weft_task task)
-{
-    const weft_cost *cost = &stage_of(room, task)->now.cost;
-    switch (weft_task_pass(task)) {
-    case WEFT_PASS_FW:
-        return 0;
-    case WEFT_PASS_BW:
-        return cost->saved_bytes;
-    case WEFT_PASS_BWI:
-        return cost->saved_bytes - cost->held_bytes;
-    case WEFT_PASS_BWW:
-        return cost->held_bytes;
-    }
-    return 0;
-}
-
 bool weft_i_room_fits(const weft_i_room *room, weft_task task)
 {
-    int32_t rank = room->net->rank[weft_task_stage(task)];
-    if (room->is_loose[rank]) return true;
-    int64_t work = stage_of(room, task)->now.cost.work_bytes[weft_task_pass(task)];
-    int64_t bytes = bytes_taken(room, task) + work + room->in_bytes[task];
-    return room->used[rank] + bytes <= room->limit[rank];
+    const weft_i_room_pass *pass = &room->passes[task];
+    return room->is_loose[pass->rank] ||
+           room->used[pass->rank] + pass->peak_bytes <= room->limit[pass->rank];
 }
 
 /* Whether a turn has begun on a rank, and is not finished there. */
@@ -220,49 +216,66 @@ static bool may_begin(const weft_i_room *room, int32_t rank, int32_t turn)
     return sum * room->reserve <= (double)room->limit[rank] * 100;
 }
 
+/* Whether every older turn under way or to come could still take its full need beside what later
+ * ones hold, this forward included. */
+static bool leaves_older_room(const weft_i_room *room, const weft_i_room_pass *pass)
+{
+    size_t row = at(room, pass->rank, 0);
+    const int64_t *need = room->need + row, *held = room->held + row;
+    const int32_t *left = room->left + row;
+    int64_t later = room->used[pass->rank] + pass->kept_bytes - room->older[pass->rank];
+    int64_t limit = room->limit[pass->rank];
+    for (int32_t k = room->oldest[pass->rank]; k < pass->turn; k++) {
+        later -= held[k];
+        if (left[k] > 0 && later > limit - need[k]) return false;
+    }
+    return true;
+}
+
 bool weft_i_room_admits(const weft_i_room *room, weft_task task)
 {
-    int32_t stage = weft_task_stage(task), rank = room->net->rank[stage];
+    const weft_i_room_pass *pass = &room->passes[task];
+    int32_t rank = pass->rank;
     if (room->is_loose[rank]) return true;
-    int64_t bytes = bytes_taken(room, task);
-    if (!weft_i_room_fits(room, task)) return false;
-    if (weft_task_pass(task) != WEFT_PASS_FW) return true;
-    int32_t turn = room->fw_turn[stage];
-    if (room->soft_limit && turn > room->oldest[rank] &&
-        room->used[rank] + bytes > room->soft_limit[rank])
+    int64_t used = room->used[rank];
+    if (used + pass->peak_bytes > room->limit[rank]) return false;
+    if (!pass->is_forward) return true;
+    bool is_oldest = pass->turn <= room->oldest[rank];
+    if (room->soft_limit && !is_oldest && used + pass->kept_bytes > room->soft_limit[rank])
         return false;
-    if (!may_begin(room, rank, turn)) return false;
-    if (room->used[rank] + bytes + room->largest_need[rank] <= room->limit[rank]) return true;
-    for (int32_t k = room->oldest[rank]; k < turn; k++)
-        if (room->left[at(room, rank, k)] > 0 && room->slack[at(room, rank, k)] < bytes)
-            return false;
-    return true;
+    if (!may_begin(room, rank, pass->turn)) return false;
+    if (used + pass->kept_bytes + room->largest_need[rank] <= room->limit[rank]) return true;
+    return leaves_older_room(room, pass);
 }
 
 /* Bytes that a turn takes (or, negative, gives back) on a rank. */
 static void hold(weft_i_room *room, int32_t rank, int32_t turn, int64_t bytes)
 {
-    int64_t *slack = room->slack + at(room, rank, 0);
+    if (bytes == 0 || room->is_loose[rank]) return;
     room->used[rank] += bytes;
-    if (room->is_loose[rank]) return;
-    for (int32_t k = room->oldest[rank]; k < turn; k++)
-        slack[k] -= bytes;
+    *(turn < room->oldest[rank] ? &room->older[rank] : &room->held[at(room, rank, turn)]) += bytes;
+}
+
+/* What a pass read is no longer held where it came from. */
+static void free_edges(weft_i_room *room, weft_task task)
+{
+    const weft_i_net *net = room->net;
+    const weft_edge *edges = net->graph->problem->edges;
+    for (int32_t i = net->in.first[task]; i < net->in.first[task + 1]; i++) {
+        const weft_i_arc *arc = &net->in.arcs[i];
+        const weft_i_room_pass *from = &room->passes[arc->task];
+        hold(room, from->rank, from->turn, -edges[arc->edge].bytes);
+    }
 }
 
 void weft_i_room_take(weft_i_room *room, weft_task task)
 {
-    const weft_i_net *net = room->net;
-    const weft_problem *problem = net->graph->problem;
-    int32_t stage = weft_task_stage(task), rank = net->rank[stage];
-    hold(room, rank, turn_of(room, task), room->out_bytes[task]);
-    hold(room, rank, room->fw_turn[stage],
-         bytes_taken(room, task) - room->out_bytes[task] - bytes_freed(room, task));
-    for (int32_t i = net->in.first[task]; i < net->in.first[task + 1]; i++) {
-        const weft_i_arc *arc = &net->in.arcs[i];
-        hold(room, net->rank[weft_task_stage(arc->task)], turn_of(room, arc->task),
-             -problem->edges[arc->edge].bytes);
-    }
-    int32_t turn = last_turn(room, task);
+    const weft_i_room_pass *pass = &room->passes[task];
+    int32_t rank = pass->rank, turn = pass->last_turn;
+    hold(room, rank, pass->turn, pass->out_bytes);
+    hold(room, rank, pass->fw_turn, pass->own_bytes);
+    if (pass->frees_edges) free_edges(room, task);
+    if (room->is_loose[rank]) return;
     if (!is_under_way(room, rank, turn)) room->reserved[rank] += room->need[at(room, rank, turn)];
     room->left[at(room, rank, turn)]--;
     if (!is_under_way(room, rank, turn)) room->reserved[rank] -= room->need[at(room, rank, turn)];

@@ -11,25 +11,39 @@
 #include "search/flow.h"
 #include "search/net.h"
 
+/* A pass, with what memory needs of it in one cache line. */
+typedef struct weft_i_room_pass {
+    int64_t peak_bytes; /* while it runs, beyond what its rank held before */
+    int64_t kept_bytes; /* of those, what is there after its start for others: saved and edges */
+    int64_t own_bytes;  /* that it leaves to its stage's next pass; negative where it frees them */
+    int64_t out_bytes;  /* of edges that leave it */
+    int32_t rank, turn;
+    int32_t fw_turn;   /* of its stage's forward */
+    int32_t last_turn; /* with which it is finished */
+    bool is_forward;
+    bool frees_edges; /* of some edge into it that weighs something */
+} weft_i_room_pass;
+
 typedef struct weft_i_room {
     const weft_i_net *net;
     int32_t n_turns;
-    int32_t *fw_turn, *bw_turn;    /* by stage */
-    int64_t *out_bytes, *in_bytes; /* by task: of edges that leave it, of messages that it takes */
-    int64_t *need;         /* by rank * n_turns + turn: most that the turn holds at a time */
-    int64_t *largest_need; /* by rank */
-    int64_t *all;          /* by rank: most that all turns together can hold */
-    int64_t *largest_work; /* by rank: most that a pass takes only while it runs */
-    int32_t *n_passes;     /* by rank * n_turns + turn */
+    int32_t *fw_turn, *bw_turn; /* by stage */
+    weft_i_room_pass *passes;   /* by task; only of tasks that run */
+    int64_t *need;              /* by rank * n_turns + turn: most that the turn holds at a time */
+    int64_t *largest_need;      /* by rank */
+    int64_t *all;               /* by rank: most that all turns together can hold */
+    int64_t *largest_work;      /* by rank: most that a pass takes only while it runs */
+    int32_t *n_passes;          /* by rank * n_turns + turn */
     /* The state while a schedule is made. */
     const int64_t *limit, *soft_limit; /* by rank; the second may be NULL */
     int64_t *used;                     /* by rank */
     int32_t reserve;                   /* percent; see weft_i_room_reset */
     int64_t *reserved;                 /* by rank: needs of the turns begun there */
     bool *is_loose;                    /* by rank: whatever happens, everything fits */
-    int64_t *slack;  /* by rank * n_turns + turn: limit - need - held by later turns */
-    int32_t *left;   /* as n_passes: those to come */
-    int32_t *oldest; /* by rank: first turn with passes to come */
+    int64_t *held;                     /* by rank * n_turns + turn: bytes of the turn */
+    int64_t *older;                    /* by rank: bytes held by turns before the oldest */
+    int32_t *left;                     /* as n_passes: those to come */
+    int32_t *oldest;                   /* by rank: first turn with passes to come */
 } weft_i_room;
 
 weft_status weft_i_room_create(const weft_i_net *net, const weft_i_flow *flow, weft_i_arena *arena,
