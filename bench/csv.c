@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void die(const char *fmt, ...)
+#include "weft/status.h"
+
+WEFT_PRINTF(1, 2) static void die(const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
