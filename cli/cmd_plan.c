@@ -6,6 +6,9 @@
 
 #include <stddef.h>
 
+/* Orders are compared by so many steps at most, however many say how the plan spreads. */
+enum { MAX_ROBUST = 1000 };
+
 typedef struct plan_flags {
     const char *output;
     bool json;
@@ -13,6 +16,7 @@ typedef struct plan_flags {
     const char *trace;
     double jitter; /* 0 = not asked for */
     int64_t samples;
+    bool robust;
 } plan_flags;
 
 static const weft_option plan_table[] = {
@@ -28,6 +32,8 @@ static const weft_option plan_table[] = {
      "say how the step spreads when each pass takes up to that part more or less"},
     {"samples", WEFT_OPTION_INT, offsetof(plan_flags, samples), 1, 1000000, NULL, "N",
      "steps to draw for --jitter (default 100)"},
+    {"robust", WEFT_OPTION_BOOL, offsetof(plan_flags, robust), 0, 0, NULL, NULL,
+     "minimise the mean step under --jitter, and not the step that is predicted"},
 };
 
 /* Leave one replica in the plan; what the others hold stays the plan's to free. */
@@ -93,12 +99,18 @@ int cmd_plan(const cli_command *command, int argc, char **argv)
                            &flags};
     cli_job job;
     int code = cli_job_parse(command, argc, argv, &own, 1, CLI_TAKES_INPUTS, &job);
+    if (code < 0 && flags.robust && flags.jitter == 0)
+        code = cli_usage(command, "--robust goes with --jitter");
+    if (code < 0 && flags.robust && job.options.objective == WEFT_OBJECTIVE_SPAN)
+        code = cli_usage(command, "--robust goes with --objective step or makespan");
     if (code < 0) code = cli_check_output(flags.output);
     if (code < 0) code = cli_job_load(command, &job);
     if (code < 0) code = cli_trace_open(flags.trace, &trace);
     if (code < 0) {
         weft_error error = {0};
         weft_plan *plan = NULL;
+        job.options.jitter = flags.robust ? flags.jitter : 0;
+        job.options.samples = flags.samples < MAX_ROBUST ? flags.samples : MAX_ROBUST;
         job.options.progress = cli_trace_progress;
         job.options.context = &trace;
         weft_status status = cli_job_plan(&job, &error, &plan);

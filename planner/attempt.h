@@ -51,6 +51,12 @@ weft_status weft_i_attempt_fixed(weft_i_attempt *attempt, weft_i_fixed_kind kind
 weft_status weft_i_attempt_search(weft_i_attempt *attempt, double seconds, int64_t iterations,
                                   weft_error *error);
 
+/* Where the options ask for it (jitter > 0), change the orders so that the mean over steps with
+ * jitter falls, which takes the part of the time that their resolving left out of it. USAGE where
+ * the objective is the span. */
+#define WEFT_I_ROBUST_SHARE 0.3
+weft_status weft_i_attempt_robust(weft_i_attempt *attempt, weft_error *error);
+
 /* The objective over the replicas, the longest pipeline or span; WEFT_INT_MAX = not all are solved.
  */
 int64_t weft_i_attempt_value(const weft_i_attempt *attempt);

@@ -6,12 +6,31 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "planner/attempt.h"
 #include "weft/partition.h"
+
+/* Steps that orders are compared by. */
+enum { MAX_SAMPLES = 10000 };
+
+static weft_status resolve_jitter(weft_planner_options *options, weft_error *error)
+{
+    if (!(options->jitter >= 0 && options->jitter < 1))
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "jitter of %g, expected 0 or more, below 1",
+                           options->jitter);
+    if (options->samples == 0) options->samples = 100;
+    if (options->jitter > 0 && (options->samples < 1 || options->samples > MAX_SAMPLES))
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "%lld samples, expected 1 to %d",
+                           (long long)options->samples, MAX_SAMPLES);
+    if (options->jitter > 0 && options->search != WEFT_SEARCH_DEFAULT)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "--robust goes with --search default");
+    return WEFT_STATUS_OK;
+}
 
 weft_status weft_i_options_resolve(const weft_planner_options *options, weft_error *error,
                                    weft_planner_options *out_options)
 {
     weft_planner_options resolved;
+    weft_status status;
     weft_planner_options_init(&resolved);
     if (options) {
         if (options->struct_size == 0 || options->struct_size > sizeof resolved)
@@ -27,8 +46,11 @@ weft_status weft_i_options_resolve(const weft_planner_options *options, weft_err
     if (resolved.seed <= 0) resolved.seed = 1;
     if (resolved.ablate && resolved.search != WEFT_SEARCH_PAPER)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "--ablate goes with --search paper");
+    status = resolve_jitter(&resolved, error);
+    if (status) return status;
     bool limited = resolved.iterations > 0 || resolved.search == WEFT_SEARCH_EXACT;
     if (resolved.time_limit_s <= 0 && !limited) resolved.time_limit_s = 1;
+    if (resolved.jitter > 0) resolved.time_limit_s *= 1 - WEFT_I_ROBUST_SHARE;
     *out_options = resolved;
     return WEFT_STATUS_OK;
 }

@@ -138,6 +138,18 @@ static weft_status search_on(contest *c, weft_error *error)
     return search_best(c, 1, goes_on, error);
 }
 
+/* Where jitter is to be borne, the best orders are changed for it, whatever they take without. */
+static weft_status make_robust(contest *c, weft_error *error)
+{
+    weft_plan *plan = NULL;
+    if (c->plan_case->options.jitter <= 0) return WEFT_STATUS_OK;
+    weft_status status = weft_i_attempt_robust(&c->best, error);
+    if (!status) status = weft_i_attempt_plan(&c->best, NULL, error, &plan);
+    weft_plan_free(c->plan);
+    c->plan = plan;
+    return status;
+}
+
 weft_status weft_i_contest(const weft_i_case *plan_case, const weft_comparison *baselines,
                            const char *hand, weft_error *error, weft_plan **out_plan)
 {
@@ -151,6 +163,7 @@ weft_status weft_i_contest(const weft_i_case *plan_case, const weft_comparison *
     if (status != WEFT_STATUS_NO_MEMORY && enter_baselines(&c, &why))
         status = WEFT_STATUS_NO_MEMORY;
     if (c.plan && !c.best.stopped && status != WEFT_STATUS_NO_MEMORY) status = search_on(&c, &why);
+    if (c.plan && status != WEFT_STATUS_NO_MEMORY) status = make_robust(&c, &why);
     weft_i_attempt_close(&c.best);
     if (c.plan && status != WEFT_STATUS_NO_MEMORY) {
         *out_plan = c.plan;

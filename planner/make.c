@@ -40,6 +40,7 @@ weft_status weft_i_make_plan(const weft_i_case *plan_case, const weft_comparison
         return weft_i_contest(plan_case, baselines, hand, error, out_plan);
     weft_i_attempt attempt = {0};
     weft_status status = make_attempt(plan_case, error, &attempt);
+    if (!status) status = weft_i_attempt_robust(&attempt, error);
     if (!status) status = weft_i_attempt_plan(&attempt, NULL, error, out_plan);
     weft_i_attempt_close(&attempt);
     return status;
@@ -53,6 +54,7 @@ weft_status weft_i_make_problem_plan(const weft_problem *problem,
     weft_status status = weft_i_attempt_open_problem(problem, options, error, &attempt);
     if (!status)
         status = weft_i_attempt_search(&attempt, options->time_limit_s, options->iterations, error);
+    if (!status) status = weft_i_attempt_robust(&attempt, error);
     weft_plan *best = NULL;
     if (!status) status = weft_i_attempt_plan(&attempt, NULL, error, &best);
     weft_i_attempt_close(&attempt);

@@ -119,7 +119,8 @@ static weft_status plan_cuts(weft_problem *const *problems, int32_t n,
     if (!status) {
         int32_t best = search_cuts(&c);
         status = best < 0 ? weft_i_fail(error, c.first.status, "%s", c.first.text)
-                          : weft_i_attempt_plan(&attempts[best], NULL, error, out_plan);
+                          : weft_i_attempt_robust(&attempts[best], error);
+        if (!status) status = weft_i_attempt_plan(&attempts[best], NULL, error, out_plan);
     }
     for (int32_t i = 0; i < n; i++)
         weft_i_attempt_close(&attempts[i]);

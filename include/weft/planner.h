@@ -47,6 +47,10 @@ typedef struct weft_planner_options {
     int64_t ablate;    /* weft_ablate bits; USAGE with another method than PAPER */
     weft_reuse *reuse; /* filled when the planning is over: what the emulator priced once for many;
                           NULL = not wanted */
+    double jitter;   /* over 0: of the orders near the best that with the least mean time over steps
+                        in which each pass takes a factor in 1-jitter..1+jitter (below 1); of
+                        DEFAULT only, and not for the span */
+    int64_t samples; /* of such steps; 0 = 100, at most 10000 */
 } weft_planner_options;
 
 WEFT_API void weft_planner_options_init(weft_planner_options *options);
