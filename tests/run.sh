@@ -18,7 +18,7 @@ apt-get can be used as root or through sudo. Without arguments only the stage gc
   clang      build with clang and -Werror, all tests but the rules of the tree and those
              of weft-run, which take long
   sanitizers gcc with address, leak and undefined-behaviour sanitizers, all tests but the
-             rules of the tree
+             rules of the tree and those of suite 'long'
              (the CUDA module is built by gcc and install alone, where there is an nvcc)
   valgrind   the unit tests under memcheck, but for those of suite 'slow'
 
@@ -142,8 +142,8 @@ stage_clang()
 stage_sanitizers()
 {
     build sanitizers gcc -Db_sanitize=address,undefined -Db_lundef=false -Dcuda=disabled &&
-        run_tests sanitizers --no-suite house --no-suite selftest --timeout-multiplier 5 \
-            --wrapper "sh '$top/tests/memcheck.sh' sanitizers"
+        run_tests sanitizers --no-suite house --no-suite selftest --no-suite long \
+            --timeout-multiplier 5 --wrapper "sh '$top/tests/memcheck.sh' sanitizers"
 }
 
 stage_valgrind()
