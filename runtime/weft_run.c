@@ -111,6 +111,7 @@ static int launch_and_run(weft_i_world *world, int argc, char **argv)
     if (launch.profile) return profile(world, &launch);
     status = weft_i_plan_share(world, launch.plan, &error, &broken, &plan);
     if (broken) weft_i_world_farewell(world, status, &error);
+    if (status == WEFT_STATUS_IO) status = WEFT_STATUS_BAD_INPUT; /* what cannot be read */
     if (status != WEFT_STATUS_OK) return print_error(world, status, &error);
     weft_i_training *training = NULL;
     if (launch.device != WEFT_I_DEVICE_VIRTUAL)

@@ -463,7 +463,7 @@ case_bad_plans()
     expect_status 3
     expect_one_line '.*/cut.json: [0-9]*: not valid JSON'
     run 4 "$work/none.json"
-    expect_status 1
+    expect_status 3
     expect_one_line '.*/none.json: cannot read'
     sed 's/"transfer_ns": *300000/"transfer_ns":300001/' "$work/four.json" >"$work/wrong.json"
     run 4 "$work/wrong.json"
