@@ -54,13 +54,15 @@ static int32_t lap_of(const wave *v, int32_t leg)
 
 bool weft_i_wave_suits(const weft_problem *problem, const weft_i_slots *slots)
 {
-    return slots->n % 2 == 0 && problem->n_chunks == slots->n * problem->n_ranks;
+    return slots->n > 0 && slots->n % 2 == 0 && problem->n_chunks == slots->n * problem->n_ranks;
 }
 
 /* Whether each slot has one leg on every rank, as far along on the way home as on the way away. */
 static bool is_v(const weft_i_course *course, int32_t n_ranks)
 {
-    if (course->n_legs != course->slots.n * n_ranks || course->slots.n % 2 != 0) return false;
+    if (course->n_legs != course->slots.n * n_ranks || course->slots.n % 2 != 0 ||
+        course->n_legs == 0)
+        return false;
     for (int32_t i = 0; i < course->n_legs; i++) {
         const weft_i_leg *leg = &course->legs[i];
         int32_t way = i - leg->slot * n_ranks;
