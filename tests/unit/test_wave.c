@@ -120,3 +120,10 @@ Test(wave, other_shapes_and_too_little_memory_are_declined)
         weft_problem_free(problem);
     }
 }
+
+Test(wave, a_problem_without_chunks_has_no_shape)
+{
+    const weft_problem problem = {.n_ranks = 2};
+    const weft_i_slots slots = {0};
+    cr_assert_not(weft_i_wave_suits(&problem, &slots));
+}
