@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/least.h"
 #include "emu/emulator.h"
 #include "emu/uniform_time.h"
 
@@ -166,11 +167,6 @@ static weft_status split(asker *a, int32_t first, int32_t n, weft_i_unit *unit)
     return WEFT_STATUS_OK;
 }
 
-static int64_t longer(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* Software that waits for its messages spends their time on both ranks: no pass runs meanwhile, and
  * what comes in and what goes out do not share the time. */
 static void wait_for_messages(asker *a)
@@ -255,7 +251,7 @@ static int64_t reduction_tail(const asker *a, int64_t pipeline_ns)
         int64_t hides = weft_i_emu_hidden_ns(a->emu, a->reduce_ns[r], last_ns);
         int64_t tie_ns = r == 0 || r == a->n_ranks - 1 ? a->tie_ns : 0;
         int64_t exposed_ns = a->reduce_ns[r] - hides + tie_ns;
-        end_ns = longer(end_ns, a->ranks[r].last_ns + exposed_ns);
+        end_ns = weft_i_max(end_ns, a->ranks[r].last_ns + exposed_ns);
     }
     return end_ns - pipeline_ns;
 }
@@ -280,9 +276,9 @@ static void fill_phases(const asker *a, weft_uniform_answer *out)
 {
     int64_t first_ns = 0, last_ns = out->pipeline_ns, optimizer_ns = 0;
     for (int32_t r = 0; r < a->n_ranks; r++) {
-        first_ns = longer(first_ns, a->ranks[r].first_ns);
+        first_ns = weft_i_max(first_ns, a->ranks[r].first_ns);
         if (a->ranks[r].last_ns < last_ns) last_ns = a->ranks[r].last_ns;
-        optimizer_ns = longer(optimizer_ns, optimizer_of(a, r));
+        optimizer_ns = weft_i_max(optimizer_ns, optimizer_of(a, r));
     }
     out->fill_ns = first_ns;
     out->drain_ns = out->pipeline_ns - last_ns;

@@ -2,6 +2,8 @@
  * microbatch does what the one before did. */
 #include "emu/uniform_time.h"
 
+#include "base/least.h"
+
 /* A rank as it goes through its passes. */
 typedef struct rank_state {
     int32_t forwards, backwards, weights; /* done; weights: BWW, or with a fused backward */
@@ -79,11 +81,6 @@ static void count(rank_state *state, weft_pass kind)
     state->weights += kind == WEFT_PASS_BW || kind == WEFT_PASS_BWW;
 }
 
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* When the input of a pass is there; < 0 = not known yet. */
 static int64_t input_at(const walk *w, int32_t rank, const pass *p)
 {
@@ -100,7 +97,7 @@ static int64_t input_at(const walk *w, int32_t rank, const pass *p)
     }
     if (place == last) return own;
     int64_t end = w->bw_end[(place + 1) * m + p->microbatch];
-    return end == 0 ? -1 : later(own, end + line->transfer_ns[rank]);
+    return end == 0 ? -1 : weft_i_max(own, end + line->transfer_ns[rank]);
 }
 
 /* Bytes that go at the end of a pass. */
@@ -123,7 +120,7 @@ static void run_pass(walk *w, int32_t rank, const pass *p, int64_t input_ns)
     weft_i_uniform_rank *out = &w->ranks[rank];
     int32_t place = p->segment * w->line->n_ranks + rank;
     const weft_i_unit *unit = &w->line->units[place];
-    int64_t start_ns = later(state->now_ns, input_ns);
+    int64_t start_ns = weft_i_max(state->now_ns, input_ns);
     if (!state->started) out->first_ns = start_ns;
     state->started = true;
     state->now_ns = start_ns + pass_ns(unit, p->kind);
@@ -245,6 +242,6 @@ bool weft_i_uniform_time(const weft_i_uniform_line *line, weft_i_arena *arena,
     if (failed || (!done && !run(line, arena, out_ranks, &w))) return false;
     *out_pipeline_ns = 0;
     for (int32_t r = 0; r < line->n_ranks; r++)
-        *out_pipeline_ns = later(*out_pipeline_ns, out_ranks[r].last_ns);
+        *out_pipeline_ns = weft_i_max(*out_pipeline_ns, out_ranks[r].last_ns);
     return true;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/least.h"
 
 typedef struct context {
     const weft_plan *plan;
@@ -13,11 +14,6 @@ typedef struct context {
     int64_t *reduced_ns; /* per chunk: end of its reduction by the rule, from measured posts */
     weft_i_measure *out;
 } context;
-
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* A planned time at the run's scale, which a file may set to anything: at most WEFT_INT_MAX. */
 static int64_t scaled(const context *c, int64_t ns)
@@ -68,14 +64,14 @@ static void note_reductions(const context *c, int32_t r)
             const weft_action *action = &rank->actions[a];
             if (action->kind != WEFT_ACTION_REDUCE) continue;
             int64_t *posted_ns = &c->reduced_ns[action->operand];
-            *posted_ns = p == 0 ? action->end_ns : later(*posted_ns, action->end_ns);
+            *posted_ns = p == 0 ? action->end_ns : weft_i_max(*posted_ns, action->end_ns);
         }
     }
     const weft_rank_actions *first = measured_actions(c, 0, r);
     for (int32_t a = 0; a < first->n_actions; a++) {
         if (first->actions[a].kind != WEFT_ACTION_REDUCE) continue;
         int32_t chunk = first->actions[a].operand;
-        end_ns = later(end_ns, c->reduced_ns[chunk]);
+        end_ns = weft_i_max(end_ns, c->reduced_ns[chunk]);
         end_ns = plus(end_ns, scaled(c, c->plan->chunks[chunk].reduce_ns));
         c->reduced_ns[chunk] = end_ns;
     }
@@ -89,7 +85,7 @@ static int64_t rule_end_ns(const context *c, int32_t p, const weft_action *actio
     *out_kind = WEFT_I_OVERHEAD_WAIT;
     switch (action->kind) {
     case WEFT_ACTION_FW:
-        came_ns = later(came_ns, scaled(c, problem->stages[action->operand].ready_ns));
+        came_ns = weft_i_max(came_ns, scaled(c, problem->stages[action->operand].ready_ns));
         /* fall through */
     case WEFT_ACTION_BW:
     case WEFT_ACTION_BWI:
@@ -107,10 +103,10 @@ static int64_t rule_end_ns(const context *c, int32_t p, const weft_action *actio
         *out_kind = WEFT_I_OVERHEAD_POST;
         return came_ns + scaled(c, c->plan->post_ns);
     case WEFT_ACTION_WAIT_IRECV:
-        return later(came_ns, c->left_ns[p][action->operand] +
-                                  scaled(c, problem->edges[action->operand].transfer_ns));
+        return weft_i_max(came_ns, c->left_ns[p][action->operand] +
+                                       scaled(c, problem->edges[action->operand].transfer_ns));
     case WEFT_ACTION_WAIT_REDUCE:
-        return later(came_ns, c->reduced_ns[action->operand]);
+        return weft_i_max(came_ns, c->reduced_ns[action->operand]);
     case WEFT_ACTION_OPTIMIZER:
         return came_ns + scaled(c, c->plan->predicted.optimizer_ns);
     case WEFT_ACTION_WAIT_ISEND:
@@ -145,7 +141,7 @@ static int64_t measure_rank(const context *c, int32_t p, int32_t r)
         add(&out->overhead, late_ns);
         add(&own->overhead, late_ns);
         came_ns = action->end_ns;
-        out->measured_step_ns = later(out->measured_step_ns, action->end_ns);
+        out->measured_step_ns = weft_i_max(out->measured_step_ns, action->end_ns);
         if (kind != WEFT_I_OVERHEAD_PASS) continue;
         const weft_stage *stage = &c->plan->pipelines[p].problem.stages[action->operand];
         own->measured_ns = action->end_ns;
@@ -163,11 +159,11 @@ static void measure_all(const context *c)
     weft_i_measure *out = c->out;
     double busy_ns = 0;
     for (int32_t p = 0; p < c->timeline->n_pipelines; p++) {
-        out->planned_ns = later(out->planned_ns, scaled(c, c->plan->pipelines[p].pipeline_ns));
+        out->planned_ns = weft_i_max(out->planned_ns, scaled(c, c->plan->pipelines[p].pipeline_ns));
         for (int32_t r = 0; r < c->timeline->n_ranks; r++) {
             int32_t i = p * c->timeline->n_ranks + r;
             busy_ns += (double)measure_rank(c, p, r);
-            out->measured_ns = later(out->measured_ns, out->ranks[i].measured_ns);
+            out->measured_ns = weft_i_max(out->measured_ns, out->ranks[i].measured_ns);
             if (fabs(out->ranks[i].error) > fabs(out->ranks[out->worst].error)) out->worst = i;
         }
     }

@@ -1,6 +1,7 @@
 /* plan/problem_check_sums.c - sums over a whole problem stay within WEFT_INT_MAX, so that nobody
  * who adds times or sizes of a checked problem has to look for overflow. */
 #include "base/error.h"
+#include "base/least.h"
 #include "plan/problem_check.h"
 #include "plan/problem_own.h"
 
@@ -20,18 +21,13 @@ static weft_status fail_sum(const weft_i_checker *check, const char *array, int3
                              (long long)WEFT_INT_MAX);
 }
 
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* The longest time and the most bytes that a stage takes under any of its candidates. */
 static int64_t stage_time(const weft_stage *stage)
 {
     int64_t most = 0;
     for (int32_t k = -1; k < stage->n_candidates; k++) {
         const weft_cost *cost = &weft_i_stage_chosen(stage, k)->cost;
-        most = larger(most, cost->fw_ns + larger(cost->bw_ns, cost->bwi_ns + cost->bww_ns));
+        most = weft_i_max(most, cost->fw_ns + weft_i_max(cost->bw_ns, cost->bwi_ns + cost->bww_ns));
     }
     return most;
 }
@@ -44,7 +40,7 @@ static int64_t stage_bytes(const weft_stage *stage)
         int64_t bytes = cost->saved_bytes + cost->held_bytes;
         for (int pass = 0; pass < 4; pass++)
             bytes += cost->work_bytes[pass];
-        most = larger(most, bytes);
+        most = weft_i_max(most, bytes);
     }
     return most;
 }
@@ -56,7 +52,7 @@ static weft_status check_time(const weft_i_checker *check)
     const weft_problem *problem = check->problem;
     int64_t sum = 0;
     for (int32_t s = 0; s < problem->n_stages; s++)
-        sum = larger(sum, problem->stages[s].ready_ns);
+        sum = weft_i_max(sum, problem->stages[s].ready_ns);
     for (int32_t c = 0; c < problem->n_chunks; c++) {
         if (!add(&sum, problem->chunks[c].reduce_ns)) return fail_sum(check, "chunks", c, "times");
     }

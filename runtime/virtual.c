@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/least.h"
 #include "runtime/pool.h"
 
 enum { MESSAGE_BYTES = 64 };
@@ -34,11 +35,6 @@ struct weft_i_virtual {
     int64_t start_ns; /* of the step; common clock */
     int64_t due_ns;   /* end of the action; own clock */
 };
-
-static int64_t largest(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 static int64_t now_ns(const weft_i_virtual *device)
 {
@@ -114,7 +110,7 @@ static void end_reduction(weft_i_virtual *device, int32_t chunk)
     while (device->reductions[chunk]) {
         int32_t next = device->posted[device->n_reduced++];
         int64_t posted_ns = device->reductions[next][0];
-        int64_t begun_ns = largest(posted_ns, device->last_reduced_ns);
+        int64_t begun_ns = weft_i_max(posted_ns, device->last_reduced_ns);
         device->last_reduced_ns = begun_ns + scaled(device, device->plan->chunks[next].reduce_ns);
         device->reduced_ns[next] = device->last_reduced_ns;
         weft_i_pool_give(&device->pool, device->reductions[next]);
@@ -128,7 +124,7 @@ static void begin_pass(weft_i_virtual *device, const weft_run_action *action)
     const weft_stage *stage = &device->pipeline->problem.stages[action->operand];
     if (action->kind == WEFT_ACTION_FW) {
         int64_t ready_ns = device->start_ns + scaled(device, stage->ready_ns);
-        device->due_ns = largest(device->due_ns, ready_ns + device->options.clock_offset_ns);
+        device->due_ns = weft_i_max(device->due_ns, ready_ns + device->options.clock_offset_ns);
     }
     device->due_ns += scaled(device, weft_cost_pass_ns(&stage->now.cost, (weft_pass)action->kind));
 }
@@ -189,7 +185,7 @@ static weft_status poll(void *context, const weft_run_action *action, weft_error
     if (left_ns <= 0)
         *out_idle_ns = WEFT_RUN_DONE;
     else
-        *out_idle_ns = largest(left_ns - device->options.margin_ns, 0);
+        *out_idle_ns = weft_i_max(left_ns - device->options.margin_ns, 0);
     return WEFT_STATUS_OK;
 }
 
@@ -230,7 +226,7 @@ int64_t weft_i_virtual_buffer_bytes(const weft_i_virtual *device)
             now_bytes += (int64_t)reduction_bytes(device, operand);
         else if (kind == WEFT_ACTION_WAIT_REDUCE)
             now_bytes -= (int64_t)reduction_bytes(device, operand);
-        most_bytes = largest(most_bytes, now_bytes);
+        most_bytes = weft_i_max(most_bytes, now_bytes);
     }
     return most_bytes;
 }

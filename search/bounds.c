@@ -1,6 +1,7 @@
 /* search/bounds.c - weft_bounds_compute: the best of several lower bounds. docs/bounds.md proves
  * each. */
 #include "base/error.h"
+#include "base/least.h"
 #include "search/last_way.h"
 #include "search/one_machine.h"
 #include "search/turn_around.h"
@@ -17,11 +18,6 @@ typedef struct bounder {
     weft_bounds bounds;
     weft_i_arena arena;
 } bounder;
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 static int64_t gcd(int64_t a, int64_t b)
 {
@@ -74,14 +70,15 @@ static void bound_ranks(bounder *b)
     for (int32_t r = 0; r < b->variant.problem.n_ranks; r++) {
         int32_t n = list_jobs(b, r, &clock, b->jobs);
         b->bounds.makespan_ns =
-            max64(b->bounds.makespan_ns, weft_i_one_machine(b->jobs, n, b->heap));
+            weft_i_max(b->bounds.makespan_ns, weft_i_one_machine(b->jobs, n, b->heap));
         weft_i_relax_ways(relax, r, &b->ways);
         n = list_jobs(b, r, &b->ways, b->jobs);
-        b->bounds.span_ns = max64(b->bounds.span_ns, weft_i_one_machine(b->jobs, n, b->heap));
-        b->bounds.span_ns = max64(b->bounds.span_ns, weft_i_last_way_bound(&b->last_way, &b->ways));
+        b->bounds.span_ns = weft_i_max(b->bounds.span_ns, weft_i_one_machine(b->jobs, n, b->heap));
+        b->bounds.span_ns =
+            weft_i_max(b->bounds.span_ns, weft_i_last_way_bound(&b->last_way, &b->ways));
     }
     b->bounds.makespan_ns =
-        max64(b->bounds.makespan_ns, weft_i_last_way_bound(&b->last_way, &clock));
+        weft_i_max(b->bounds.makespan_ns, weft_i_last_way_bound(&b->last_way, &clock));
 }
 
 /* Byte-nanoseconds that a stage takes at least: bytes saved over the shortest life. A split stage
@@ -114,7 +111,7 @@ static void find_round_trips(const weft_i_relax *relax, int64_t *trip_ns)
                 int64_t trip = weft_i_relax_latency(relax, ahead) +
                                problem->stages[t].now.cost.fw_ns + trip_ns[t] + relax->first_ns[t] +
                                weft_i_relax_latency(relax, back);
-                trip_ns[s] = max64(trip_ns[s], trip);
+                trip_ns[s] = weft_i_max(trip_ns[s], trip);
             }
         }
     }
@@ -155,8 +152,8 @@ static weft_status bound_memory(bounder *b, weft_error *error)
         if (room == WEFT_INT_MAX) continue;
         /* Less the rounding of the sum. */
         int64_t least = (int64_t)(sum.byte_ns * (1 - 1e-12) / (double)room);
-        b->bounds.span_ns = max64(b->bounds.span_ns, least);
-        b->bounds.makespan_ns = max64(b->bounds.makespan_ns, sum.head + least + sum.tail);
+        b->bounds.span_ns = weft_i_max(b->bounds.span_ns, least);
+        b->bounds.makespan_ns = weft_i_max(b->bounds.makespan_ns, sum.head + least + sum.tail);
     }
     return WEFT_STATUS_OK;
 }
@@ -166,8 +163,8 @@ static weft_status bound_turn_around(bounder *b, weft_error *error)
     weft_bounds turn;
     weft_status status = weft_i_turn_around(&b->relax, &b->arena, error, &turn);
     if (status != WEFT_STATUS_OK) return status;
-    b->bounds.makespan_ns = max64(b->bounds.makespan_ns, turn.makespan_ns);
-    b->bounds.span_ns = max64(b->bounds.span_ns, turn.span_ns);
+    b->bounds.makespan_ns = weft_i_max(b->bounds.makespan_ns, turn.makespan_ns);
+    b->bounds.span_ns = weft_i_max(b->bounds.span_ns, turn.span_ns);
     return WEFT_STATUS_OK;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/least.h"
 
 /* Part of the budget for patterns at random before one is changed, in percent; how many
  * microbatches are scheduled before a pattern is taken to be worth all, in ranks; tries at a block
@@ -92,11 +93,6 @@ static int64_t reserve(modulo *m, int32_t rank, int64_t at, int64_t ns)
     return t;
 }
 
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 /* When a leg's forwards can begin: after the leg before, or after all slots that feed its own. */
 static int64_t after_inputs(const modulo *m, int32_t leg, bool equal)
 {
@@ -108,7 +104,7 @@ static int64_t after_inputs(const modulo *m, int32_t leg, bool equal)
     for (int32_t p = 0; p < slot; p++) {
         int32_t last = course->first_of_slot[p + 1] - 1;
         if (course->feeds[p * course->slots.n + slot] && last >= course->first_of_slot[p])
-            at = max64(at, m->pattern.fw_ns[last] + length_of(m, last, FW, equal));
+            at = weft_i_max(at, m->pattern.fw_ns[last] + length_of(m, last, FW, equal));
     }
     return at;
 }
@@ -120,11 +116,11 @@ static int64_t after_gradients(const modulo *m, int32_t leg, bool equal)
     int32_t slot = course->legs[leg].slot, n = course->slots.n;
     int64_t at = m->pattern.fw_ns[leg] + length_of(m, leg, FW, equal);
     if (leg + 1 < course->first_of_slot[slot + 1])
-        return max64(at, m->pattern.bw_ns[leg + 1] + length_of(m, leg + 1, BW, equal));
+        return weft_i_max(at, m->pattern.bw_ns[leg + 1] + length_of(m, leg + 1, BW, equal));
     for (int32_t q = slot + 1; q < n; q++) {
         int32_t first = course->first_of_slot[q];
         if (course->feeds[slot * n + q] && first < course->first_of_slot[q + 1])
-            at = max64(at, m->pattern.bw_ns[first] + length_of(m, first, BW, equal));
+            at = weft_i_max(at, m->pattern.bw_ns[first] + length_of(m, first, BW, equal));
     }
     return at;
 }
@@ -324,7 +320,7 @@ static void shift_slot(const modulo *m, individual *of, int32_t slot, int way)
     if (!of->equal && chance(m, 50)) by /= 4;
     if (chance(m, 50)) by = -by;
     for (int32_t i = first; i < end; i++)
-        if (all || i == begin) of->delay[way][i] = max64(of->delay[way][i] + by, 0);
+        if (all || i == begin) of->delay[way][i] = weft_i_max(of->delay[way][i] + by, 0);
 }
 
 static void shift_leg(const modulo *m, individual *of, int way)
@@ -332,7 +328,7 @@ static void shift_leg(const modulo *m, individual *of, int way)
     int32_t leg = (int32_t)weft_i_rng_below(m->rng, (uint64_t)m->course->n_legs);
     int64_t by = m->unit_ns[m->course->legs[leg].rank] * (chance(m, 50) ? 1 : -1);
     if (!of->equal && chance(m, 50)) by /= 4;
-    of->delay[way][leg] = max64(of->delay[way][leg] + by, 0);
+    of->delay[way][leg] = weft_i_max(of->delay[way][leg] + by, 0);
 }
 
 /* Change one thing. */
@@ -479,7 +475,7 @@ static bool open_modulo(modulo *m, weft_i_arena *arena)
     for (int32_t i = 0; i < n_legs; i++)
         m->unit_ns[m->course->legs[i].rank] += m->course->legs[i].n_passes;
     for (int32_t r = 0; r < n_ranks; r++) {
-        m->unit_ns[r] = max64(m->period_ns / max64(m->unit_ns[r], 1), 1);
+        m->unit_ns[r] = weft_i_max(m->period_ns / weft_i_max(m->unit_ns[r], 1), 1);
         if (!(m->busy[r] = weft_i_new(arena, busy_part, 3 * (size_t)n_legs))) return false;
     }
     return true;
@@ -495,7 +491,7 @@ weft_status weft_i_modulo(weft_i_workbench *workbench, weft_i_budget *budget, do
                 .rng = rng,
                 .n_turns = n_turns,
                 .best_ns = WEFT_INT_MAX,
-                .period_ns = max64(workbench->course.period_ns, 1),
+                .period_ns = weft_i_max(workbench->course.period_ns, 1),
                 .n_sample = SAMPLE_RANKS * workbench->net.n_ranks};
     if (m.n_sample >= n_turns || m.course->overlaps) m.n_sample = 0;
     if (m.course->n_legs == 0) return WEFT_STATUS_OK;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/least.h"
 #include "search/levels.h"
 
 /* The largest and the smallest that any option of a group has of something. */
@@ -85,11 +86,6 @@ static void widen(range *r, int64_t value, bool first)
     if (first || value > r->most) r->most = value;
 }
 
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 static void measure_group(const weft_i_pick *pick, const weft_i_group *group, passes *p)
 {
     for (int32_t i = 0; i < group->n; i++) {
@@ -102,10 +98,10 @@ static void measure_group(const weft_i_pick *pick, const weft_i_group *group, pa
         widen(&p->enter[2], o->work[2], first);
         widen(&p->leave[2], o->held + o->work[2], first);
         widen(&p->change, o->work[0] - o->work[1], first);
-        p->saved = larger(p->saved, o->saved);
-        p->held = larger(p->held, o->held);
+        p->saved = weft_i_max(p->saved, o->saved);
+        p->held = weft_i_max(p->held, o->held);
         for (int k = 0; k < 3; k++)
-            p->work[k] = larger(p->work[k], o->work[k]);
+            p->work[k] = weft_i_max(p->work[k], o->work[k]);
     }
 }
 

@@ -2,16 +2,7 @@
 #include "search/relax.h"
 
 #include "base/error.h"
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+#include "base/least.h"
 
 int64_t weft_i_relax_latency(const weft_i_relax *relax, int32_t edge)
 {
@@ -32,9 +23,9 @@ static void halve(weft_i_relax *relax, int32_t stage)
     if (of->backward == WEFT_BACKWARD_NONE) return;
     relax->first_ns[stage] = cost->bw_ns;
     if (of->backward != WEFT_BACKWARD_FULL || !weft_cost_can_split(cost)) return;
-    relax->first_ns[stage] = min64(cost->bw_ns, cost->bwi_ns);
+    relax->first_ns[stage] = weft_i_min(cost->bw_ns, cost->bwi_ns);
     relax->rest_ns[stage] =
-        min64(cost->bw_ns, cost->bwi_ns + cost->bww_ns) - relax->first_ns[stage];
+        weft_i_min(cost->bw_ns, cost->bwi_ns + cost->bww_ns) - relax->first_ns[stage];
 }
 
 /* Ways to the passes. With rank >= 0 they begin at passes of that rank only; a pass without one has
@@ -49,20 +40,21 @@ static void walk_heads(const weft_i_relax *relax, int32_t rank, int64_t *fw_head
         for (int32_t k = graph->fw_in.first[s]; k < graph->fw_in.first[s + 1]; k++) {
             int32_t edge = graph->fw_in.edges[k], from = problem->edges[edge].from;
             if (fw_head[from] >= 0)
-                head = max64(head, fw_head[from] + problem->stages[from].now.cost.fw_ns +
-                                       weft_i_relax_latency(relax, edge));
+                head = weft_i_max(head, fw_head[from] + problem->stages[from].now.cost.fw_ns +
+                                            weft_i_relax_latency(relax, edge));
         }
         fw_head[s] = head;
     }
     for (int32_t i = 0; i < problem->n_stages; i++) {
         int32_t s = relax->flow.bw_stages[i];
         int64_t head = rank >= 0 && graph->rank[s] == rank ? 0 : -1;
-        if (fw_head[s] >= 0) head = max64(head, fw_head[s] + problem->stages[s].now.cost.fw_ns);
+        if (fw_head[s] >= 0)
+            head = weft_i_max(head, fw_head[s] + problem->stages[s].now.cost.fw_ns);
         for (int32_t k = graph->bw_in.first[s]; k < graph->bw_in.first[s + 1]; k++) {
             int32_t edge = graph->bw_in.edges[k], from = problem->edges[edge].from;
             if (bw_head[from] >= 0)
-                head = max64(head, bw_head[from] + relax->first_ns[from] +
-                                       weft_i_relax_latency(relax, edge));
+                head = weft_i_max(head, bw_head[from] + relax->first_ns[from] +
+                                            weft_i_relax_latency(relax, edge));
         }
         bw_head[s] = head;
     }
@@ -80,8 +72,8 @@ static void walk_tails(const weft_i_relax *relax, int32_t rank, int64_t *fw_tail
         for (int32_t k = graph->bw_out.first[s]; k < graph->bw_out.first[s + 1]; k++) {
             int32_t edge = graph->bw_out.edges[k], to = problem->edges[edge].to;
             if (bw_tail[to] >= 0)
-                tail = max64(tail,
-                             weft_i_relax_latency(relax, edge) + relax->first_ns[to] + bw_tail[to]);
+                tail = weft_i_max(tail, weft_i_relax_latency(relax, edge) + relax->first_ns[to] +
+                                            bw_tail[to]);
         }
         bw_tail[s] = tail;
     }
@@ -89,12 +81,12 @@ static void walk_tails(const weft_i_relax *relax, int32_t rank, int64_t *fw_tail
         int32_t s = relax->flow.fw_stages[i];
         int64_t tail = rank < 0 || graph->rank[s] == rank ? 0 : -1;
         if (weft_i_relax_has_backward(relax, s) && bw_tail[s] >= 0)
-            tail = max64(tail, relax->first_ns[s] + bw_tail[s]);
+            tail = weft_i_max(tail, relax->first_ns[s] + bw_tail[s]);
         for (int32_t k = graph->fw_out.first[s]; k < graph->fw_out.first[s + 1]; k++) {
             int32_t edge = graph->fw_out.edges[k], to = problem->edges[edge].to;
             if (fw_tail[to] >= 0)
-                tail = max64(tail, weft_i_relax_latency(relax, edge) +
-                                       problem->stages[to].now.cost.fw_ns + fw_tail[to]);
+                tail = weft_i_max(tail, weft_i_relax_latency(relax, edge) +
+                                            problem->stages[to].now.cost.fw_ns + fw_tail[to]);
         }
         fw_tail[s] = tail;
     }

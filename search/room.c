@@ -4,11 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
+#include "base/least.h"
 
 static const weft_stage *stage_of(const weft_i_room *room, weft_task task)
 {
@@ -66,7 +62,7 @@ static void describe_passes(weft_i_room *room)
     for (weft_task t = 0; t < 4 * net->n_stages; t++) {
         if (net->ns[t] < 0) continue;
         int64_t *most = &room->largest_work[net->rank[weft_task_stage(t)]];
-        *most = max64(*most, describe_pass(room, t));
+        *most = weft_i_max(*most, describe_pass(room, t));
     }
 }
 
@@ -114,7 +110,7 @@ static void add_need(weft_i_room *room, int32_t stage)
     const weft_cost *cost = &problem->stages[stage].now.cost;
     int64_t *need = room->need + at(room, net->rank[stage], 0);
     int64_t most =
-        net->split[stage] ? max64(cost->saved_bytes, cost->held_bytes) : cost->saved_bytes;
+        net->split[stage] ? weft_i_max(cost->saved_bytes, cost->held_bytes) : cost->saved_bytes;
     for (int32_t k = room->fw_turn[stage]; k <= room->bw_turn[stage]; k++)
         need[k] += most;
     room->all[net->rank[stage]] += most;
@@ -163,7 +159,7 @@ void weft_i_room_set_turns(weft_i_room *room, const weft_i_flow *flow, const int
     for (int32_t r = 0; r < net->n_ranks; r++) {
         room->largest_need[r] = 0;
         for (int32_t k = 0; k < room->n_turns; k++)
-            room->largest_need[r] = max64(room->largest_need[r], room->need[at(room, r, k)]);
+            room->largest_need[r] = weft_i_max(room->largest_need[r], room->need[at(room, r, k)]);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/least.h"
 
 typedef struct turning {
     const weft_i_relax *relax;
@@ -16,16 +17,6 @@ typedef struct turning {
     int32_t *first_at, *stages_at; /* the other stages by place */
     bool *taken;                   /* scratch, by stage */
 } turning;
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 static int32_t place_of(const turning *t, int32_t stage)
 {
@@ -114,7 +105,7 @@ static void find_links(turning *t, chain *c)
     for (int32_t s = 0; s < graph->problem->n_stages; s++) {
         int32_t place = place_of(t, s);
         c->counterpart[s] = -1;
-        if (t->turns[s]) c->turn[place] = min64(c->turn[place], pass_ns(t, s, c->forward));
+        if (t->turns[s]) c->turn[place] = weft_i_min(c->turn[place], pass_ns(t, s, c->forward));
         for (int32_t k = edges->first[s]; k < edges->first[s + 1]; k++) {
             const weft_edge *edge = &graph->problem->edges[edges->edges[k]];
             int32_t other = c->forward ? edge->from : edge->to;
@@ -123,7 +114,7 @@ static void find_links(turning *t, chain *c)
             t->taken[other] = true;
             c->counterpart[s] = other;
             c->link[place - 1] =
-                min64(c->link[place - 1], weft_i_relax_latency(t->relax, edges->edges[k]));
+                weft_i_min(c->link[place - 1], weft_i_relax_latency(t->relax, edges->edges[k]));
         }
     }
 }
@@ -147,8 +138,8 @@ static void sum_places(const turning *t, place_sums *sums)
         int64_t tail = weft_i_relax_has_backward(relax, s) ? relax->bw_tail[s] : relax->fw_tail[s];
         if (relax->rest_ns[s] > 0) tail = 0;
         sum->work += weft_i_relax_work(relax, s);
-        sum->head = min64(sum->head, relax->fw_head[s]);
-        sum->tail = min64(sum->tail, tail);
+        sum->head = weft_i_min(sum->head, relax->fw_head[s]);
+        sum->tail = weft_i_min(sum->tail, tail);
         sum->late += relax->rest_ns[s];
         sum->late += t->feeds[s] ? 0 : problem->stages[s].now.cost.fw_ns;
     }
@@ -174,7 +165,7 @@ static void extend_chain(const turning *t, int32_t pivot, int32_t place, chain *
         if (c->walker[s] < 0) continue;
         int64_t before = c->least[s];
         int32_t next = c->walker[s] = c->counterpart[c->walker[s]];
-        c->least[s] = next < 0 ? 0 : min64(before, pass_ns(t, next, c->forward));
+        c->least[s] = next < 0 ? 0 : weft_i_min(before, pass_ns(t, next, c->forward));
         c->lost += before - c->least[s];
     }
     c->gained += c->turn[place] + c->link[place];
@@ -193,12 +184,12 @@ static void bound_pivot(const turning *t, const place_sums *sums, int32_t pivot,
         extend_chain(t, pivot, p, down);
         int64_t ahead = up->gained - up->lost;
         int64_t behind = down->gained - down->lost - sums[pivot].late;
-        before = max64(before, sums[p].head + ahead);
-        after = max64(after, sums[p].tail + behind);
-        span = max64(span, ahead + behind); /* both ways end on the one rank at p */
+        before = weft_i_max(before, sums[p].head + ahead);
+        after = weft_i_max(after, sums[p].tail + behind);
+        span = weft_i_max(span, ahead + behind); /* both ways end on the one rank at p */
     }
-    bounds->makespan_ns = max64(bounds->makespan_ns, before + work + after);
-    bounds->span_ns = max64(bounds->span_ns, work + span);
+    bounds->makespan_ns = weft_i_max(bounds->makespan_ns, before + work + after);
+    bounds->span_ns = weft_i_max(bounds->span_ns, work + span);
 }
 
 /* The stages that do not turn around, by place. */

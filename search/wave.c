@@ -2,6 +2,7 @@
 #include "search/wave.h"
 
 #include "base/error.h"
+#include "base/least.h"
 #include "search/wave_fill.h"
 
 /* What a rank does in a round. */
@@ -35,11 +36,6 @@ typedef struct wave {
     int64_t at[N_KINDS];      /* in a round */
     weft_i_pattern pattern;
 } wave;
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 /* Odd slots lead home. */
 static bool is_home(int32_t slot)
@@ -77,11 +73,11 @@ static void measure(wave *v)
 {
     for (int32_t i = 0; i < v->course->n_legs; i++) {
         const weft_i_leg *leg = &v->course->legs[i];
-        v->fw_ns = max64(v->fw_ns, leg->fw_ns);
-        v->bw_ns = max64(v->bw_ns, leg->bw_ns);
-        v->bww_ns = max64(v->bww_ns, leg->bww_ns);
-        v->hop_ns = max64(v->hop_ns, leg->fw_ns + leg->fw_hop_ns);
-        v->hop_ns = max64(v->hop_ns, leg->bw_ns + leg->bw_hop_ns);
+        v->fw_ns = weft_i_max(v->fw_ns, leg->fw_ns);
+        v->bw_ns = weft_i_max(v->bw_ns, leg->bw_ns);
+        v->bww_ns = weft_i_max(v->bww_ns, leg->bww_ns);
+        v->hop_ns = weft_i_max(v->hop_ns, leg->fw_ns + leg->fw_hop_ns);
+        v->hop_ns = weft_i_max(v->hop_ns, leg->bw_ns + leg->bw_hop_ns);
     }
 }
 
@@ -103,7 +99,7 @@ static void set_gait(wave *v, const gait *g)
 {
     v->pattern.n_laps = v->course->slots.n / 2;
     v->pattern.group = (v->n_ranks + g->stride - 1) / g->stride;
-    v->pattern.round_ns = max64(v->course->period_ns / v->pattern.n_laps, g->stride);
+    v->pattern.round_ns = weft_i_max(v->course->period_ns / v->pattern.n_laps, g->stride);
     v->beat_ns = v->pattern.round_ns / g->stride;
     v->home_ns = v->hop_ns;
     v->away_ns = v->beat_ns - v->hop_ns;
