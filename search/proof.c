@@ -15,7 +15,8 @@ typedef struct proof {
     weft_i_graph graph;
     weft_i_incumbent best;
     weft_i_budget budget;
-    int32_t *choices; /* by stage: the only one */
+    int32_t *choices;    /* by stage: the only one */
+    weft_error shortage; /* what the default search lacked */
     weft_i_arena arena;
 } proof;
 
@@ -56,13 +57,14 @@ static weft_status search_first(proof *p, const weft_search_options *options, we
     weft_i_offer offer;
     first.iterations = FIRST_ITERATIONS;
     first.time_limit_s *= FIRST_SHARE;
-    weft_status status = weft_i_search_default(p->problem, &first, NULL, 0, NULL, &solution);
+    weft_status status =
+        weft_i_search_default(p->problem, &first, NULL, 0, &p->shortage, &solution);
     if (status == WEFT_STATUS_INFEASIBLE) return WEFT_STATUS_OK;
     if (status == WEFT_STATUS_OK)
         status =
             weft_i_incumbent_offer(&p->best, solution.order, p->choices, "exact", error, &offer);
     else
-        weft_i_fail(error, status, "%s", weft_status_text(status));
+        weft_i_fail(error, status, "%s", p->shortage.text);
     weft_solution_free(&solution);
     return status;
 }
@@ -84,7 +86,7 @@ static weft_status search_all(proof *p, weft_error *error)
         return WEFT_STATUS_OK;
     }
     if (status == WEFT_STATUS_INFEASIBLE)
-        return weft_i_fail(error, status, "no order of the problem keeps the limits");
+        return weft_i_fail(error, status, "no order keeps the limits: %s", p->shortage.text);
     if (status != WEFT_STATUS_OK) return weft_i_fail(error, status, "%s", why.text);
     weft_i_offer offer;
     status = weft_i_incumbent_offer(&p->best, order, p->choices, "exact", error, &offer);

@@ -1,6 +1,7 @@
 /* tests/unit/problems.h - small random problems of every shape that a search has to live with:
- * several modules, segments, joins, V-shapes, ranks left out, frozen stages, sub-microbatches of
- * several microbatches, split backward, transfers, memory strategies. */
+ * several modules, segments, joins, V-shapes, ranks left out, frozen stages, encoders without a
+ * gradient from the backbone, sub-microbatches of several microbatches, split backward, transfers,
+ * memory strategies. */
 #ifndef WEFT_TESTS_PROBLEMS_H
 #define WEFT_TESTS_PROBLEMS_H
 
@@ -18,12 +19,13 @@ typedef struct random_options {
     bool straight; /* no V-shapes, no module that runs from the last rank to the first */
     bool uniform;  /* every sub-microbatch of a module has one stage on every rank */
     int32_t n_candidates;
+    int32_t detached; /* percent of encoders that get no gradient from the backbone */
 } random_options;
 
 typedef struct random_module {
     const char *name;
     int32_t segments, first_chunk; /* chunks by segment * n_ranks + rank */
-    bool reversed, v_shape, split;
+    bool reversed, v_shape, split, detached;
     weft_backward backward;
 } random_module;
 
@@ -64,6 +66,8 @@ static inline void random_modules(random_builder *b)
         module->backward = WEFT_BACKWARD_FULL;
         if (!last && random_chance(b->rng, 30))
             module->backward = random_chance(b->rng, 60) ? WEFT_BACKWARD_NONE : WEFT_BACKWARD_INPUT;
+        if (!last && b->options->detached > 0)
+            module->detached = random_chance(b->rng, b->options->detached);
     }
 }
 
@@ -143,7 +147,7 @@ static inline int32_t random_stage(random_builder *b, const random_module *modul
     return p->n_stages++;
 }
 
-static inline void random_edge(random_builder *b, int32_t from, int32_t to)
+static inline void random_edge(random_builder *b, int32_t from, int32_t to, bool gradient)
 {
     weft_problem *p = b->problem;
     bool same = p->chunks[p->stages[from].chunk].rank == p->chunks[p->stages[to].chunk].rank;
@@ -152,7 +156,7 @@ static inline void random_edge(random_builder *b, int32_t from, int32_t to)
     edge.bytes = random_in(b->rng, 0, b->options->max_bytes / 4);
     weft_i_grow(&p->edges, &b->edge_cap, (size_t)p->n_edges + 2, sizeof edge);
     p->edges[p->n_edges++] = edge;
-    if (p->stages[from].backward == WEFT_BACKWARD_NONE ||
+    if (!gradient || p->stages[from].backward == WEFT_BACKWARD_NONE ||
         p->stages[to].backward == WEFT_BACKWARD_NONE)
         return;
     edge.pass = WEFT_PASS_BW;
@@ -170,7 +174,7 @@ static inline int32_t random_chain(random_builder *b, const random_module *modul
     for (int32_t i = 0; i < n; i++) {
         if (!b->options->uniform && i != kept && random_chance(b->rng, 10)) continue;
         int32_t stage = random_stage(b, module, module->first_chunk + i, sub);
-        if (previous >= 0) random_edge(b, previous, stage);
+        if (previous >= 0) random_edge(b, previous, stage, true);
         first = first < 0 ? stage : first;
         previous = stage;
     }
@@ -205,6 +209,14 @@ static inline void random_encoder(random_builder *b, const random_module *module
     }
 }
 
+static inline const random_module *random_module_of(const random_builder *b, int32_t sub)
+{
+    const random_module *module = b->modules;
+    while (strcmp(module->name, b->problem->submicrobatches[sub].module) != 0)
+        module++;
+    return module;
+}
+
 static inline void random_backbone(random_builder *b, const random_module *module)
 {
     weft_problem *p = b->problem;
@@ -214,7 +226,7 @@ static inline void random_backbone(random_builder *b, const random_module *modul
         for (int32_t sub = 0; sub < n_encoder_subs; sub++)
             for (int32_t k = 0; k < p->submicrobatches[sub].n_microbatches; k++)
                 if (p->submicrobatches[sub].microbatches[k] == m)
-                    random_edge(b, b->last[sub], first);
+                    random_edge(b, b->last[sub], first, !random_module_of(b, sub)->detached);
     }
 }
 

@@ -147,9 +147,69 @@ Test(exact, equals_every_order_tried)
     cr_expect_gt(n_infeasible, 5);
 }
 
-/* How bounds did on many problems. */
+/* What a problem has that a bound could stumble over. */
+enum {
+    FROZEN,     /* no backward */
+    INPUT_ONLY, /* no weight gradient */
+    DETACHED,   /* trains, but gets no gradient from what it feeds */
+    SEGMENTS,   /* several */
+    SUBS,       /* several sub-microbatches of a microbatch */
+    JOINT,      /* a sub-microbatch of several microbatches */
+    SPLIT,      /* backward can be */
+    TRANSFERS,  /* that take time */
+    UNEQUAL,    /* ranks do not have the same work */
+    LIMITED,    /* memory */
+    N_FEATURES
+};
+
+static bool has_gradient(const weft_problem *problem, const weft_edge *forward)
+{
+    for (int32_t e = 0; e < problem->n_edges; e++)
+        if (problem->edges[e].pass == WEFT_PASS_BW && problem->edges[e].to == forward->from &&
+            problem->edges[e].from == forward->to)
+            return true;
+    return false;
+}
+
+static void find_ranks(const weft_problem *problem, bool *out)
+{
+    int64_t work[8] = {0};
+    for (int32_t s = 0; s < problem->n_stages; s++) {
+        const weft_cost *cost = &problem->stages[s].now.cost;
+        work[problem->chunks[problem->stages[s].chunk].rank] += cost->fw_ns + cost->bw_ns;
+    }
+    for (int32_t r = 0; r < problem->n_ranks; r++) {
+        out[UNEQUAL] = out[UNEQUAL] || work[r] != work[0];
+        out[LIMITED] = out[LIMITED] || problem->limit_bytes[r] < WEFT_INT_MAX;
+    }
+}
+
+static void find_features(const weft_problem *problem, bool *out)
+{
+    find_ranks(problem, out);
+    for (int32_t s = 0; s < problem->n_stages; s++) {
+        const weft_stage *stage = &problem->stages[s];
+        const weft_submicrobatch *sub = &problem->submicrobatches[stage->submicrobatch];
+        out[FROZEN] = out[FROZEN] || stage->backward == WEFT_BACKWARD_NONE;
+        out[INPUT_ONLY] = out[INPUT_ONLY] || stage->backward == WEFT_BACKWARD_INPUT;
+        out[SEGMENTS] = out[SEGMENTS] || problem->chunks[stage->chunk].segment > 0;
+        out[SUBS] = out[SUBS] || sub->index > 0;
+        out[JOINT] = out[JOINT] || sub->n_microbatches > 1;
+        out[SPLIT] = out[SPLIT] || weft_cost_can_split(&stage->now.cost);
+    }
+    for (int32_t e = 0; e < problem->n_edges; e++) {
+        const weft_edge *edge = &problem->edges[e];
+        out[TRANSFERS] = out[TRANSFERS] || edge->transfer_ns > 0;
+        out[DETACHED] =
+            out[DETACHED] || (edge->pass == WEFT_PASS_FW && !has_gradient(problem, edge) &&
+                              problem->stages[edge->from].backward != WEFT_BACKWARD_NONE &&
+                              problem->stages[edge->to].backward != WEFT_BACKWARD_NONE);
+    }
+}
+
+/* How bounds did on many problems; of_n: on those with a feature. */
 typedef struct tally {
-    int n, n_tight;
+    int n, n_tight, of_n[N_FEATURES], of_tight[N_FEATURES];
 } tally;
 
 static void check_bounds(const weft_problem *problem, weft_objective objective, uint64_t seed,
@@ -158,6 +218,7 @@ static void check_bounds(const weft_problem *problem, weft_objective objective, 
     weft_i_arena arena = {0};
     weft_i_graph graph;
     weft_bounds bounds;
+    bool has[N_FEATURES] = {false};
     int64_t best = 0;
     cr_assert_eq(weft_i_graph_build(problem, &arena, NULL, &graph), WEFT_STATUS_OK);
     weft_i_exact_options options = {.objective = objective, .max_states = 3000};
@@ -168,8 +229,13 @@ static void check_bounds(const weft_problem *problem, weft_objective objective, 
         cr_assert_leq(bound, best, "seed %llu, %s: bound %lld, best %lld", (unsigned long long)seed,
                       objective == WEFT_OBJECTIVE_SPAN ? "span" : "makespan", (long long)bound,
                       (long long)best);
+        find_features(problem, has);
         out->n++;
         out->n_tight += bound == best;
+        for (int i = 0; i < N_FEATURES; i++) {
+            out->of_n[i] += has[i];
+            out->of_tight[i] += has[i] && bound == best;
+        }
     }
     weft_i_arena_free(&arena);
 }
@@ -196,7 +262,8 @@ Test(bounds, never_above_the_best_order)
 {
     random_options any = tiny(3, 3), straight = tiny(3, 3);
     straight.straight = straight.uniform = true;
-    tally makespan = {0, 0}, span = {0, 0};
+    any.detached = straight.detached = 25;
+    tally makespan = {0}, span = {0};
     check_many(&any, 1, 3000, &makespan, &span);
     check_many(&straight, 5000, 8000, &makespan, &span);
     cr_log_info("makespan: %d of %d tight; span: %d of %d", makespan.n_tight, makespan.n,
@@ -205,6 +272,14 @@ Test(bounds, never_above_the_best_order)
     /* So that a bound that falls to nothing is noticed. */
     cr_expect_gt(makespan.n_tight * 10, makespan.n * 5);
     cr_expect_gt(span.n_tight * 10, span.n * 5);
+    for (int i = 0; i < N_FEATURES; i++) {
+        cr_log_info("feature %d: makespan %d of %d tight, span %d of %d", i, makespan.of_tight[i],
+                    makespan.of_n[i], span.of_tight[i], span.of_n[i]);
+        cr_expect_gt(makespan.of_n[i], 100, "feature %d on %d problems", i, makespan.of_n[i]);
+        cr_expect_gt(makespan.of_tight[i], 50, "feature %d", i);
+        cr_expect_gt(span.of_n[i], 100, "feature %d on %d problems", i, span.of_n[i]);
+        cr_expect_gt(span.of_tight[i], 50, "feature %d", i);
+    }
 }
 
 /* F = B = W = 1: the published optima, and those of the conditions' other sides. */
