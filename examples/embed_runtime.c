@@ -172,14 +172,16 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
     (void)error;
     if (action->kind == WEFT_ACTION_REDUCE) {
         layer *l = &t->layers[action->operand];
-        *out_buffer = (weft_run_buffer){l->gradient, sizeof(l->gradient), WEFT_RUN_ELEMENT_FLOAT};
+        *out_buffer = (weft_run_buffer){
+            .data = l->gradient, .n_bytes = sizeof(l->gradient), .element = WEFT_RUN_ELEMENT_FLOAT};
         return WEFT_STATUS_OK;
     }
     const weft_edge *edge = &t->pipeline->problem.edges[action->operand];
     float *data = t->received[action->operand];
     if (action->kind == WEFT_ACTION_ISEND)
         data = edge->pass == WEFT_PASS_FW ? t->stages[edge->from].out : t->stages[edge->from].d_in;
-    *out_buffer = (weft_run_buffer){data, sizeof(*t->received), WEFT_RUN_ELEMENT_BYTE};
+    *out_buffer = (weft_run_buffer){
+        .data = data, .n_bytes = sizeof(*t->received), .element = WEFT_RUN_ELEMENT_BYTE};
     return WEFT_STATUS_OK;
 }
 

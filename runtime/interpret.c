@@ -147,7 +147,7 @@ static weft_status work(const runner *run)
 static weft_status post(const runner *run)
 {
     weft_error error = {0};
-    weft_run_buffer buffer;
+    weft_run_buffer buffer = {0};
     weft_status status = run->device->buffer(run->device->context, &run->now, &error, &buffer);
     if (status == WEFT_STATUS_OK)
         status = run->transport->post(run->transport->context, &run->now, &buffer, &error);

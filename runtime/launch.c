@@ -31,6 +31,10 @@ static const weft_option table[] = {
      "training: of weights and synthetic data (1)"},
     {"threads", WEFT_OPTION_INT, offsetof(weft_i_launch, threads), 1, 1024, NULL, "N",
      "training: of the matrix products of a rank (1)"},
+    {"messages", WEFT_OPTION_ENUM, offsetof(weft_i_launch, messages), 0, 0, "auto|staged|direct",
+     "HOW",
+     "cuda: through memory of the host (staged), or from GPU to GPU where MPI says that it can\n"
+     "                       (auto) or whatever it says (direct)"},
     {"steps", WEFT_OPTION_INT, offsetof(weft_i_launch, n_steps), 1, 10000, NULL, "N",
      "so many steps; the median one is reported (1)"},
     {"scale", WEFT_OPTION_DOUBLE, offsetof(weft_i_launch, scale), 1e-6, 1e6, NULL, "X",
@@ -96,6 +100,9 @@ weft_status weft_i_launch_read(int argc, char **argv, weft_error *error, weft_i_
         return weft_i_fail(error, WEFT_STATUS_USAGE, "--checkpoint-every wants --checkpoint");
     if (made.check && made.device == WEFT_I_DEVICE_VIRTUAL)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "--check wants --device cpu, cuda or twin");
+    if (made.messages != WEFT_I_MESSAGES_AUTO && made.device != WEFT_I_DEVICE_CUDA &&
+        made.device != WEFT_I_DEVICE_TWIN)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "--messages wants --device cuda or twin");
     *out = made;
     return WEFT_STATUS_OK;
 }

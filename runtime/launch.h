@@ -14,6 +14,13 @@ typedef enum weft_i_device {
     WEFT_I_DEVICE_TWIN
 } weft_i_device;
 
+/* How messages leave the memory of a GPU. */
+typedef enum weft_i_messages {
+    WEFT_I_MESSAGES_AUTO,   /* as MPI says that it can */
+    WEFT_I_MESSAGES_STAGED, /* through the host's */
+    WEFT_I_MESSAGES_DIRECT  /* MPI takes them there, also where it does not say that it can */
+} weft_i_messages;
+
 typedef struct weft_i_launch {
     const char *plan; /* file, "-" = stdin */
     int64_t n_steps;
@@ -22,6 +29,7 @@ typedef struct weft_i_launch {
     const char *batch;
     int64_t seed; /* of weights and synthetic data */
     double learning_rate;
+    int messages;             /* weft_i_messages */
     int64_t threads;          /* of a rank's matrix products */
     const char *checkpoint;   /* folder to go on from and to save to; NULL = none */
     int64_t checkpoint_every; /* steps; 0 = after the last one alone */

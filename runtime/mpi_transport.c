@@ -39,8 +39,14 @@ struct weft_i_mpi_transport {
     weft_i_pool pool;
 };
 
-static weft_status check_size(const weft_run_buffer *buffer, weft_error *error)
+/* Open MPI reduces memory of a GPU only where a process may stand still for it, which is not so
+ * with MPI_Iallreduce. */
+static weft_status check_buffer(const weft_run_action *action, const weft_run_buffer *buffer,
+                                weft_error *error)
 {
+    if (buffer->is_far && action->kind == WEFT_ACTION_REDUCE)
+        return weft_i_fail(error, WEFT_STATUS_FAILED,
+                           "expected a reduction in memory of the host, found that of a GPU");
     if (buffer->n_bytes >= 0 && buffer->n_bytes <= INT_MAX) return WEFT_STATUS_OK;
     return weft_i_fail(error, WEFT_STATUS_FAILED, "expected 0 to %d bytes, found %lld", INT_MAX,
                        (long long)buffer->n_bytes);
@@ -81,26 +87,29 @@ static weft_status look_after_sends(weft_i_mpi_transport *transport, weft_error 
     return WEFT_STATUS_OK;
 }
 
-/* The request for a send from `data`: that of its edge, which wait_isend waits for, or that of a
- * copy, which *data becomes. */
+/* What a send is from, and its request: the buffer, and that of its edge, which wait_isend waits
+ * for; or a copy, and that of the copy. */
 static weft_status choose_send(weft_i_mpi_transport *transport, const weft_run_action *action,
-                               const void **data, int64_t n_bytes, weft_error *error,
-                               MPI_Request **out_request)
+                               const weft_run_buffer *buffer, weft_error *error,
+                               const void **out_data, MPI_Request **out_request)
 {
+    int64_t n_bytes = buffer->n_bytes;
+    *out_data = buffer->data;
     *out_request = &transport->messages[action->operand];
     weft_status status = look_after_sends(transport, error);
-    if (status != WEFT_STATUS_OK || transport->copied_bytes + n_bytes > COPIES_MAX_BYTES)
+    if (status != WEFT_STATUS_OK || buffer->is_far ||
+        transport->copied_bytes + n_bytes > COPIES_MAX_BYTES)
         return status;
     if (weft_i_grow(&transport->sends, &transport->cap_sends, transport->n_sends + 1,
                     sizeof(*transport->sends)) != 0)
         return weft_i_no_memory(error);
     void *copy = weft_i_pool_take(&transport->pool, (size_t)n_bytes);
     if (!copy) return weft_i_no_memory(error);
-    memcpy(copy, *data, (size_t)n_bytes);
+    memcpy(copy, buffer->data, (size_t)n_bytes);
     sending *made = &transport->sends[transport->n_sends++];
     *made = (sending){.request = MPI_REQUEST_NULL, .copy = copy, .n_bytes = n_bytes};
     transport->copied_bytes += n_bytes;
-    *data = copy;
+    *out_data = copy;
     *out_request = &made->request;
     return status;
 }
@@ -108,9 +117,9 @@ static weft_status choose_send(weft_i_mpi_transport *transport, const weft_run_a
 static weft_status post_send(weft_i_mpi_transport *transport, const weft_run_action *action,
                              const weft_run_buffer *buffer, weft_error *error)
 {
-    const void *data = buffer->data;
+    const void *data = NULL;
     MPI_Request *request = NULL;
-    weft_status status = choose_send(transport, action, &data, buffer->n_bytes, error, &request);
+    weft_status status = choose_send(transport, action, buffer, error, &data, &request);
     if (status != WEFT_STATUS_OK) return status;
     int code = MPI_Isend(data, (int)buffer->n_bytes, MPI_BYTE, action->peer,
                          transport->tags[action->operand], transport->world->pipeline, request);
@@ -122,7 +131,7 @@ static weft_status post(void *context, const weft_run_action *action, const weft
                         weft_error *error)
 {
     weft_i_mpi_transport *transport = context;
-    weft_status status = check_size(buffer, error);
+    weft_status status = check_buffer(action, buffer, error);
     if (status != WEFT_STATUS_OK) return status;
     if (action->kind == WEFT_ACTION_REDUCE)
         return post_reduction(transport, action->operand, buffer, error);

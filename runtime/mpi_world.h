@@ -64,6 +64,10 @@ bool weft_i_world_is_one_machine(const weft_i_world *world);
 /* Whether this machine has a processor for each of its processes. */
 bool weft_i_world_has_processors(const weft_i_world *world);
 
+/* Whether MPI takes memory of a GPU, asked of it at run time: one built with CUDA may run where
+ * there is none. False where this MPI cannot be asked. */
+bool weft_i_world_takes_device_memory(void);
+
 /* Name of this process's machine. */
 const char *weft_i_world_host(const weft_i_world *world);
 

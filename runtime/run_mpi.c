@@ -64,6 +64,12 @@ int32_t weft_run_mpi_replica(const weft_run_mpi *mpi)
     return weft_i_world_replica(mpi->world);
 }
 
+bool weft_run_mpi_takes_device_memory(const weft_run_mpi *mpi)
+{
+    (void)mpi; /* it is MPI that has begun */
+    return weft_i_world_takes_device_memory();
+}
+
 weft_run_transport weft_run_mpi_transport(weft_run_mpi *mpi)
 {
     return weft_i_mpi_transport_callbacks(mpi->transport);

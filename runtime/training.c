@@ -110,6 +110,13 @@ static weft_status add_up(void *context, float *values, int64_t n, weft_error *e
     return weft_i_world_add_up(context, values, n, error);
 }
 
+static bool is_direct(const weft_i_launch *launch)
+{
+    return launch->messages == WEFT_I_MESSAGES_DIRECT ||
+           (launch->messages == WEFT_I_MESSAGES_AUTO && launch->device == WEFT_I_DEVICE_CUDA &&
+            weft_i_world_takes_device_memory());
+}
+
 weft_status weft_i_training_begin(weft_i_training *training, weft_i_world *world, weft_error *error,
                                   weft_run_device *out_callbacks)
 {
@@ -119,6 +126,7 @@ weft_status weft_i_training_begin(weft_i_training *training, weft_i_world *world
     options.add_up = add_up;
     options.add_up_context = world;
     training->world = world;
+    options.is_direct = is_direct(training->launch);
     weft_status status =
         weft_i_device_kit((weft_i_device)training->launch->device, weft_i_world_slot(world), error,
                           &training->gpu, &options.kit);

@@ -197,17 +197,18 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
     int32_t operand = action->operand;
     if (action->kind == WEFT_ACTION_REDUCE) {
         device->reductions[operand][0] = common_now_ns(device);
-        *out_buffer =
-            (weft_run_buffer){device->reductions[operand],
-                              (int64_t)reduction_bytes(device, operand), WEFT_RUN_ELEMENT_INT64};
+        *out_buffer = (weft_run_buffer){.data = device->reductions[operand],
+                                        .n_bytes = (int64_t)reduction_bytes(device, operand),
+                                        .element = WEFT_RUN_ELEMENT_INT64};
         return WEFT_STATUS_OK;
     }
     if (action->kind == WEFT_ACTION_ISEND) {
         stamp head = {operand, device->step, common_now_ns(device)};
         memcpy(device->messages[operand], &head, sizeof(head));
     }
-    *out_buffer = (weft_run_buffer){device->messages[operand],
-                                    (int64_t)message_bytes(device, operand), WEFT_RUN_ELEMENT_BYTE};
+    *out_buffer = (weft_run_buffer){.data = device->messages[operand],
+                                    .n_bytes = (int64_t)message_bytes(device, operand),
+                                    .element = WEFT_RUN_ELEMENT_BYTE};
     return WEFT_STATUS_OK;
 }
 

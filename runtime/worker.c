@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "runtime/cpu_kit.h"
 #include "runtime/kernels.h"
+#include "runtime/staging.h"
 #include "runtime/worker_stage.h"
 
 struct weft_i_worker {
@@ -23,10 +24,7 @@ struct weft_i_worker {
     weft_i_worker_stage *stages; /* per stage; those of other ranks are empty */
     int32_t step;
     bool has_passed; /* the pass under way has all been asked for */
-    /* Where the kit's memory is not the host's: messages and reductions on the way. */
-    weft_i_pool host;
-    void **staged;         /* per edge */
-    void **staged_reduces; /* per chunk */
+    weft_i_staging staging;
 };
 
 /* The kit is looked at no oftener while it works. */
@@ -46,18 +44,6 @@ static weft_status begin_pass(weft_i_worker *device, const weft_run_action *acti
                                      error);
 }
 
-static weft_status take(weft_i_pool *pool, int64_t n_bytes, weft_error *error, void **out)
-{
-    *out = weft_i_pool_take(pool, (size_t)n_bytes + sizeof(float));
-    return *out ? WEFT_STATUS_OK : weft_i_no_memory(error);
-}
-
-static void give(weft_i_pool *pool, void **data)
-{
-    weft_i_pool_give(pool, *data);
-    *data = NULL;
-}
-
 static void copy(const weft_i_worker *device, void *to, const void *from, int64_t n_bytes)
 {
     const weft_i_kit *kit = device->shop.kit;
@@ -69,52 +55,68 @@ static int64_t gradient_bytes(const weft_i_weights *weights)
     return weights->gradients ? weights->n * (int64_t)sizeof(float) : 0;
 }
 
-/* The four below do nothing for a kit in the host's memory but make room for what is received. */
-static weft_status stage_send(weft_i_worker *device, int32_t edge, weft_error *error)
+/* Whether messages go through the host: reductions do wherever memory is not the host's. */
+static bool stages_messages(const weft_i_worker *device)
 {
-    int64_t n_bytes = weft_i_worker_edge_bytes(&device->shop, edge);
-    if (!device->shop.kit->is_far) return WEFT_STATUS_OK;
-    weft_status status = take(&device->host, n_bytes, error, &device->staged[edge]);
-    if (status == WEFT_STATUS_OK)
-        copy(device, device->staged[edge], device->shop.payloads[edge], n_bytes);
-    return status;
+    return device->shop.kit->is_far && !device->options.is_direct;
 }
 
+/* Where what an edge brings is put. */
 static weft_status make_room(weft_i_worker *device, int32_t edge, weft_error *error)
 {
-    bool is_far = device->shop.kit->is_far;
-    return take(is_far ? &device->host : &device->shop.pool,
-                weft_i_worker_edge_bytes(&device->shop, edge), error,
-                is_far ? &device->staged[edge] : &device->shop.payloads[edge]);
+    void **payload = &device->shop.payloads[edge];
+    int64_t n_bytes = weft_i_worker_edge_bytes(&device->shop, edge);
+    *payload = weft_i_pool_take(&device->shop.pool, (size_t)n_bytes + sizeof(float));
+    return *payload ? WEFT_STATUS_OK : weft_i_no_memory(error);
+}
+
+static weft_status begin_send(weft_i_worker *device, int32_t edge, weft_error *error)
+{
+    if (!stages_messages(device)) return WEFT_STATUS_OK;
+    return weft_i_staging_out(&device->staging, &device->staging.messages[edge],
+                              device->shop.payloads[edge],
+                              weft_i_worker_edge_bytes(&device->shop, edge), error);
+}
+
+static weft_status begin_receive(weft_i_worker *device, int32_t edge, weft_error *error)
+{
+    if (!stages_messages(device)) return make_room(device, edge, error);
+    return weft_i_staging_room(&device->staging, &device->staging.messages[edge],
+                               weft_i_worker_edge_bytes(&device->shop, edge), error);
 }
 
 static weft_status take_received(weft_i_worker *device, int32_t edge, weft_error *error)
 {
-    int64_t n_bytes = weft_i_worker_edge_bytes(&device->shop, edge);
-    if (!device->shop.kit->is_far) return WEFT_STATUS_OK;
-    weft_status status = take(&device->shop.pool, n_bytes, error, &device->shop.payloads[edge]);
+    if (!stages_messages(device)) return WEFT_STATUS_OK;
+    weft_status status = make_room(device, edge, error);
     if (status == WEFT_STATUS_OK)
-        copy(device, device->shop.payloads[edge], device->staged[edge], n_bytes);
+        weft_i_staging_in(&device->staging, &device->staging.messages[edge],
+                          device->shop.payloads[edge],
+                          weft_i_worker_edge_bytes(&device->shop, edge));
     return status;
 }
 
-static weft_status stage_reduce(weft_i_worker *device, int32_t chunk, weft_error *error)
+static weft_status begin_reduce(weft_i_worker *device, int32_t chunk, weft_error *error)
 {
     const weft_i_weights *weights = &device->weights[chunk];
-    int64_t n_bytes = gradient_bytes(weights);
-    if (!device->shop.kit->is_far || n_bytes == 0) return WEFT_STATUS_OK;
-    weft_status status = take(&device->host, n_bytes, error, &device->staged_reduces[chunk]);
-    if (status == WEFT_STATUS_OK)
-        copy(device, device->staged_reduces[chunk], weights->shelf.gradients, n_bytes);
-    return status;
+    if (!device->shop.kit->is_far || gradient_bytes(weights) == 0) return WEFT_STATUS_OK;
+    return weft_i_staging_out(&device->staging, &device->staging.reductions[chunk],
+                              weights->shelf.gradients, gradient_bytes(weights), error);
 }
 
 static void take_reduced(weft_i_worker *device, int32_t chunk)
 {
     const weft_i_weights *weights = &device->weights[chunk];
-    if (device->staged_reduces[chunk])
-        copy(device, weights->shelf.gradients, device->staged_reduces[chunk],
-             gradient_bytes(weights));
+    if (device->staging.reductions[chunk])
+        weft_i_staging_in(&device->staging, &device->staging.reductions[chunk],
+                          weights->shelf.gradients, gradient_bytes(weights));
+}
+
+static void end_send(weft_i_worker *device, int32_t edge)
+{
+    weft_i_pool_give(&device->shop.pool, device->shop.payloads[edge]);
+    device->shop.payloads[edge] = NULL;
+    weft_i_staging_give(&device->staging, &device->staging.messages[edge]);
 }
 
 /* A chunk that has a layer of a module: its weights, or NULL where another rank has it. */
@@ -205,17 +207,16 @@ static weft_status begin_action(weft_i_worker *device, const weft_run_action *ac
         device->has_passed = false;
         return begin_pass(device, action, error);
     case WEFT_ACTION_ISEND:
-        return stage_send(device, action->operand, error);
+        return begin_send(device, action->operand, error);
     case WEFT_ACTION_IRECV:
-        return make_room(device, action->operand, error);
+        return begin_receive(device, action->operand, error);
     case WEFT_ACTION_WAIT_ISEND:
-        give(&device->shop.pool, &device->shop.payloads[action->operand]);
-        give(&device->host, &device->staged[action->operand]);
+        end_send(device, action->operand);
         break;
     case WEFT_ACTION_WAIT_IRECV:
         return take_received(device, action->operand, error);
     case WEFT_ACTION_REDUCE:
-        return stage_reduce(device, action->operand, error);
+        return begin_reduce(device, action->operand, error);
     case WEFT_ACTION_WAIT_REDUCE:
         take_reduced(device, action->operand);
         break;
@@ -248,9 +249,9 @@ static weft_status go_on(weft_i_worker *device, const weft_run_action *action, w
     weft_status status = kit->reached(kit->context, error, &done);
     *out_idle_ns = done ? WEFT_RUN_DONE : LOOK_NS;
     if (done && action->kind == WEFT_ACTION_WAIT_IRECV)
-        give(&device->host, &device->staged[action->operand]);
+        weft_i_staging_give(&device->staging, &device->staging.messages[action->operand]);
     if (done && action->kind == WEFT_ACTION_WAIT_REDUCE)
-        give(&device->host, &device->staged_reduces[action->operand]);
+        weft_i_staging_give(&device->staging, &device->staging.reductions[action->operand]);
     return status;
 }
 
@@ -284,17 +285,21 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
     (void)error;
     weft_i_worker *device = context;
     int32_t operand = action->operand;
-    bool is_far = device->shop.kit->is_far;
+    const weft_i_kit *kit = device->shop.kit;
     if (action->kind == WEFT_ACTION_REDUCE) {
         const weft_i_weights *weights = &device->weights[operand];
-        *out_buffer =
-            (weft_run_buffer){is_far ? device->staged_reduces[operand] : weights->gradients,
-                              gradient_bytes(weights), WEFT_RUN_ELEMENT_FLOAT};
+        *out_buffer = (weft_run_buffer){.data = kit->is_far ? device->staging.reductions[operand]
+                                                            : weights->gradients,
+                                        .n_bytes = gradient_bytes(weights),
+                                        .element = WEFT_RUN_ELEMENT_FLOAT};
         return WEFT_STATUS_OK;
     }
-    *out_buffer =
-        (weft_run_buffer){is_far ? device->staged[operand] : device->shop.payloads[operand],
-                          weft_i_worker_edge_bytes(&device->shop, operand), WEFT_RUN_ELEMENT_BYTE};
+    bool is_staged = stages_messages(device);
+    *out_buffer = (weft_run_buffer){.data = is_staged ? device->staging.messages[operand]
+                                                      : device->shop.payloads[operand],
+                                    .n_bytes = weft_i_worker_edge_bytes(&device->shop, operand),
+                                    .element = WEFT_RUN_ELEMENT_BYTE,
+                                    .is_far = kit->is_far && !is_staged};
     return WEFT_STATUS_OK;
 }
 
@@ -351,9 +356,7 @@ int32_t weft_i_worker_buffers(const weft_i_worker *device)
     int32_t n = 0;
     for (size_t i = 0; i < device->shop.pool.n; i++)
         n += device->shop.pool.buffers[i].taken;
-    for (size_t i = 0; i < device->host.n; i++)
-        n += device->host.buffers[i].taken;
-    return n;
+    return n + weft_i_staging_buffers(&device->staging);
 }
 
 static weft_status make_weights(weft_i_worker *device, weft_error *error)
@@ -377,13 +380,11 @@ static weft_status make_stages(weft_i_worker *device, weft_error *error)
     const weft_i_kit *kit = device->shop.kit;
     device->stages = weft_i_new(&device->arena, weft_i_worker_stage, problem->n_stages);
     device->shop.payloads = weft_i_new(&device->arena, void *, problem->n_edges);
-    device->staged = weft_i_new(&device->arena, void *, problem->n_edges);
-    device->staged_reduces = weft_i_new(&device->arena, void *, device->plan->n_chunks);
     device->shop.loss = kit->memory->allocate(kit->memory->context, sizeof(double));
-    if (!device->stages || !device->shop.payloads || !device->staged || !device->staged_reduces ||
-        !device->shop.loss)
+    if (!device->stages || !device->shop.payloads || !device->shop.loss)
         return weft_i_no_memory(error);
-    weft_status status = WEFT_STATUS_OK;
+    weft_status status = weft_i_staging_make(kit, problem->n_edges, device->plan->n_chunks,
+                                             &device->arena, error, &device->staging);
     for (int32_t s = 0; status == WEFT_STATUS_OK && s < problem->n_stages; s++) {
         weft_i_weights *weights = &device->weights[problem->stages[s].chunk];
         if (weights->values)
@@ -420,7 +421,6 @@ weft_status weft_i_worker_create(const weft_i_trainee *trainee, const weft_plan 
     device->options = *options;
     device->shop.kit = options->kit;
     device->shop.pool.memory = options->kit->memory;
-    device->host.memory = options->kit->host;
     weft_error own = {0};
     weft_status status = explain(device, make(device, &own), &own, error);
     if (status == WEFT_STATUS_OK)
@@ -441,7 +441,7 @@ void weft_i_worker_free(weft_i_worker *device)
     weft_i_routes_free(&device->routes);
     weft_i_rows_free(device->rows);
     weft_i_pool_free(&device->shop.pool);
-    weft_i_pool_free(&device->host);
+    weft_i_staging_free(&device->staging);
     kit->memory->release(kit->memory->context, device->shop.loss);
     weft_i_arena_free(&device->arena);
     free(device);

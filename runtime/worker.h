@@ -17,6 +17,7 @@ typedef struct weft_i_worker_options {
      * where ranks share a tensor. NULL: no rank shares one. */
     weft_status (*add_up)(void *add_up_context, float *values, int64_t n, weft_error *error);
     void *add_up_context;
+    bool is_direct; /* messages are sent from and received into the kit's own memory */
 } weft_i_worker_options;
 
 /* The processor, and AdamW with a rate of 1e-3. */

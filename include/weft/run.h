@@ -38,6 +38,8 @@ typedef struct weft_run_buffer {
     void *data;
     int64_t n_bytes;
     weft_run_element element;
+    bool is_far; /* memory of a GPU, which the processor cannot read: a transport may pass it on,
+                    but not copy it; false unless the device says so */
 } weft_run_buffer;
 
 /* What weft_run_device.poll says when an action is done. */

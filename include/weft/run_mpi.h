@@ -48,6 +48,11 @@ WEFT_API weft_status weft_run_mpi_join(weft_run_mpi *mpi, const weft_plan *plan,
 WEFT_API int32_t weft_run_mpi_rank(const weft_run_mpi *mpi);
 WEFT_API int32_t weft_run_mpi_replica(const weft_run_mpi *mpi); /* the pipeline */
 
+/* Whether MPI says that it takes messages in memory of a GPU (MPIX_Query_cuda_support), which a
+ * device marks as weft_run_buffer.is_far; false where it says nothing. Reductions are of the host's
+ * memory always. After weft_run_mpi_begin. */
+WEFT_API bool weft_run_mpi_takes_device_memory(const weft_run_mpi *mpi);
+
 /* After weft_run_mpi_join: the transport, valid until weft_run_mpi_end; and options for
  * weft_run_rank with which a rank hears at once of a message of its own machine, and of a process
  * that breaks off. */

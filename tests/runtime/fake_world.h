@@ -29,6 +29,7 @@ typedef struct fake_world {
     fake_message **messages; /* per pipeline and edge */
     fake_post **reductions;  /* per pipeline and chunk */
     bool *is_reduced;        /* per chunk */
+    int32_t n_posts, n_far;  /* and how many of them in memory of a GPU */
 } fake_world;
 
 typedef struct fake_rank {
@@ -77,6 +78,8 @@ static inline weft_status fake_post_one(void *context, const weft_run_action *ac
                       : action->kind == WEFT_ACTION_ISEND ? &message->isend
                                                           : &message->irecv;
     bool twice = post->is_there;
+    world->n_posts++;
+    world->n_far += buffer->is_far;
     *post = (fake_post){true, *buffer};
     pthread_mutex_unlock(&world->mutex);
     return twice ? WEFT_STATUS_FAILED : WEFT_STATUS_OK;

@@ -47,6 +47,9 @@ Test(launch, reads_every_flag)
     cr_expect_str_eq(launch.batch, "b");
     cr_expect(launch.check && launch.seed == 3 && launch.threads == 2);
     cr_expect_eq(launch.learning_rate, 0.01);
+    cr_expect_eq(launch.messages, WEFT_I_MESSAGES_AUTO);
+    cr_assert_eq(read_line("p --device cuda --messages staged", NULL, &launch), WEFT_STATUS_OK);
+    cr_expect_eq(launch.messages, WEFT_I_MESSAGES_STAGED);
     cr_assert_eq(read_line("--help", NULL, &launch), WEFT_STATUS_OK);
     cr_expect(launch.help && !launch.plan);
 }
@@ -68,6 +71,7 @@ Test(launch, says_what_is_wrong)
     expect_usage("--profile f", "--profile wants --model");
     expect_usage("a --profile f --model m", "--profile runs no plan, found 'a'");
     expect_usage("a --check", "--check wants --device cpu, cuda or twin");
+    expect_usage("a --messages direct", "--messages wants --device cuda or twin");
     expect_usage("a -x", "unknown flag '-x'");
     expect_usage("a --steps", "--steps wants N");
     expect_usage("a --json=1", "--json takes no value, found '1'");

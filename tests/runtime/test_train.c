@@ -22,6 +22,7 @@ typedef struct setting {
     weft_batch *batch;
     weft_cluster *cluster;
     weft_recipe *recipe;
+    int32_t microbatches; /* of a replica; 0 = two more than ranks */
 } setting;
 
 /* Ranks of one replica that add up. */
@@ -37,9 +38,13 @@ typedef struct train_rank {
     weft_i_worker *device;
     circle *circle;
     int32_t n_ranks;
+    weft_i_gpu_kit *gpu; /* NULL = the processor */
     weft_status status;
     weft_error error;
 } train_rank;
+
+/* What the ranks compute with, and how their messages leave it. */
+typedef enum train_kit { ON_CPU, STAGED, DIRECT } train_kit;
 
 typedef struct train {
     const weft_plan *plan;
@@ -89,7 +94,7 @@ static weft_plan *plan_by(const setting *s, const char *name, int pp, int dp,
     options.tp = 1;
     options.iterations = 20;
     options.threads = 1;
-    options.microbatches = 2 + pp;
+    options.microbatches = s->microbatches > 0 ? s->microbatches : 2 + pp;
     weft_status status = strcmp(name, "plan") == 0
                              ? weft_planner_make(&input, &options, &error, &plan)
                              : weft_planner_make_baseline(&input, name, &options, &error, &plan);
@@ -131,7 +136,15 @@ static void *run_rank(void *context)
     return NULL;
 }
 
-static void train_begin(train *t, const setting *s, const weft_plan *plan)
+static const weft_i_kit *twin_kit(train_rank *rank)
+{
+    weft_i_gpu gpu;
+    cr_assert(weft_i_twin_open(0, &gpu));
+    cr_assert_eq(weft_i_gpu_kit_create(&gpu, NULL, &rank->gpu), 0);
+    return weft_i_gpu_kit_table(rank->gpu);
+}
+
+static void train_begin_on(train *t, const setting *s, const weft_plan *plan, train_kit kit)
 {
     weft_error error = {0};
     *t = (train){.plan = plan, .n_ranks = plan->pipelines[0].problem.n_ranks};
@@ -147,6 +160,8 @@ static void train_begin(train *t, const setting *s, const weft_plan *plan)
         options.adamw.rate = 3e-3;
         options.add_up = add_up;
         options.add_up_context = rank;
+        if (kit != ON_CPU) options.kit = twin_kit(rank);
+        options.is_direct = kit == DIRECT;
         rank->circle = &t->circles[p];
         rank->n_ranks = t->n_ranks;
         rank->fake = (fake_rank){.world = &t->world, .pipeline = p, .rank = i % t->n_ranks};
@@ -158,6 +173,11 @@ static void train_begin(train *t, const setting *s, const weft_plan *plan)
         pthread_barrier_init(&t->circles[p].barrier, NULL, (unsigned)t->n_ranks);
         pthread_mutex_init(&t->circles[p].mutex, NULL);
     }
+}
+
+static void train_begin(train *t, const setting *s, const weft_plan *plan)
+{
+    train_begin_on(t, s, plan, ON_CPU);
 }
 
 static void train_step(train *t, int32_t step)
@@ -185,8 +205,10 @@ static void train_step(train *t, int32_t step)
 
 static void train_end(train *t)
 {
-    for (int32_t i = 0; i < t->plan->n_pipelines * t->n_ranks; i++)
+    for (int32_t i = 0; i < t->plan->n_pipelines * t->n_ranks; i++) {
         weft_i_worker_free(t->ranks[i].device);
+        weft_i_gpu_kit_free(t->ranks[i].gpu);
+    }
     weft_i_trainee_free(t->trainee);
     free(t->ranks);
     free(t->circles);
@@ -459,6 +481,39 @@ Test(train, gpu_too_small)
     }
     cr_expect_gt(n_in_step, 0);
     weft_i_trainee_free(trainee);
+    weft_plan_free(plan);
+    unload(&s);
+}
+
+/* Messages through the host and from GPU to GPU: the same bits. */
+Test(train, direct_as_staged)
+{
+    setting s = load("tiny-vlm", BATCHES "tiny-vlm.jsonl");
+    s.microbatches = 1;
+    weft_plan *plan = plan_by(&s, "zb-h1", 2, 2, NULL);
+    train runs[2];
+    for (int i = 0; i < 2; i++) {
+        train_begin_on(&runs[i], &s, plan, i == 0 ? STAGED : DIRECT);
+        train_step(&runs[i], 0);
+    }
+    cr_expect_eq(runs[0].world.n_far, 0);
+    cr_expect_gt(runs[1].world.n_far, 0);
+    cr_expect_eq(runs[0].world.n_posts, runs[1].world.n_posts);
+    cr_expect_eq(runs[0].loss, runs[1].loss, "%.9g and %.9g", runs[0].loss, runs[1].loss);
+    for (int32_t r = 0; r < plan->n_pipelines * runs[0].n_ranks; r++)
+        for (int32_t c = 0; c < plan->n_chunks; c++) {
+            const weft_i_weights *of[2];
+            for (int i = 0; i < 2; i++) {
+                cr_assert_eq(weft_i_worker_fetch(runs[i].ranks[r].device, NULL), 0);
+                of[i] = weft_i_worker_weights(runs[i].ranks[r].device, c);
+            }
+            if (!of[0]) continue;
+            size_t n_bytes = (size_t)of[0]->n * sizeof(float);
+            cr_expect_eq(memcmp(of[0]->values, of[1]->values, n_bytes), 0, "chunk %d", c);
+            cr_expect_eq(memcmp(of[0]->gradients, of[1]->gradients, n_bytes), 0, "chunk %d", c);
+        }
+    train_end(&runs[0]);
+    train_end(&runs[1]);
     weft_plan_free(plan);
     unload(&s);
 }

@@ -92,7 +92,7 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
 {
     script *s = context;
     note(s, "buffer", NULL);
-    *out = (weft_run_buffer){s, 64, WEFT_RUN_ELEMENT_BYTE};
+    *out = (weft_run_buffer){.data = s, .n_bytes = 64, .element = WEFT_RUN_ELEMENT_BYTE};
     return answer(s, "buffer", action, error);
 }
 
