@@ -8,6 +8,7 @@
 #include "partition/bins.h"
 #include "partition/replicas.h"
 #include "partition/units.h"
+#include "partition/weigh.h"
 
 /* A microbatch in the making: a chain of units. */
 typedef struct bin {
@@ -20,6 +21,7 @@ typedef struct packer {
     const weft_model *model;
     const weft_recipe *recipe;
     const weft_batch *batch;
+    weft_i_emu *emu;
     weft_i_units units;
     weft_i_arena scratch;
     weft_i_arena *arena; /* of the result */
@@ -113,36 +115,6 @@ static weft_status make_bins(packer *p)
     return status;
 }
 
-/* Forward flop, roughly: of a token through a module's linear maps, and of a pair of tokens in its
- * attention. */
-typedef struct rates {
-    double linear, pairs;
-} rates;
-
-static rates rates_of(const weft_model *model, int32_t m)
-{
-    rates of = {0, 0};
-    for (int32_t l = 0; l < model->modules[m].n_layers; l++) {
-        const weft_layer *layer = &model->modules[m].layers[l];
-        if (layer->kind == WEFT_LAYER_EMBEDDING) continue;
-        of.linear += 2.0 * (double)weft_model_parameters(model, m, l, 1, false);
-        double causal = layer->attention == WEFT_ATTENTION_FULL ? 1 : 0.5;
-        of.pairs += 4.0 * causal * layer->heads * layer->head_size;
-    }
-    return of;
-}
-
-static double work_of(const weft_i_microbatch *microbatch, const rates *of, int32_t n_modules)
-{
-    double work = 0;
-    for (int32_t m = 0; m < n_modules; m++)
-        for (int32_t i = 0; i < microbatch->modules[m].n_items; i++) {
-            double tokens = (double)microbatch->modules[m].items[i].tokens;
-            work += tokens * (of[m].linear + tokens * of[m].pairs);
-        }
-    return work;
-}
-
 /* Instances of one bin by module. The arrays of all bins and modules lie one behind the other. */
 static weft_status fill_microbatch(packer *p, const bin *from, weft_i_microbatch *out)
 {
@@ -175,19 +147,15 @@ static weft_status fill_microbatch(packer *p, const bin *from, weft_i_microbatch
 /* Every bin as a microbatch, and what spreads them: estimated work, and the caller's replica. */
 static weft_status fill_microbatches(packer *p, double *work, int32_t *given)
 {
-    int32_t n_modules = p->model->n_modules;
-    rates *of = weft_i_new(&p->scratch, rates, n_modules);
     p->made = weft_i_new(&p->scratch, weft_i_microbatch, p->n_bins);
-    if (!of || !p->made) return weft_i_no_memory(p->error);
-    for (int32_t m = 0; m < n_modules; m++)
-        of[m] = rates_of(p->model, m);
+    if (!p->made) return weft_i_no_memory(p->error);
     for (int32_t b = 0; b < p->n_bins; b++) {
         weft_status status = fill_microbatch(p, &p->bins[b], &p->made[b]);
         if (status != WEFT_STATUS_OK) return status;
-        work[b] = work_of(&p->made[b], of, n_modules);
         given[b] = p->bins[b].replica;
     }
-    return WEFT_STATUS_OK;
+    if (p->dp == 1) return WEFT_STATUS_OK;
+    return weft_i_weigh(p->model, p->recipe, p->emu, p->made, p->n_bins, p->error, work);
 }
 
 /* Samples in no microbatch, and in more than one by repetition. */
@@ -247,13 +215,18 @@ static weft_status pack_units(packer *p, int32_t microbatches, weft_i_packed *ou
     return status == WEFT_STATUS_OK ? fill_replicas(p, &shares, out) : status;
 }
 
-weft_status weft_i_pack(const weft_model *model, const weft_recipe *recipe, const weft_batch *batch,
-                        int32_t dp, int32_t microbatches, bool strict, weft_i_arena *arena,
-                        weft_error *error, weft_i_packed *out_packed)
+weft_status weft_i_pack(const weft_model *model, const weft_recipe *recipe, weft_i_emu *emu,
+                        const weft_batch *batch, int32_t dp, int32_t microbatches, bool strict,
+                        weft_i_arena *arena, weft_error *error, weft_i_packed *out_packed)
 {
     assert(dp >= 1);
-    packer p = {
-        .model = model, .recipe = recipe, .batch = batch, .arena = arena, .error = error, .dp = dp};
+    packer p = {.model = model,
+                .recipe = recipe,
+                .emu = emu,
+                .batch = batch,
+                .arena = arena,
+                .error = error,
+                .dp = dp};
     weft_i_packed packed;
     weft_status status = weft_i_units_make(model, recipe, batch, strict, error, &p.units);
     if (status == WEFT_STATUS_OK) status = pack_units(&p, microbatches, &packed);

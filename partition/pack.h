@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "emu/emu.h"
 #include "weft/batch.h"
 #include "weft/model.h"
 #include "weft/recipe.h"
@@ -54,14 +55,15 @@ typedef struct weft_i_packed {
 /* Pack a batch for `dp` replicas; all arrays live in the arena. microbatches > 0: each replica gets
  * exactly so many, the batch repeated or cut. Samples with replica and microbatch given stay where
  * the caller put them, whatever the capacity; those with a microbatch alone stay together.
- * Replicas are balanced by estimated work, with equal numbers of microbatches, where the caller has
- * not placed the samples. The images, clips and audio of a document are taken to stand in it at
- * even distances, in this order: those past the cut go with it. A clip of a video backbone goes
- * with all else of its sample: its caption is encoded once for each clip.
- * BAD_INPUT, with the sample's line, for a modality that the model lacks (naming both), and with
- * `strict` for the first cut; BAD_INPUT for fewer microbatches than replicas. Deterministic. */
-weft_status weft_i_pack(const weft_model *model, const weft_recipe *recipe, const weft_batch *batch,
-                        int32_t dp, int32_t microbatches, bool strict, weft_i_arena *arena,
-                        weft_error *error, weft_i_packed *out_packed);
+ * Replicas are balanced by work (weft_i_weigh; emu may be NULL), with equal numbers of
+ * microbatches, where the caller has not placed the samples. The images, clips and audio of a
+ * document are taken to stand in it at even distances, in this order: those past the cut go with
+ * it. A clip of a video backbone goes with all else of its sample: its caption is encoded once for
+ * each clip. BAD_INPUT, with the sample's line, for a modality that the model lacks (naming both),
+ * and with `strict` for the first cut; BAD_INPUT for fewer microbatches than replicas.
+ * Deterministic. */
+weft_status weft_i_pack(const weft_model *model, const weft_recipe *recipe, weft_i_emu *emu,
+                        const weft_batch *batch, int32_t dp, int32_t microbatches, bool strict,
+                        weft_i_arena *arena, weft_error *error, weft_i_packed *out_packed);
 
 #endif

@@ -43,7 +43,7 @@ static weft_status pack_all(const weft_model *model, const weft_recipe *recipe,
     for (int32_t i = 0; i < n_batches; i++) {
         weft_i_packed packed;
         weft_status status =
-            weft_i_pack(model, recipe, batches[i], 1, 0, strict, arena, error, &packed);
+            weft_i_pack(model, recipe, NULL, batches[i], 1, 0, strict, arena, error, &packed);
         if (status != WEFT_STATUS_OK) return status;
         replicas[i] = packed.replicas[0];
     }

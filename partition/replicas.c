@@ -1,6 +1,7 @@
 /* partition/replicas.c - equal numbers of microbatches, and about equal work. */
 #include "partition/replicas.h"
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "base/error.h"
@@ -28,6 +29,49 @@ static weft_status deal_make(const double *work, const int32_t *given, int32_t n
     return WEFT_STATUS_OK;
 }
 
+/* Pairs that are looked at, in all: a bound on the time for many replicas. */
+enum { MOST_PAIRS = 1 << 24 };
+
+/* Less than this part of a load is no gain. */
+static const double EPSILON = 1e-9;
+
+/* Open microbatches that have been dealt out. */
+typedef struct swapper {
+    const double *work;
+    int32_t n, dp;
+    int32_t *replica;
+    double *load; /* by replica, what is fixed there included */
+    int64_t n_pairs;
+} swapper;
+
+/* Exchange a microbatch of the busiest replica for one of another, so that the busier of the two
+ * has least; false where none helps. */
+static bool swap_busiest(swapper *s)
+{
+    int32_t busiest = 0, from = -1, to = -1;
+    for (int32_t r = 1; r < s->dp; r++)
+        if (s->load[r] > s->load[busiest]) busiest = r;
+    double least = s->load[busiest] * (1 - EPSILON);
+    for (int32_t i = 0; i < s->n; i++)
+        for (int32_t j = 0; s->replica[i] == busiest && j < s->n; j++) {
+            double moved = s->work[i] - s->work[j];
+            double most = fmax(s->load[busiest] - moved, s->load[s->replica[j]] + moved);
+            s->n_pairs++;
+            if (s->replica[j] == busiest || most >= least) continue;
+            least = most;
+            from = i;
+            to = j;
+        }
+    if (from < 0) return false;
+    double moved = s->work[from] - s->work[to];
+    int32_t other = s->replica[to];
+    s->load[busiest] -= moved;
+    s->load[other] += moved;
+    s->replica[from] = other;
+    s->replica[to] = busiest;
+    return true;
+}
+
 /* Give every open one a replica. The quotas leave room for all: the shares sum to n, and a replica
  * over its share only adds to the room of the others. */
 static weft_status deal_out(deal *d, weft_i_arena *arena, weft_error *error)
@@ -47,6 +91,9 @@ static weft_status deal_out(deal *d, weft_i_arena *arena, weft_error *error)
             open[n_open++] = i;
         }
     weft_status status = weft_i_bins_spread(work, n_open, d->dp, quota, error, load, answer);
+    swapper s = {work, n_open, d->dp, answer, load, 0};
+    while (status == WEFT_STATUS_OK && s.n_pairs < MOST_PAIRS && swap_busiest(&s)) {
+    }
     for (int32_t i = 0; status == WEFT_STATUS_OK && i < n_open; i++)
         d->replica[open[i]] = answer[i];
     return status;

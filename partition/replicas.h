@@ -15,7 +15,8 @@ typedef struct weft_i_shares {
 } weft_i_shares;
 
 /* Spread n microbatches of estimated work over dp replicas: given[i] >= 0 is fixed, the others go
- * where least work is, in equal numbers (to one) as far as the fixed ones allow. wanted > 0: each
+ * where least work is, in equal numbers (to one) as far as the fixed ones allow, and are exchanged
+ * one for one as long as that takes work off the replica that has most. wanted > 0: each
  * replica gets exactly so many; the list is repeated from its start or cut, that of each replica
  * where some are fixed, else that of all before it is spread. BAD_INPUT where a replica has none.
  * The arrays live in the arena. */

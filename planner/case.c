@@ -142,9 +142,9 @@ weft_status weft_i_case_pack(weft_i_case *plan_case, const weft_batch *batch, we
     memset(&plan_case->packed, 0, sizeof plan_case->packed);
     plan_case->batch = NULL;
     weft_status status =
-        weft_i_pack(plan_case->model, &plan_case->recipe, batch, plan_case->parallel.dp,
-                    plan_case->recipe.microbatches, plan_case->options.strict, &plan_case->arena,
-                    error, &plan_case->packed);
+        weft_i_pack(plan_case->model, &plan_case->recipe, plan_case->emu, batch,
+                    plan_case->parallel.dp, plan_case->recipe.microbatches,
+                    plan_case->options.strict, &plan_case->arena, error, &plan_case->packed);
     if (status) return status;
     plan_case->batch = batch;
     tell(plan_case);

@@ -86,9 +86,9 @@ static inline void setup_open_recipe(setup *s, const char *name, const char *rec
                                    WEFT_REUSE_MODE_ALL, &error, &s->emu),
                  WEFT_STATUS_OK, "%s: %s", name, error.text);
     setup_fill_batch(s, n_samples, seed);
-    cr_assert_eq(
-        weft_i_pack(s->model, s->recipe, &s->batch, dp, 0, false, &s->arena, &error, &s->packed),
-        WEFT_STATUS_OK, "%s: %s", name, error.text);
+    cr_assert_eq(weft_i_pack(s->model, s->recipe, NULL, &s->batch, dp, 0, false, &s->arena, &error,
+                             &s->packed),
+                 WEFT_STATUS_OK, "%s: %s", name, error.text);
     s->input = (weft_i_layout_input){.model = s->model,
                                      .recipe = s->recipe,
                                      .emu = s->emu,

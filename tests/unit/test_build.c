@@ -6,6 +6,7 @@
 #include "partition/build.h"
 #include "partition/mixes.h"
 #include "partition/split.h"
+#include "partition/weigh.h"
 #include "partition/work.h"
 #include "tests/unit/setups.h"
 
@@ -280,6 +281,23 @@ static void expect_bound(const weft_problem *problem, const weft_i_problem_sums 
     cr_assert_geq((double)sums->work_bound_ns, 0.5 * work / problem->n_ranks);
 }
 
+/* What microbatches are weighed by is what their stages take, but for what small ones lose; and it
+ * is that of the modules whole, so that no layout's bound is above it. */
+static void expect_weights(const setup *s, int32_t r, const weft_i_problem_sums *sums)
+{
+    const weft_i_replica *replica = &s->packed.replicas[r];
+    double *work = weft_i_alloc((size_t)replica->n_microbatches, sizeof *work), sum = 0;
+    cr_assert_eq(weft_i_weigh(s->model, s->recipe, s->emu, replica->microbatches,
+                              replica->n_microbatches, NULL, work),
+                 WEFT_STATUS_OK);
+    for (int32_t i = 0; i < replica->n_microbatches; i++)
+        sum += work[i] / s->parallel.pp;
+    free(work);
+    cr_assert_leq((double)sums->work_bound_ns, sum);
+    cr_assert_geq((double)sums->work_bound_ns, 0.9 * sum, "%lld of %g",
+                  (long long)sums->work_bound_ns, sum);
+}
+
 /* All kinds of layouts, both replicas. The layout does not change what the model computes. */
 static void expect_all_layouts(const setup *s, bool with_costs)
 {
@@ -302,6 +320,7 @@ static void expect_all_layouts(const setup *s, bool with_costs)
             expect_ranks(s, problem);
             expect_labels(problem);
             expect_bound(problem, &sums);
+            expect_weights(s, r, &sums);
             if (with_costs) expect_costs(s, &s->packed.replicas[r], problem, &sums);
             if (flop[r] > 0) cr_assert_float_eq(sums.model_flop, flop[r], 1e-9 * flop[r]);
             flop[r] = sums.model_flop;
@@ -573,9 +592,9 @@ Test(build, real_batches)
             snprintf(file, sizeof(file), "%s/examples/batches/%s.jsonl", SOURCE_ROOT, files[f]);
             setup_open(&s, names[i], i < 5 ? "h800:nodes=8" : "h800:nodes=16", 1, 6, 1);
             cr_assert_eq(weft_batch_read(file, &error, &batch), WEFT_STATUS_OK, "%s", error.text);
-            cr_assert_eq(
-                weft_i_pack(s.model, s.recipe, batch, 1, 32, false, &s.arena, &error, &s.packed),
-                WEFT_STATUS_OK, "%s: %s", file, error.text);
+            cr_assert_eq(weft_i_pack(s.model, s.recipe, NULL, batch, 1, 32, false, &s.arena, &error,
+                                     &s.packed),
+                         WEFT_STATUS_OK, "%s: %s", file, error.text);
             cr_assert_eq(weft_i_layout_modality(&s.input, NULL, NULL, &error, &layout),
                          WEFT_STATUS_OK, "%s", error.text);
             cr_assert_eq(weft_i_problem_build(s.model, s.recipe, s.emu, layout, &s.packed, 0,
@@ -602,7 +621,7 @@ static weft_status whole_way(const setup *s, weft_error *error)
     weft_i_layout_input input = s->input;
     input.packed = &packed;
     weft_status status =
-        weft_i_pack(s->model, s->recipe, &s->batch, 1, 0, false, &arena, error, &packed);
+        weft_i_pack(s->model, s->recipe, NULL, &s->batch, 1, 0, false, &arena, error, &packed);
     if (status == WEFT_STATUS_OK)
         status = weft_i_layout_modality(&input, NULL, NULL, error, &layouts[0]);
     if (status == WEFT_STATUS_OK)

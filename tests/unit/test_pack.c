@@ -120,7 +120,7 @@ static weft_status pack(const weft_model *model, const weft_recipe *recipe, weft
                         weft_i_packed *out)
 {
     weft_batch batch = {.name = "batch.jsonl", .samples = samples, .n_samples = n};
-    return weft_i_pack(model, recipe, &batch, dp, wanted, strict, &arena, error, out);
+    return weft_i_pack(model, recipe, NULL, &batch, dp, wanted, strict, &arena, error, out);
 }
 
 static void release(void)
@@ -431,8 +431,25 @@ Test(bins, next_fit_and_none)
     cr_assert_arr_eq(bins, none, sizeof(none));
 }
 
-/* Equal numbers, every microbatch once, and no worse than Graham's bound of 4/3 where numbers do
- * not bind (here: against the mean and the largest). */
+/* Whether some exchange with the busiest of dp heaps leaves the busier of the two with less. */
+static bool is_exchange_better(const double *work, const int32_t *heap, int32_t n,
+                               const double *load, int32_t dp)
+{
+    int32_t busiest = 0;
+    for (int32_t r = 1; r < dp; r++)
+        if (load[r] > load[busiest]) busiest = r;
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < n; j++) {
+            double moved = work[i] - work[j];
+            if (heap[i] == busiest && heap[j] != busiest && moved > 1e-6 &&
+                load[heap[j]] + moved < load[busiest] - 1e-6)
+                return true;
+        }
+    return false;
+}
+
+/* Equal numbers, every microbatch once, no worse than Graham's bound of 4/3 where numbers do not
+ * bind (here: against the mean and the largest), and no exchange that helps. */
 Test(bins, replicas_are_balanced)
 {
     weft_i_rng rng;
@@ -440,7 +457,7 @@ Test(bins, replicas_are_balanced)
     weft_i_arena scratch = {0};
     for (int round = 0; round < 200; round++) {
         double work[64], load[8] = {0}, sum = 0;
-        int32_t given[64], seen[64] = {0}, n = 8 + (int32_t)weft_i_rng_below(&rng, 57);
+        int32_t given[64], heap[64], seen[64] = {0}, n = 8 + (int32_t)weft_i_rng_below(&rng, 57);
         int32_t dp = 1 + (int32_t)weft_i_rng_below(&rng, 8);
         weft_i_shares shares;
         for (int32_t i = 0; i < n; i++) {
@@ -455,11 +472,13 @@ Test(bins, replicas_are_balanced)
             cr_assert(count == n / dp || count == n / dp + 1);
             for (int32_t i = shares.first[r]; i < shares.first[r + 1]; i++) {
                 load[r] += work[shares.number[i]];
+                heap[shares.number[i]] = r;
                 seen[shares.number[i]]++;
             }
         }
         for (int32_t i = 0; i < n; i++)
             cr_assert_eq(seen[i], 1);
+        cr_assert_not(is_exchange_better(work, heap, n, load, dp), "seed 8, round %d", round);
         for (int32_t r = 0; r < dp && n % dp == 0; r++)
             cr_assert_lt(load[r], sum / dp * 4 / 3 + 1e-9, "seed 8, round %d: %g of %g", round,
                          load[r], sum / dp);
