@@ -3,25 +3,11 @@
 
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "runtime/mpi_own.h"
-#include "runtime/pool.h"
+#include "runtime/mpi_sends.h"
 #include "runtime/tags.h"
-
-/* A message may leave only when its receiver looks after MPI, which a receiver that computes does
- * seldom: long ones always, short ones where Open MPI has no room for them. So that a rank need not
- * stand in wait_isend for it, all are sent from copies, at most so many bytes. */
-enum { COPIES_MAX_BYTES = 64 << 20 };
-
-/* A copy under way. */
-typedef struct sending {
-    MPI_Request request;
-    void *copy;
-    int64_t n_bytes;
-} sending;
 
 struct weft_i_mpi_transport {
     weft_i_world *world;
@@ -29,14 +15,11 @@ struct weft_i_mpi_transport {
     weft_i_arena arena;
     int32_t *tags;          /* per edge */
     int64_t *n_bytes;       /* per edge, of the receive that is posted */
-    MPI_Request *messages;  /* per edge: a rank is at one end of it only */
+    MPI_Request *receives;  /* per edge */
     MPI_Request *reduction; /* per chunk */
     int32_t *posted;        /* chunks under reduction in the order of their posts */
     int32_t n_posted, n_complete;
-    sending *sends;
-    size_t n_sends, cap_sends;
-    int64_t copied_bytes; /* of them all */
-    weft_i_pool pool;
+    weft_i_sends sends;
 };
 
 /* Open MPI reduces memory of a GPU only where a process may stand still for it, which is not so
@@ -68,63 +51,14 @@ static weft_status post_reduction(weft_i_mpi_transport *transport, int32_t chunk
     return weft_i_mpi_check(code, "cannot post", error);
 }
 
-static void end_send(weft_i_mpi_transport *transport, size_t i)
-{
-    weft_i_pool_give(&transport->pool, transport->sends[i].copy);
-    transport->copied_bytes -= transport->sends[i].n_bytes;
-    transport->sends[i] = transport->sends[--transport->n_sends];
-}
-
-/* Let go of what has been taken. */
-static weft_status look_after_sends(weft_i_mpi_transport *transport, weft_error *error)
-{
-    for (size_t i = transport->n_sends; i-- > 0;) {
-        int done = 0;
-        int code = MPI_Test(&transport->sends[i].request, &done, MPI_STATUS_IGNORE);
-        if (code != MPI_SUCCESS) return weft_i_mpi_check(code, "cannot send", error);
-        if (done) end_send(transport, i);
-    }
-    return WEFT_STATUS_OK;
-}
-
-/* What a send is from, and its request: the buffer, and that of its edge, which wait_isend waits
- * for; or a copy, and that of the copy. */
-static weft_status choose_send(weft_i_mpi_transport *transport, const weft_run_action *action,
-                               const weft_run_buffer *buffer, weft_error *error,
-                               const void **out_data, MPI_Request **out_request)
-{
-    int64_t n_bytes = buffer->n_bytes;
-    *out_data = buffer->data;
-    *out_request = &transport->messages[action->operand];
-    weft_status status = look_after_sends(transport, error);
-    if (status != WEFT_STATUS_OK || buffer->is_far ||
-        transport->copied_bytes + n_bytes > COPIES_MAX_BYTES)
-        return status;
-    if (weft_i_grow(&transport->sends, &transport->cap_sends, transport->n_sends + 1,
-                    sizeof(*transport->sends)) != 0)
-        return weft_i_no_memory(error);
-    void *copy = weft_i_pool_take(&transport->pool, (size_t)n_bytes);
-    if (!copy) return weft_i_no_memory(error);
-    memcpy(copy, buffer->data, (size_t)n_bytes);
-    sending *made = &transport->sends[transport->n_sends++];
-    *made = (sending){.request = MPI_REQUEST_NULL, .copy = copy, .n_bytes = n_bytes};
-    transport->copied_bytes += n_bytes;
-    *out_data = copy;
-    *out_request = &made->request;
-    return status;
-}
-
 static weft_status post_send(weft_i_mpi_transport *transport, const weft_run_action *action,
                              const weft_run_buffer *buffer, weft_error *error)
 {
-    const void *data = NULL;
-    MPI_Request *request = NULL;
-    weft_status status = choose_send(transport, action, buffer, error, &data, &request);
-    if (status != WEFT_STATUS_OK) return status;
-    int code = MPI_Isend(data, (int)buffer->n_bytes, MPI_BYTE, action->peer,
-                         transport->tags[action->operand], transport->world->pipeline, request);
+    weft_status status =
+        weft_i_sends_post(&transport->sends, action, buffer, transport->tags[action->operand],
+                          transport->world->pipeline, error);
     weft_i_world_ring_rank(transport->world, action->peer);
-    return weft_i_mpi_check(code, "cannot post", error);
+    return status;
 }
 
 static weft_status post(void *context, const weft_run_action *action, const weft_run_buffer *buffer,
@@ -140,7 +74,7 @@ static weft_status post(void *context, const weft_run_action *action, const weft
     transport->n_bytes[edge] = buffer->n_bytes;
     int code =
         MPI_Irecv(buffer->data, (int)buffer->n_bytes, MPI_BYTE, action->peer, transport->tags[edge],
-                  transport->world->pipeline, &transport->messages[edge]);
+                  transport->world->pipeline, &transport->receives[edge]);
     return weft_i_mpi_check(code, "cannot post", error);
 }
 
@@ -162,21 +96,26 @@ static weft_status check_received(const weft_i_mpi_transport *transport, int32_t
                        n_bytes, expected);
 }
 
-static weft_status test_message(weft_i_mpi_transport *transport, const weft_run_action *action,
-                                weft_error *error, bool *out_done)
+static weft_status test_receive(weft_i_mpi_transport *transport, int32_t edge, weft_error *error,
+                                bool *out_done)
 {
     int done = 0;
     MPI_Status status;
-    int32_t edge = action->operand;
-    int code = MPI_Test(&transport->messages[edge], &done, &status);
-    if (action->kind == WEFT_ACTION_WAIT_IRECV && (done || code != MPI_SUCCESS)) {
+    int code = MPI_Test(&transport->receives[edge], &done, &status);
+    if (done || code != MPI_SUCCESS) {
         weft_status checked = check_received(transport, edge, code, &status, error);
         if (checked != WEFT_STATUS_OK) return checked;
-    } else if (code != MPI_SUCCESS) {
-        return weft_i_mpi_check(code, "cannot send", error);
     }
     *out_done = done != 0;
     return WEFT_STATUS_OK;
+}
+
+static weft_status test_send(weft_i_mpi_transport *transport, int32_t edge, weft_error *error,
+                             bool *out_done)
+{
+    weft_status status = weft_i_sends_look(&transport->sends, error);
+    if (status == WEFT_STATUS_OK) *out_done = !weft_i_sends_waits(&transport->sends, edge);
+    return status;
 }
 
 /* Reductions up to the one of `chunk`, in the order of their posts. */
@@ -201,7 +140,9 @@ static weft_status test(void *context, const weft_run_action *action, weft_error
 {
     if (action->kind == WEFT_ACTION_WAIT_REDUCE)
         return test_reduction(context, action->operand, error, out_done);
-    return test_message(context, action, error, out_done);
+    if (action->kind == WEFT_ACTION_WAIT_ISEND)
+        return test_send(context, action->operand, error, out_done);
+    return test_receive(context, action->operand, error, out_done);
 }
 
 /* Any call lets MPI move what is under way. */
@@ -209,7 +150,7 @@ static weft_status progress(void *context, weft_error *error)
 {
     weft_i_mpi_transport *transport = context;
     int found = 0;
-    if (transport->n_sends > 0) return look_after_sends(transport, error);
+    if (transport->sends.n > 0) return weft_i_sends_look(&transport->sends, error);
     int code = MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, transport->world->pipeline, &found,
                           MPI_STATUS_IGNORE);
     return weft_i_mpi_check(code, "cannot go on", error);
@@ -273,11 +214,11 @@ weft_status weft_i_mpi_transport_create(weft_i_world *world, const weft_plan *pl
     int32_t n_edges = made->problem->n_edges;
     made->tags = weft_i_new(&made->arena, int32_t, n_edges);
     made->n_bytes = weft_i_new(&made->arena, int64_t, n_edges);
-    made->messages = weft_i_new(&made->arena, MPI_Request, n_edges);
+    made->receives = weft_i_new(&made->arena, MPI_Request, n_edges);
     made->reduction = weft_i_new(&made->arena, MPI_Request, plan->n_chunks);
     made->posted = weft_i_new(&made->arena, int32_t, plan->n_chunks);
     weft_status status = WEFT_STATUS_OK;
-    if (!made->tags || !made->n_bytes || !made->messages || !made->reduction || !made->posted)
+    if (!made->tags || !made->n_bytes || !made->receives || !made->reduction || !made->posted)
         status = weft_i_no_memory(error);
     if (status == WEFT_STATUS_OK) status = make_tags(made, error);
     if (status == WEFT_STATUS_OK) status = connect_peers(made, error);
@@ -286,7 +227,7 @@ weft_status weft_i_mpi_transport_create(weft_i_world *world, const weft_plan *pl
         return status;
     }
     for (int32_t e = 0; e < n_edges; e++)
-        made->messages[e] = MPI_REQUEST_NULL;
+        made->receives[e] = MPI_REQUEST_NULL;
     for (int32_t c = 0; c < plan->n_chunks; c++)
         made->reduction[c] = MPI_REQUEST_NULL;
     *out_transport = made;
@@ -295,21 +236,13 @@ weft_status weft_i_mpi_transport_create(weft_i_world *world, const weft_plan *pl
 
 weft_status weft_i_mpi_transport_drain(weft_i_mpi_transport *transport, weft_error *error)
 {
-    while (transport->n_sends > 0) {
-        size_t last = transport->n_sends - 1;
-        weft_status status = weft_i_world_wait(transport->world, "sending what is left",
-                                               &transport->sends[last].request, error);
-        if (status != WEFT_STATUS_OK) return status;
-        end_send(transport, last);
-    }
-    return WEFT_STATUS_OK;
+    return weft_i_sends_drain(&transport->sends, transport->world, error);
 }
 
 void weft_i_mpi_transport_free(weft_i_mpi_transport *transport)
 {
     if (!transport) return;
-    weft_i_pool_free(&transport->pool);
-    free(transport->sends);
+    weft_i_sends_free(&transport->sends);
     weft_i_arena_free(&transport->arena);
     free(transport);
 }

@@ -25,7 +25,7 @@ struct weft_i_virtual {
     weft_i_virtual_options options;
     weft_i_arena arena;
     weft_i_pool pool;
-    void **messages;      /* per edge, while it is under way */
+    void **messages;      /* per edge, until it is posted, or while it is awaited */
     int64_t **reductions; /* per chunk, while it is under way; the first is the latest post */
     int32_t *posted;      /* chunks in the order of their reduces */
     int32_t n_posted, n_reduced;
@@ -154,9 +154,6 @@ static weft_status begin(void *context, const weft_run_action *action, weft_erro
     case WEFT_ACTION_UNSHARD:
         device->due_ns = posted_ns;
         break;
-    case WEFT_ACTION_WAIT_ISEND:
-        give_message(device, action->operand);
-        break;
     case WEFT_ACTION_WAIT_IRECV:
         return receive(device, action->operand, error);
     case WEFT_ACTION_WAIT_REDUCE:
@@ -165,6 +162,7 @@ static weft_status begin(void *context, const weft_run_action *action, weft_erro
     case WEFT_ACTION_OPTIMIZER:
         device->due_ns += scaled(device, device->plan->predicted.optimizer_ns);
         break;
+    case WEFT_ACTION_WAIT_ISEND:
     case WEFT_ACTION_WAIT_OFFLOAD:
     case WEFT_ACTION_WAIT_PREFETCH:
     case WEFT_ACTION_RESHARD:
@@ -189,6 +187,12 @@ static weft_status poll(void *context, const weft_run_action *action, weft_error
     return WEFT_STATUS_OK;
 }
 
+static void release_message(void *context, void *data)
+{
+    weft_i_virtual *device = context;
+    weft_i_pool_give(&device->pool, data);
+}
+
 static weft_status buffer(void *context, const weft_run_action *action, weft_error *error,
                           weft_run_buffer *out_buffer)
 {
@@ -209,6 +213,11 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
     *out_buffer = (weft_run_buffer){.data = device->messages[operand],
                                     .n_bytes = (int64_t)message_bytes(device, operand),
                                     .element = WEFT_RUN_ELEMENT_BYTE};
+    if (action->kind == WEFT_ACTION_ISEND) {
+        out_buffer->release = release_message;
+        out_buffer->release_context = device;
+        device->messages[operand] = NULL;
+    }
     return WEFT_STATUS_OK;
 }
 

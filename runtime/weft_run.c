@@ -1,5 +1,6 @@
 /* runtime/weft_run.c - weft-run: one process a rank runs a plan. Process 0 alone prints. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "runtime/launch.h"
 #include "runtime/mpi_world.h"
@@ -123,9 +124,18 @@ static int launch_and_run(weft_i_world *world, int argc, char **argv)
     return code;
 }
 
+/* Open MPI sends a long message in parts and, unless told otherwise, three of them at a time: for
+ * the next three both ends have to look after MPI, which ranks that compute or sleep do seldom.
+ * What the user has set stays. */
+static void send_many_parts_at_once(void)
+{
+    setenv("OMPI_MCA_pml_ob1_send_pipeline_depth", "128", 0);
+}
+
 int main(int argc, char **argv)
 {
     weft_error error = {0};
+    send_many_parts_at_once();
     weft_i_world *world = NULL;
     if (weft_i_world_begin(&argc, &argv, &error, &world) != WEFT_STATUS_OK) {
         fprintf(stderr, "weft-run: %s\n", error.text);

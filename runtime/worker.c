@@ -112,11 +112,26 @@ static void take_reduced(weft_i_worker *device, int32_t chunk)
                           weights->shelf.gradients, gradient_bytes(weights));
 }
 
-static void end_send(weft_i_worker *device, int32_t edge)
+static void release_payload(void *context, void *data)
 {
-    weft_i_pool_give(&device->shop.pool, device->shop.payloads[edge]);
+    weft_i_worker *device = context;
+    weft_i_pool_give(&device->shop.pool, data);
+}
+
+static void release_staged(void *context, void *data)
+{
+    weft_i_worker *device = context;
+    weft_i_staging_give(&device->staging, &data);
+}
+
+/* The transport has what is sent from here on. */
+static void part_with(weft_i_worker *device, int32_t edge, weft_run_buffer *buffer)
+{
+    buffer->release = stages_messages(device) ? release_staged : release_payload;
+    buffer->release_context = device;
+    if (stages_messages(device)) weft_i_pool_give(&device->shop.pool, device->shop.payloads[edge]);
     device->shop.payloads[edge] = NULL;
-    weft_i_staging_give(&device->staging, &device->staging.messages[edge]);
+    device->staging.messages[edge] = NULL;
 }
 
 /* A chunk that has a layer of a module: its weights, or NULL where another rank has it. */
@@ -210,9 +225,6 @@ static weft_status begin_action(weft_i_worker *device, const weft_run_action *ac
         return begin_send(device, action->operand, error);
     case WEFT_ACTION_IRECV:
         return begin_receive(device, action->operand, error);
-    case WEFT_ACTION_WAIT_ISEND:
-        end_send(device, action->operand);
-        break;
     case WEFT_ACTION_WAIT_IRECV:
         return take_received(device, action->operand, error);
     case WEFT_ACTION_REDUCE:
@@ -222,6 +234,7 @@ static weft_status begin_action(weft_i_worker *device, const weft_run_action *ac
         break;
     case WEFT_ACTION_OPTIMIZER:
         return optimize(device, error);
+    case WEFT_ACTION_WAIT_ISEND:
     case WEFT_ACTION_OFFLOAD: /* what is kept stays where it is */
     case WEFT_ACTION_PREFETCH:
     case WEFT_ACTION_WAIT_OFFLOAD:
@@ -300,6 +313,7 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
                                     .n_bytes = weft_i_worker_edge_bytes(&device->shop, operand),
                                     .element = WEFT_RUN_ELEMENT_BYTE,
                                     .is_far = kit->is_far && !is_staged};
+    if (action->kind == WEFT_ACTION_ISEND) part_with(device, operand, out_buffer);
     return WEFT_STATUS_OK;
 }
 

@@ -40,6 +40,12 @@ typedef struct weft_run_buffer {
     weft_run_element element;
     bool is_far; /* memory of a GPU, which the processor cannot read: a transport may pass it on,
                     but not copy it; false unless the device says so */
+
+    /* Of an isend that the device parts with: the transport has the data from the post on, also
+     * after the wait, which then need not last until the data has left, and calls this once when it
+     * has, from the thread that runs the rank. NULL: the device has it back at the wait. */
+    void (*release)(void *release_context, void *data);
+    void *release_context;
 } weft_run_buffer;
 
 /* What weft_run_device.poll says when an action is done. */

@@ -67,7 +67,8 @@ __attribute__((noreturn))
 WEFT_API void
 weft_run_mpi_break(weft_run_mpi *mpi, weft_status status, const weft_error *error);
 
-/* After all steps went well: waits until what was sent has been taken, which breaks the run off as
+/* After all steps went well: waits until what was sent has been taken (and releases it: the device
+ * is to live so long), which breaks the run off as
  * weft_run_mpi_break does where it takes longer than the timeout; ends MPI if weft_run_mpi_begin
  * has started it. NULL is allowed. */
 WEFT_API void weft_run_mpi_end(weft_run_mpi *mpi);

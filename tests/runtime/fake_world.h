@@ -95,6 +95,14 @@ static inline bool fake_pass_message(fake_message *message)
     return message->is_through = true;
 }
 
+/* In the sender's own thread, once. */
+static inline void fake_release(fake_message *message)
+{
+    weft_run_buffer *sent = &message->isend.buffer;
+    if (sent->release) sent->release(sent->release_context, sent->data);
+    sent->release = NULL;
+}
+
 /* The sum over the replicas, to all replicas. */
 static inline void fake_add(fake_world *world, int32_t chunk)
 {
@@ -148,7 +156,9 @@ static inline weft_status fake_test(void *context, const weft_run_action *action
             if (own->actions[a].operand == action->operand) break;
         }
     } else {
-        *out_done = fake_pass_message(&world->messages[rank->pipeline][action->operand]);
+        fake_message *message = &world->messages[rank->pipeline][action->operand];
+        *out_done = fake_pass_message(message);
+        if (*out_done && action->kind == WEFT_ACTION_WAIT_ISEND) fake_release(message);
     }
     rank->waits = !*out_done;
     pthread_mutex_unlock(&world->mutex);
