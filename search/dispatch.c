@@ -273,15 +273,15 @@ static const waiting *first_weights(const weft_i_dispatcher *d, int32_t rank)
     return NULL;
 }
 
-/* When a pass that comes before `chosen` arrives within the rule's wait; NEVER if none does. */
-static int64_t worth_waiting(const weft_i_dispatcher *d, const pass_queue *q, const waiting *chosen,
-                             int64_t now_ns)
+/* When a pass with a key below that one arrives after now and until then; NEVER if none does. */
+static int64_t worth_waiting(const weft_i_dispatcher *d, const pass_queue *q, int64_t key,
+                             int64_t now_ns, int64_t until_ns)
 {
     int64_t best = NEVER;
-    for (int32_t i = q->begin; i < q->end && q->items[i].key < chosen->key; i++) {
+    for (int32_t i = q->begin; i < q->end && q->items[i].key < key; i++) {
         const waiting *item = &q->items[i];
-        if (item->ready_ns > now_ns && item->ready_ns <= now_ns + d->rule->wait_ns &&
-            item->ready_ns < best && weft_i_room_admits(&d->room, item->task))
+        if (item->ready_ns > now_ns && item->ready_ns <= until_ns && item->ready_ns < best &&
+            weft_i_room_admits(&d->room, item->task))
             best = item->ready_ns;
     }
     return best;
@@ -312,6 +312,21 @@ static bool worth_filling(const weft_i_dispatcher *d, const waiting *weights, in
     return next_ns == NEVER || next_ns >= now_ns + patience;
 }
 
+/* Until when the rule would rather wait than start a pass; NEVER where it would not. */
+static int64_t when_to_wait(const weft_i_dispatcher *d, const pass_queue *queues,
+                            const waiting *chosen, bool is_forward, int64_t now_ns)
+{
+    int64_t until_ns = now_ns + d->rule->wait_ns, key = chosen->key;
+    int64_t ahead = worth_waiting(d, &queues[FORWARDS], key, now_ns, until_ns);
+    if (is_forward && d->rule->prefer == WEFT_I_PREFER_BACKWARD) {
+        int64_t last_ns = now_ns + d->net->ns[chosen->task] - 1; /* later ones are not held up */
+        until_ns = last_ns < until_ns ? last_ns : until_ns;
+        key = NEVER;
+    }
+    int64_t back = worth_waiting(d, &queues[BACKWARDS], key, now_ns, until_ns);
+    return back < ahead ? back : ahead;
+}
+
 /* What a free rank starts now; -1 for nothing until *next_ns. */
 static weft_task decide(const weft_i_dispatcher *d, int32_t rank, int64_t now_ns, int64_t *next_ns)
 {
@@ -326,13 +341,8 @@ static weft_task decide(const weft_i_dispatcher *d, int32_t rank, int64_t now_ns
     if (weights && d->rule->weights == WEFT_I_WEIGHTS_KEY && weights->key < chosen->key)
         chosen = weights;
     if (d->rule->wait_ns > 0) {
-        int64_t back = worth_waiting(d, &queues[BACKWARDS], chosen, now_ns);
-        int64_t ahead = worth_waiting(d, &queues[FORWARDS], chosen, now_ns);
-        int64_t until = back < ahead ? back : ahead;
-        if (until != NEVER) {
-            *next_ns = until;
-            return -1;
-        }
+        *next_ns = when_to_wait(d, queues, chosen, chosen == forward, now_ns);
+        if (*next_ns != NEVER) return -1;
     }
     return chosen->task;
 }

@@ -31,7 +31,8 @@ typedef struct weft_i_rule {
                          before that part of it is done; 0 = it always does */
     int32_t reserve;  /* percent of a microbatch's need that counts as taken once it has begun
                          (room.h); 0 = only what it holds */
-    int64_t wait_ns;  /* how long a rank may idle for a pass with a lower key on its way to it */
+    int64_t wait_ns; /* how long a rank may idle for a pass with a lower key on its way to it; where
+                        backwards are preferred, a forward waits for any of them */
 } weft_i_rule;
 
 /* Memory is that of the passes (saved, held, work) and of edges: at the sender from the start of

@@ -49,6 +49,26 @@ weft_i_rule weft_i_dual_queue_rule(weft_i_workbench *workbench, int32_t number,
                          .reserve = reserve_of(soft)};
 }
 
+static int64_t mean_forward(const weft_i_net *net)
+{
+    double sum = 0;
+    for (int32_t s = 0; s < net->n_stages; s++)
+        sum += (double)net->ns[weft_task_make(s, WEFT_PASS_FW)];
+    return net->n_stages > 0 ? (int64_t)(sum / net->n_stages) : 0;
+}
+
+/* Rules beyond the grid: a rank idles up to the time of a forward for a backward that is about to
+ * arrive, and so does not hold up the last microbatch, whose way back ends the step. */
+static weft_i_rule waiting_rule(weft_i_workbench *w, int32_t number, const int64_t **out_soft)
+{
+    soft_kind soft = (soft_kind)(number - WEFT_I_DUAL_QUEUE_RULES);
+    *out_soft = set_soft(w, soft);
+    return (weft_i_rule){.prefer = WEFT_I_PREFER_BACKWARD,
+                         .patience = 100,
+                         .reserve = reserve_of(soft),
+                         .wait_ns = mean_forward(&w->net)};
+}
+
 weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget, double until,
                               weft_i_incumbent *incumbent, weft_error *error, int64_t *out_ns)
 {
@@ -58,9 +78,10 @@ weft_status weft_i_dual_queue(weft_i_workbench *workbench, weft_i_budget *budget
     for (int g = 0; g < 2; g++) {
         int32_t group = g == 0 ? 1 : w->net.n_ranks;
         weft_i_keys_by_turn(&w->net, &w->flow, &w->course, &w->turns, group, w->key);
-        for (int32_t i = 0; i < WEFT_I_DUAL_QUEUE_RULES; i++) {
+        for (int32_t i = 0; i < WEFT_I_DUAL_QUEUE_RULES + N_SOFT; i++) {
             const int64_t *soft;
-            weft_i_rule rule = weft_i_dual_queue_rule(w, i, &soft);
+            weft_i_rule rule = i < WEFT_I_DUAL_QUEUE_RULES ? weft_i_dual_queue_rule(w, i, &soft)
+                                                           : waiting_rule(w, i, &soft);
             int64_t ns;
             if (any && weft_i_budget_used(budget) >= until) return WEFT_STATUS_OK;
             any = true;

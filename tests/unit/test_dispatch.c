@@ -133,6 +133,32 @@ Test(dispatch, messages)
     }
 }
 
+/* Where messages take time, a forward that is started just before a backward arrives delays all of
+ * its way back. Who waits for backwards reaches the bound: filling, all work of the last rank's
+ * forwards and backwards, and the way back. */
+Test(dispatch, waits_for_backwards)
+{
+    weft_i_rng rng;
+    fixture f;
+    weft_problem *problem;
+    weft_i_dispatched result;
+    const char *text = "pp=16 microbatches=16 fw=1000 bw=2000 bww=1000 transfer=100 segments=1";
+    weft_i_rng_seed(&rng, 1);
+    cr_assert_eq(weft_problem_synthetic(text, NULL, &problem), WEFT_STATUS_OK);
+    open_fixture(&f, problem, true, &rng);
+    weft_i_keys_by_turn(&f.net, &f.flow, &f.course, &f.turns, 1, f.key);
+    for (int32_t r = 0; r < problem->n_ranks; r++)
+        f.limit[r] = WEFT_INT_MAX;
+    weft_i_rule rule = {.prefer = WEFT_I_PREFER_BACKWARD, .patience = 100, .wait_ns = 1000000};
+    cr_assert(weft_i_dispatch(f.dispatcher, &rule, f.key, f.limit, NULL, &result));
+    cr_expect_eq(result.pipeline_ns, 66000000);
+    rule.wait_ns = 0;
+    cr_assert(weft_i_dispatch(f.dispatcher, &rule, f.key, f.limit, NULL, &result));
+    cr_expect_gt(result.pipeline_ns, 66000000);
+    close_fixture(&f);
+    weft_problem_free(problem);
+}
+
 /* Forward first with a cap and no other rule: false when no rank can go on. */
 static bool naive_greedy(const weft_i_net *net, const int64_t *limit)
 {
