@@ -11,6 +11,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define WITH_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_ASAN 1
+#endif
+#endif
+
+/* Under AddressSanitizer what lies between two arrays of a block may not be touched, as between two
+ * of malloc's: else a write past the end of one would go unseen into the next. */
+#ifdef WITH_ASAN
+#include <sanitizer/asan_interface.h>
+enum { GAP_BYTES = 16 };
+#else
+#define ASAN_POISON_MEMORY_REGION(start, n_bytes)   ((void)(start), (void)(n_bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(start, n_bytes) ((void)(start), (void)(n_bytes))
+enum { GAP_BYTES = 0 };
+#endif
+
 enum { FIRST_BLOCK_BYTES = 4096, LARGEST_STEP_BYTES = 16 << 20 };
 
 typedef struct weft_i_arena_block {
@@ -86,6 +105,7 @@ static weft_i_arena_block *add_block(weft_i_arena *arena, size_t n)
     weft_i_arena_block *block = weft_i_alloc(1, sizeof(*block) + n_bytes);
     if (!block) return NULL;
     block->n_bytes = n_bytes;
+    ASAN_POISON_MEMORY_REGION(block->bytes, n_bytes);
     weft_i_arena_block **link = apart ? &head->next : &arena->head;
     block->next = *link;
     *link = block;
@@ -96,15 +116,16 @@ static weft_i_arena_block *add_block(weft_i_arena *arena, size_t n)
 void *weft_i_arena_alloc(weft_i_arena *arena, size_t n, size_t size)
 {
     const size_t align = _Alignof(max_align_t);
-    size_t n_bytes = product(n, size);
-    if (n_bytes == 0 || fails_now()) return NULL;
-    n_bytes = (n_bytes + align - 1) / align * align;
+    size_t n_asked = product(n, size);
+    if (n_asked == 0 || fails_now()) return NULL;
+    size_t n_bytes = (n_asked + GAP_BYTES + align - 1) / align * align;
 
     weft_i_arena_block *block = arena->head;
     if (!block || block->n_bytes - block->n_used < n_bytes) block = add_block(arena, n_bytes);
     if (!block) return NULL;
     void *p = block->bytes + block->n_used;
     block->n_used += n_bytes;
+    ASAN_UNPOISON_MEMORY_REGION(p, n_asked);
     return p;
 }
 

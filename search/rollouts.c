@@ -40,8 +40,8 @@ typedef struct table {
     weft_i_team *team;
     seat *seats;
     int32_t n_seats;
-    rollout *rollouts; /* of this round */
-    int32_t n_rollouts, max_rollouts;
+    rollout *rollouts;          /* of this round */
+    int32_t n_rollouts, enough; /* no other leaf is opened once there are `enough` */
     int32_t n_groups, n_stages;
     int64_t reference_ns; /* of score 1 */
     int64_t best_ns;      /* before the round */
@@ -76,10 +76,11 @@ static weft_status open_table(table *t, const weft_i_graph *graph, weft_error *e
     weft_status status = open_seats(t, graph, error);
     if (status == WEFT_STATUS_OK) status = weft_i_mcts_init(t->n_groups, error, &t->tree);
     if (status != WEFT_STATUS_OK) return status;
-    t->max_rollouts = n_leaves * ROLLOUTS;
-    t->rollouts = weft_i_new(&t->arena, rollout, t->max_rollouts);
+    t->enough = n_leaves * ROLLOUTS;
+    int32_t most = t->enough - 1 + ROLLOUTS; /* where a leaf that is nearly complete had but one */
+    t->rollouts = weft_i_new(&t->arena, rollout, most);
     if (!t->rollouts) return weft_i_no_memory(error);
-    for (int32_t i = 0; i < t->max_rollouts; i++) {
+    for (int32_t i = 0; i < most; i++) {
         t->rollouts[i].sequence = weft_i_new(&t->arena, int32_t, t->n_groups);
         t->rollouts[i].choices = weft_i_new(&t->arena, int32_t, t->n_stages);
         if (!t->rollouts[i].sequence || !t->rollouts[i].choices) return weft_i_no_memory(error);
@@ -112,7 +113,7 @@ static weft_status plan_round(table *t, weft_error *error)
     int64_t number = t->budget->iterations;
     int64_t left = t->budget->limit > 0 ? t->budget->limit - number : INT64_MAX;
     t->n_rollouts = 0;
-    while (t->n_rollouts < t->max_rollouts && t->n_rollouts < left) {
+    while (t->n_rollouts < t->enough && t->n_rollouts < left) {
         int32_t leaf;
         weft_status status = weft_i_mcts_open(&t->tree, error, &leaf);
         if (status != WEFT_STATUS_OK || leaf < 0) return status;

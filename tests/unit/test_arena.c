@@ -7,6 +7,10 @@
 #include "base/arena.h"
 #include "base/rng.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 enum { N_PIECES = 2000 };
 
 /* Random pieces filled with their own byte: none may overlap another or arrive unzeroed. */
@@ -27,6 +31,9 @@ Test(arena, pieces_are_zeroed_aligned_and_apart)
         for (size_t j = 0; j < sizes[i]; j++)
             cr_assert_eq(pieces[i][j], 0, "seed %lu", seed);
         memset(pieces[i], i % 255 + 1, sizes[i]);
+#ifdef __SANITIZE_ADDRESS__
+        cr_assert(__asan_address_is_poisoned(pieces[i] + (sizes[i] > 0 ? sizes[i] : 1)));
+#endif
     }
     for (int i = 0; i < N_PIECES; i++) {
         for (size_t j = 0; j < sizes[i]; j++)

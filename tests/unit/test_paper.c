@@ -1,6 +1,7 @@
 /* The paper's search and the exact one behind weft_search: answers are valid, keep to what is
  * switched off, and do not depend on threads; what is proven is so. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "search/exact.h"
@@ -167,6 +168,30 @@ Test(paper, does_not_depend_on_threads)
         }
         random_free(problem);
         weft_i_arena_free(&arena);
+    }
+}
+
+/* The tree runs out of sequences long before the limit. The last leaves have one completion each,
+ * so that rounds of all sizes are met; all sequences give one answer, in whatever rounds. */
+Test(paper, ends_when_all_sequences_have_been_seen)
+{
+    for (int m = 2; m <= 5; m++) {
+        char text[100];
+        int64_t pipeline_ns[2];
+        weft_problem *problem = NULL;
+        snprintf(text, sizeof text, "pp=2 microbatches=%d fw=90 bw=200 limit=2 vary=0.5 seed=4", m);
+        cr_assert_eq(weft_problem_synthetic(text, NULL, &problem), WEFT_STATUS_OK);
+        for (int i = 0; i < 2; i++) {
+            weft_search_options options = paper(1000000, 0);
+            weft_solution solution;
+            options.threads = i == 0 ? 1 : 11; /* a leaf a round, or two */
+            cr_assert_eq(weft_search(problem, &options, NULL, &solution), WEFT_STATUS_OK);
+            cr_expect_lt(solution.iterations, 4000);
+            pipeline_ns[i] = solution.time.pipeline_ns;
+            weft_solution_free(&solution);
+        }
+        cr_expect_eq(pipeline_ns[0], pipeline_ns[1], "%d microbatches", m);
+        weft_problem_free(problem);
     }
 }
 
