@@ -1,173 +1,117 @@
-/* bench/quality.c - the quality of the search as a table: every row of quality_rows.csv planned for
- * some times, beside the best static baseline, the bound and what the best other tool reaches.
+/* bench/quality.c - the quality of the search as a table: every row of quality_rows.csv, then the
+ * paper's set-ups on real batches, planned for some times, beside the best static baseline, the
+ * paper's search, the bound and what the best other tool reaches.
  *
- * usage: bench_quality FOLDER [PART_OF_NAME [SECONDS...]]. FOLDER holds quality_rows.csv; `aim` is
- * in microseconds of the row's objective, 0 = none. A row with seeds has the mean gap to the bound
- * over vary seeds 1..N in percent instead of microseconds. Output: quality.csv, on stdout. `gap`
- * and `met` are of the longest time up to a second. One thread.
+ * usage: bench_quality FOLDER BATCH_FOLDER [PART_OF_NAME [SECONDS...]]. FOLDER holds
+ * quality_rows.csv; `aim` is in microseconds of the row's objective, 0 = none. A row with seeds has
+ * the mean gap to the bound over vary seeds 1..N in percent instead of microseconds. Output:
+ * quality.csv, on stdout. The paper's search has the time of the judged column, the longest up to a
+ * second; so are `bound`, that of the plan's own segments, `gap` and `met` of it. One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <weft/weft.h>
 
 #include "bench/csv.h"
+#include "bench/quality_subject.h"
 
-enum { MAX_TIMES = 8, MAX_TEXT = 512 };
+enum { MAX_TIMES = 8, MAX_NAME = 64 };
 
 static const double JUDGED_S = 1;
 
-typedef struct row {
-    const char *name, *text;
-    bool span;
-    int n_seeds;
-    double aim;
-} row;
+typedef struct times {
+    int n;
+    double s[MAX_TIMES];
+    int judged; /* the longest up to JUDGED_S, else the first */
+} times;
 
-/* What one search came to. */
-typedef struct result {
-    double us, gap;
-} result;
-
-static weft_planner_options options_of(const row *r, double seconds)
+static void print_head(const times *t)
 {
-    weft_planner_options options;
-    weft_planner_options_init(&options);
-    options.objective = r->span ? WEFT_OBJECTIVE_SPAN : WEFT_OBJECTIVE_MAKESPAN;
-    options.time_limit_s = seconds;
-    options.threads = 1;
-    return options;
+    printf("name,objective,unit,best_static,which,paper");
+    for (int i = 0; i < t->n; i++)
+        printf(",at_%gs", t->s[i]);
+    puts(",bound,gap_percent,aim,met");
 }
 
-static void text_of(const row *r, int seed, char text[MAX_TEXT])
+static double value_of(const subject *s, const outcome *o)
 {
-    /* A list in the text is written with semicolons, since commas part the columns. */
-    if (seed > 0)
-        snprintf(text, MAX_TEXT, "%s seed=%d", r->text, seed);
+    return s->n_seeds > 0 ? o->gap_percent : o->us;
+}
+
+static void print_value(const subject *s, bool any, const outcome *o)
+{
+    if (any)
+        printf("%.*f,", s->n_seeds > 0 ? 2 : 0, value_of(s, o));
     else
-        snprintf(text, MAX_TEXT, "%s", r->text);
-    for (char *c = text; *c; c++)
-        *c = *c == ';' ? ',' : *c;
+        printf("none,");
 }
 
-static result result_of(const row *r, const weft_plan *plan)
+static bool print_row(const char *name, const subject *s, double aim, const times *t)
 {
-    const weft_pipeline *p = &plan->pipelines[0];
-    double ns = (double)(r->span ? p->span_ns : p->pipeline_ns);
-    double bound = (double)(r->span ? p->span_lower_bound_ns : p->lower_bound_ns);
-    return (result){ns / 1e3, 100 * (ns / bound - 1)};
-}
-
-/* Plan one row; false, with the reason on stderr, where that fails. */
-static bool run_once(const row *r, int seed, double seconds, result *out_result)
-{
-    char text[MAX_TEXT];
-    weft_error error = {0};
-    weft_plan *plan = NULL;
-    weft_planner_options options = options_of(r, seconds);
-    text_of(r, seed, text);
-    if (weft_planner_synthetic(text, &options, &error, &plan)) {
-        fprintf(stderr, "%s: %s\n", r->name, error.text);
-        return false;
+    outcome other = {0, 0, 0}, judged = {0, 0, 0};
+    const char *which = "none";
+    printf("%s,%s,%s,", name, s->span ? "span" : "makespan", s->n_seeds > 0 ? "gap_percent" : "us");
+    bool any = subject_static(s, &other, &which);
+    print_value(s, any, &other);
+    printf("%s,", which);
+    any = subject_plan(s, name, WEFT_SEARCH_PAPER, t->s[t->judged], &other);
+    print_value(s, any, &other);
+    for (int i = 0; i < t->n; i++) {
+        outcome one;
+        if (!subject_plan(s, name, WEFT_SEARCH_DEFAULT, t->s[i], &one)) return false;
+        print_value(s, true, &one);
+        if (i == t->judged) judged = one;
     }
-    *out_result = result_of(r, plan);
-    weft_plan_free(plan);
-    return true;
-}
-
-static bool run_time(const row *r, double seconds, result *out_result)
-{
-    int n = r->n_seeds > 0 ? r->n_seeds : 1;
-    result sum = {0, 0};
-    for (int i = 0; i < n; i++) {
-        result one;
-        if (!run_once(r, r->n_seeds > 0 ? i + 1 : 0, seconds, &one)) return false;
-        sum.us += one.us;
-        sum.gap += one.gap;
-    }
-    *out_result = (result){sum.us / n, sum.gap / n};
-    return true;
-}
-
-/* The best baseline, as its value and name; "none" where none fits. */
-static void run_static(const row *r, double *out_value, const char **out_name)
-{
-    char text[MAX_TEXT];
-    weft_error error = {0};
-    weft_comparison *comparison = NULL;
-    weft_planner_options options = options_of(r, 0);
-    options.iterations = 1;
-    text_of(r, r->n_seeds > 0 ? 1 : 0, text);
-    *out_value = 0;
-    *out_name = "none";
-    char *cut = strstr(text, " v=1"); /* baselines choose their cut */
-    if (cut) memset(cut, ' ', strlen(" v=1"));
-    if (weft_planner_compare_synthetic(text, &options, &error, &comparison)) return;
-    if (comparison->best_static >= 0) {
-        const weft_compared *best = &comparison->rows[comparison->best_static];
-        result of_best = result_of(r, best->plan);
-        *out_value = r->n_seeds > 0 ? of_best.gap : of_best.us;
-        *out_name = best->name;
-    }
-    weft_comparison_free(comparison);
-}
-
-static void print_head(int n_times, const double *seconds)
-{
-    printf("name,objective,unit,best_static,which");
-    for (int i = 0; i < n_times; i++)
-        printf(",at_%gs", seconds[i]);
-    puts(",gap_percent,aim,met");
-}
-
-static bool print_row(const row *r, int n_times, const double *seconds)
-{
-    double best_static, judged = 0, gap = 0;
-    const char *which;
-    bool in_gaps = r->n_seeds > 0;
-    run_static(r, &best_static, &which);
-    printf("%s,%s,%s,%.*f,%s", r->name, r->span ? "span" : "makespan",
-           in_gaps ? "gap_percent" : "us", in_gaps ? 2 : 0, best_static, which);
-    for (int i = 0; i < n_times; i++) {
-        result one;
-        if (!run_time(r, seconds[i], &one)) return false;
-        double value = in_gaps ? one.gap : one.us;
-        printf(",%.*f", in_gaps ? 2 : 0, value);
-        if (i > 0 && seconds[i] > JUDGED_S) continue;
-        judged = value;
-        gap = one.gap;
-    }
-    printf(",%.2f,%.0f,%s\n", gap, r->aim, r->aim <= 0 ? "-" : judged <= r->aim ? "yes" : "no");
+    printf("%.0f,%.2f,%.0f,%s\n", judged.bound_us, judged.gap_percent, aim,
+           aim <= 0                      ? "-"
+           : value_of(s, &judged) <= aim ? "yes"
+                                         : "no");
     fflush(stdout);
     return true;
 }
 
-static row read_row(const csv *table, int i)
+static int run_texts(const csv *table, const char *part, const times *t)
 {
-    return (row){.name = csv_word(table, i, "name"),
-                 .text = csv_word(table, i, "text"),
-                 .span = strcmp(csv_word(table, i, "objective"), "span") == 0,
-                 .n_seeds = csv_int(table, i, "seeds"),
-                 .aim = csv_number(table, i, "aim")};
+    int n_failed = 0;
+    for (int i = 0; i < table->n_rows; i++) {
+        const char *name = csv_word(table, i, "name");
+        subject s = {.text = csv_word(table, i, "text"),
+                     .n_seeds = csv_int(table, i, "seeds"),
+                     .span = strcmp(csv_word(table, i, "objective"), "span") == 0};
+        if (!strstr(name, part)) continue;
+        if (!print_row(name, &s, csv_number(table, i, "aim"), t)) n_failed++;
+    }
+    return n_failed;
+}
+
+static int run_setups(const char *batch_folder, const char *part, const times *t)
+{
+    int n_failed = 0;
+    for (size_t i = 0; i < n_setup_rows; i++) {
+        char name[MAX_NAME];
+        subject s = {.setup = &setup_rows[i], .batch_folder = batch_folder};
+        snprintf(name, sizeof name, "setup-%s-%s", setup_rows[i].model, setup_rows[i].batch);
+        if (!strstr(name, part)) continue;
+        if (!print_row(name, &s, 0, t)) n_failed++;
+    }
+    return n_failed;
 }
 
 int main(int argc, char **argv)
 {
-    double seconds[MAX_TIMES] = {0.1, 1, 10};
-    int n_times = argc > 3 ? 0 : 3, n_failed = 0;
-    if (argc < 2 || argc > 3 + MAX_TIMES) {
-        fprintf(stderr, "usage: bench_quality FOLDER [PART_OF_NAME [SECONDS...]]\n");
+    times t = {.n = argc > 4 ? 0 : 3, .s = {0.1, 1, 10}};
+    if (argc < 3 || argc > 4 + MAX_TIMES) {
+        fprintf(stderr, "usage: bench_quality FOLDER BATCH_FOLDER [PART_OF_NAME [SECONDS...]]\n");
         return 2;
     }
-    for (int i = 3; i < argc; i++)
-        seconds[n_times++] = atof(argv[i]);
+    for (int i = 4; i < argc; i++)
+        t.s[t.n++] = atof(argv[i]);
+    for (int i = 1; i < t.n; i++)
+        if (t.s[i] <= JUDGED_S && t.s[i] > t.s[t.judged]) t.judged = i;
+    const char *part = argc > 3 ? argv[3] : "";
     csv table = csv_read(argv[1], "quality_rows.csv");
-    print_head(n_times, seconds);
-    for (int i = 0; i < table.n_rows; i++) {
-        row r = read_row(&table, i);
-        if (argc > 2 && !strstr(r.name, argv[2])) continue;
-        if (!print_row(&r, n_times, seconds)) n_failed++;
-    }
+    print_head(&t);
+    int n_failed = run_texts(&table, part, &t) + run_setups(argv[2], part, &t);
     csv_free(&table);
     return n_failed > 0;
 }
