@@ -104,6 +104,17 @@ static int32_t width_into(const weft_module *module, int32_t l)
     return first->kind == WEFT_LAYER_PROJECTOR ? first->in_features / first->merge : first->hidden;
 }
 
+/* A layer's program; a refusal says which layer it is. */
+static weft_status make_program(weft_i_trained_module *made, int32_t l, weft_error *error)
+{
+    const weft_module *module = made->module;
+    weft_error own = {0};
+    weft_status status = weft_i_program_make(&module->layers[l], width_into(module, l),
+                                             made->is_text, &own, &made->programs[l]);
+    if (status == WEFT_STATUS_OK) return status;
+    return weft_i_fail(error, status, "module %.80s, layer %d: %s", module->name, l, own.text);
+}
+
 static weft_status make_module(weft_i_trainee *trainee, int32_t m, weft_error *error)
 {
     const weft_module *module = &trainee->model->modules[m];
@@ -115,8 +126,7 @@ static weft_status make_module(weft_i_trainee *trainee, int32_t m, weft_error *e
     made->levels = weft_i_new(&trainee->arena, int32_t, module->n_layers);
     if (!made->programs || !made->learns || !made->levels) return weft_i_no_memory(error);
     for (int32_t l = 0; l < module->n_layers; l++) {
-        weft_status status = weft_i_program_make(&module->layers[l], width_into(module, l),
-                                                 made->is_text, error, &made->programs[l]);
+        weft_status status = make_program(made, l, error);
         if (status != WEFT_STATUS_OK) return status;
         made->levels[l] = l == 0 ? 0 : weft_i_trainee_level_after(made, l - 1);
     }
@@ -158,7 +168,8 @@ static weft_status check_edges(const weft_model *model, weft_error *error)
         const weft_model_edge *edge = &model->edges[e];
         weft_layer_kind first = model->modules[edge->to_module].layers[0].kind;
         const char *what = NULL;
-        if (edge->kind == WEFT_EDGE_ADD || edge->kind == WEFT_EDGE_SKIP) what = "an added edge";
+        if (edge->kind == WEFT_EDGE_ADD) what = "an edge of kind add";
+        if (edge->kind == WEFT_EDGE_SKIP) what = "an edge of kind skip";
         if (edge->kind == WEFT_EDGE_TOKENS && edge->to_last_layer > 0)
             what = "tokens into a later layer";
         if (edge->kind == WEFT_EDGE_TOKENS && first == WEFT_LAYER_PATCH)

@@ -246,6 +246,25 @@ case_train()
     expect_trains
 }
 
+# A replica without pictures reduces the gradients of an encoder that it had no work for.
+case_idle_chunks()
+{
+    cat >"$work/texts.jsonl" <<'EOF'
+{"id": "a", "text_tokens": 20, "replica": 0, "microbatch": 0}
+{"id": "b", "text_tokens": 9, "replica": 0, "microbatch": 1}
+{"id": "c", "text_tokens": 9, "images": [[28, 28], [28, 28]], "replica": 1, "microbatch": 0}
+{"id": "d", "text_tokens": 13, "replica": 1, "microbatch": 1}
+EOF
+    inputs="--model tiny-vlm --batch $work/texts.jsonl"
+    # shellcheck disable=SC2086 # several words
+    "$weft" plan $inputs --cluster h100 --pp 2 --dp 2 --gpus 4 --iterations 20 -o "$work/tiny.json" \
+        2>"$err" || fail 'weft plan'
+    grep -q '"module": *"vision", *"microbatches"' "$work/tiny.json" || fail 'no pictures'
+    # shellcheck disable=SC2086
+    run 4 "$work/tiny.json" $inputs --device cpu --check
+    expect_trains
+}
+
 # What a GPU would compute, by its twin: copies, looks and kernels of the cuda device.
 case_twin()
 {
@@ -279,6 +298,22 @@ case_cuda()
     expect_one_line '(rank [01]: )?--device cuda: .*(without|CUDA)'
 }
 
+# A GPU whose memory is too small for the weights, and one that a step does not fit.
+case_gpu_memory()
+{
+    plan_of_tiny tiny-vlm 2 1 --microbatches 2
+    # shellcheck disable=SC2086 # several words
+    WEFT_RUN_TWIN_BYTES=100000 run 2 "$work/tiny.json" $inputs --device twin
+    ! grep -q 'built without a BLAS' "$err" || exit 77
+    expect_status 1
+    expect_one_line 'rank [01]: out of GPU memory: [0-9.]+ MiB more wanted, [0-9.]+ of 0.1 MiB in use'
+    # shellcheck disable=SC2086
+    WEFT_RUN_TWIN_BYTES=2900000 run 2 "$work/tiny.json" $inputs --device twin --timeout 5
+    expect_status 1
+    expect_one_line 'rank [01]: [a-z_]+ [0-9]+ .*\(action [0-9]+\): out of GPU memory: '
+    expect_no_orphans
+}
+
 # A tied embedding on one rank and its head on another, 50 steps.
 case_learn()
 {
@@ -287,6 +322,11 @@ case_learn()
     run 2 "$work/tiny.json" $inputs --device cpu --check --steps 50 --learning-rate 0.003
     expect_trains
     grep '^loss' "$out" | awk '{ exit !($7 < 0.6 * $2) }' || fail 'the loss does not fall'
+    plan_of_tiny tiny-t2v 2 1
+    # shellcheck disable=SC2086
+    run 2 "$work/tiny.json" $inputs --device cpu --check --steps 50 --learning-rate 0.003
+    expect_trains
+    grep '^loss' "$out" | awk '{ exit !($7 < 0.4 * $2) }' || fail 'the loss of tiny-t2v does not fall'
 }
 
 # Twenty steps are ten and ten more, also under another plan.
@@ -312,6 +352,10 @@ case_checkpoint()
     run 1 "$work/tiny.json" $inputs --device cpu --checkpoint "$work/saved" --check
     expect_status 2
     expect_one_line '--check is of the first step, the checkpoint has had 8'
+    # shellcheck disable=SC2086
+    run 1 "$work/tiny.json" $inputs --device cpu --checkpoint "$work/tiny.json/saved"
+    expect_status 1
+    expect_one_line '.*/tiny.json/saved/latest: cannot read: not a directory'
     head -c 100 "$work/saved/step-8/vision-1" >"$work/cut"
     mv "$work/cut" "$work/saved/step-8/vision-1"
     # shellcheck disable=SC2086
@@ -428,6 +472,20 @@ case_profile()
     expect_one_line '--profile wants --model'
 }
 
+# refuses SED LINE: a tiny-vlm that was changed can be planned and not trained.
+refuses()
+{
+    sed "$1" "$examples/../profiles/data/models/tiny-vlm.json" >"$work/model.json"
+    inputs="--model $work/model.json --batch $examples/batches/tiny-vlm.jsonl"
+    # shellcheck disable=SC2086 # several words
+    "$weft" plan $inputs --cluster h100 --pp 1 --gpus 1 --microbatches 1 --iterations 5 \
+        -o "$work/tiny.json" 2>"$err" || fail 'weft plan'
+    # shellcheck disable=SC2086
+    run 1 "$work/tiny.json" $inputs --device cpu
+    expect_status 3
+    expect_one_line "$2"
+}
+
 case_train_refuses()
 {
     plan_of_tiny tiny-vlm 2 1
@@ -451,6 +509,10 @@ case_train_refuses()
     run 1 "$work/tp.json" $inputs --device cpu
     expect_status 2
     expect_one_line 'weft-run trains plans of tp, cp and ep 1, found 2, 1 and 1'
+    refuses 's/{"kind": "transformer", "count": 6, "hidden": 48/{"kind": "mamba", "hidden": 48, "state_size": 16, "head_size": 32}, &/' \
+        'module language, layer 1: a layer with mamba cannot be trained here, only emulated'
+    refuses 's/"layers": \[0, 0\]}, "kind": "tokens"/"layers": [1, 2]}, "kind": "add"/' \
+        'module language is fed by an edge of kind add, which cannot be trained here, only emulated'
 }
 
 case_world_size()

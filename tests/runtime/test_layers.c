@@ -139,9 +139,22 @@ Test(layers, parameters)
 
 Test(layers, refused)
 {
-    weft_layer layer = {WEFT_LAYER_MAMBA, .hidden = 8};
-    weft_error error = {0};
-    weft_i_program program;
-    cr_expect_eq(weft_i_program_make(&layer, 8, true, &error, &program), WEFT_STATUS_BAD_INPUT);
-    cr_expect_str_eq(error.text, "a layer with mamba cannot be trained here, only emulated");
+    static const struct {
+        weft_layer layer;
+        const char *what;
+    } rows[] = {{{WEFT_LAYER_MAMBA, .hidden = 8}, "mamba"},
+                {{WEFT_LAYER_MEASURED, .hidden = 8}, "measured"},
+                {{WEFT_LAYER_TRANSFORMER, .hidden = 8, .experts = 4}, "experts"},
+                {{WEFT_LAYER_TRANSFORMER, .hidden = 8, .kv_rank = 4}, "kv_rank"},
+                {{WEFT_LAYER_TRANSFORMER, .hidden = 8, .lora_rank = 4}, "lora_rank"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[96];
+        weft_error error = {0};
+        weft_i_program program;
+        cr_expect_eq(weft_i_program_make(&rows[i].layer, 8, true, &error, &program),
+                     WEFT_STATUS_BAD_INPUT);
+        snprintf(text, sizeof(text), "a layer with %s cannot be trained here, only emulated",
+                 rows[i].what);
+        cr_expect_str_eq(error.text, text);
+    }
 }
