@@ -52,6 +52,9 @@ int cli_fail(const weft_error *error);
 /* The same for an error of reading an input: what cannot be read is bad input, too. */
 int cli_fail_input(const weft_error *error);
 
+/* The same for an error that may have the path of a value in `file`, but no name of a file. */
+int cli_fail_about(const char *file, weft_error *error);
+
 /* Print a usage error of `command` and return 2. */
 int cli_usage(const cli_command *command, const char *fmt, ...) WEFT_PRINTF(2, 3);
 

@@ -204,7 +204,7 @@ static int emulate_file(const char *file, const emulate_flags *flags)
     if (weft_plan_read(file, &error, &plan)) return cli_fail_input(&error);
     weft_status status = weft_plan_check(plan, &error, NULL);
     const background nothing = {NULL, -1};
-    int code = status ? cli_fail(&error) : report_plan(plan, flags, &nothing);
+    int code = status ? cli_fail_about(file, &error) : report_plan(plan, flags, &nothing);
     weft_plan_free(plan);
     return code;
 }

@@ -40,5 +40,5 @@ int cmd_export(const cli_command *command, int argc, char **argv)
             ? weft_export_chrome(plan, flags.output, &error)
             : weft_export_torch_csv(plan, (int32_t)flags.replica, flags.output, &error);
     weft_plan_free(plan);
-    return status ? cli_fail(&error) : 0;
+    return status ? cli_fail_about(file, &error) : 0;
 }

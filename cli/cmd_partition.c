@@ -40,12 +40,11 @@ static void print_layout(const weft_layout *layout)
     }
 }
 
-static weft_status make(const cli_job *job, const partition_flags *flags, weft_error *error,
-                        weft_layout **out_layout)
+/* The rules go by means of the whole batch, however many microbatches are asked for. */
+static weft_status make_by_rules(const cli_job *job, weft_error *error, weft_layout **out_layout)
 {
     const weft_planner_options *o = &job->options;
-    weft_planner_input input = cli_job_planner_input(job);
-    if (!flags->rules) return weft_planner_layout(&input, o, error, out_layout);
+    const cli_inputs *in = &job->inputs;
     weft_partition_options options;
     weft_partition_options_init(&options);
     options.tp = o->tp;
@@ -55,16 +54,26 @@ static weft_status make(const cli_job *job, const partition_flags *flags, weft_e
     options.ep = o->ep;
     options.gpus = o->gpus;
     options.strict = o->strict;
-    const weft_batch *batch = job->inputs.batch;
-    weft_recipe *recipe = NULL;
+    const weft_batch *batch = in->batch;
+    weft_recipe *own = NULL;
     weft_status status = WEFT_STATUS_OK;
-    if (!input.recipe) status = weft_recipe_of_model(input.model, error, &recipe);
-    if (!status)
-        status =
-            weft_partition_make(input.model, input.cluster, input.recipe ? input.recipe : recipe,
-                                &batch, 1, &options, error, out_layout);
-    weft_recipe_free(recipe);
+    if (!in->recipe) status = weft_recipe_of_model(in->model, error, &own);
+    if (!status) {
+        weft_recipe recipe = in->recipe ? *in->recipe : *own;
+        if (o->sequence > 0) recipe.sequence = o->sequence;
+        status = weft_partition_make(in->model, in->cluster, &recipe, &batch, 1, &options, error,
+                                     out_layout);
+    }
+    weft_recipe_free(own);
     return status;
+}
+
+static weft_status make(const cli_job *job, const partition_flags *flags, weft_error *error,
+                        weft_layout **out_layout)
+{
+    weft_planner_input input = cli_job_planner_input(job);
+    return flags->rules ? make_by_rules(job, error, out_layout)
+                        : weft_planner_layout(&input, &job->options, error, out_layout);
 }
 
 int cmd_partition(const cli_command *command, int argc, char **argv)

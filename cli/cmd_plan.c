@@ -5,17 +5,18 @@
 #include "cli/trace.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* Orders are compared by so many steps at most, however many say how the plan spreads. */
-enum { MAX_ROBUST = 1000 };
+enum { MAX_ROBUST = 1000, DEFAULT_SAMPLES = 100 };
 
 typedef struct plan_flags {
     const char *output;
     bool json;
     int64_t replica; /* -1 = all */
     const char *trace;
-    double jitter; /* 0 = not asked for */
-    int64_t samples;
+    double jitter;   /* 0 = not asked for */
+    int64_t samples; /* 0 = not given */
     bool robust;
 } plan_flags;
 
@@ -27,7 +28,7 @@ static const weft_option plan_table[] = {
     {"replica", WEFT_OPTION_INT, offsetof(plan_flags, replica), 0, 65535, NULL, "R",
      "write this replica alone, as a rank's own host needs it"},
     {"trace", WEFT_OPTION_STRING, offsetof(plan_flags, trace), 0, 0, NULL, "FILE",
-     "write each better answer of the search with its time and bound there, as CSV"},
+     "write each better answer of the search with its time and bound there, as CSV; - is stdout"},
     {"jitter", WEFT_OPTION_DOUBLE, offsetof(plan_flags, jitter), 0.001, 0.999, NULL, "PART",
      "say how the step spreads when each pass takes up to that part more or less"},
     {"samples", WEFT_OPTION_INT, offsetof(plan_flags, samples), 1, 1000000, NULL, "N",
@@ -55,8 +56,8 @@ static int print(const weft_plan *plan, const plan_flags *flags)
     weft_spread spread;
     if (flags->jitter > 0) {
         weft_error error = {0};
-        if (weft_plan_jitter(plan, flags->jitter, (int32_t)flags->samples, plan->seed, &error,
-                             &spread))
+        int64_t samples = flags->samples > 0 ? flags->samples : DEFAULT_SAMPLES;
+        if (weft_plan_jitter(plan, flags->jitter, (int32_t)samples, plan->seed, &error, &spread))
             return cli_fail(&error);
     }
     const weft_spread *asked = flags->jitter > 0 ? &spread : NULL;
@@ -91,18 +92,35 @@ static int64_t value_of(const weft_plan *plan)
     return plan->objective == WEFT_OBJECTIVE_SPAN ? slowest->span_ns : slowest->pipeline_ns;
 }
 
+static bool is_stdout(const char *path)
+{
+    return path && strcmp(path, "-") == 0;
+}
+
+/* What the flags of their own want of each other. */
+static int check_flags(const cli_command *command, const plan_flags *flags, const cli_job *job)
+{
+    if (flags->robust && flags->jitter == 0)
+        return cli_usage(command, "--robust goes with --jitter");
+    if (flags->samples > 0 && flags->jitter == 0)
+        return cli_usage(command, "--samples goes with --jitter");
+    if (flags->robust && job->options.objective == WEFT_OBJECTIVE_SPAN)
+        return cli_usage(command, "--robust goes with --objective step or makespan");
+    bool writes_plan_only = flags->output && !is_stdout(flags->output) && !flags->json;
+    if (is_stdout(flags->trace) && !writes_plan_only)
+        return cli_usage(command, "--trace - goes with -o FILE, stdout being its own");
+    return -1;
+}
+
 int cmd_plan(const cli_command *command, int argc, char **argv)
 {
-    plan_flags flags = {.replica = -1, .samples = 100};
+    plan_flags flags = {.replica = -1};
     cli_trace trace;
     const cli_group own = {"where to", plan_table, sizeof plan_table / sizeof plan_table[0],
                            &flags};
     cli_job job;
     int code = cli_job_parse(command, argc, argv, &own, 1, CLI_TAKES_INPUTS, &job);
-    if (code < 0 && flags.robust && flags.jitter == 0)
-        code = cli_usage(command, "--robust goes with --jitter");
-    if (code < 0 && flags.robust && job.options.objective == WEFT_OBJECTIVE_SPAN)
-        code = cli_usage(command, "--robust goes with --objective step or makespan");
+    if (code < 0) code = check_flags(command, &flags, &job);
     if (code < 0) code = cli_check_output(flags.output);
     if (code < 0) code = cli_job_load(command, &job);
     if (code < 0) code = cli_trace_open(flags.trace, &trace);

@@ -71,7 +71,7 @@ int cmd_show(const cli_command *command, int argc, char **argv)
     if (status)
         code = cli_fail_input(&error);
     else
-        code = show(plan, measured, &flags, &error) ? cli_fail(&error) : 0;
+        code = show(plan, measured, &flags, &error) ? cli_fail_about(file, &error) : 0;
     weft_timeline_free(measured);
     weft_plan_free(plan);
     return code;

@@ -27,6 +27,8 @@ cli_text cli_bytes(int64_t bytes)
         snprintf(out.s, sizeof out.s, "%.1f GiB", b / (1 << 30));
     else if (bytes >= 1 << 20)
         snprintf(out.s, sizeof out.s, "%.1f MiB", b / (1 << 20));
+    else if (bytes >= 10 << 10)
+        snprintf(out.s, sizeof out.s, "%.1f KiB", b / (1 << 10));
     else
         snprintf(out.s, sizeof out.s, "%lld B", (long long)bytes);
     return out;
@@ -63,6 +65,13 @@ int cli_fail(const weft_error *error)
     if (error->path[0]) fprintf(stderr, "%s: ", error->path);
     fprintf(stderr, "%s\n", error->text[0] ? error->text : weft_status_text(error->status));
     return weft_status_exit_code(error->status);
+}
+
+int cli_fail_about(const char *file, weft_error *error)
+{
+    if (file && !error->file[0] && error->path[0])
+        snprintf(error->file, sizeof error->file, "%s", strcmp(file, "-") ? file : "stdin");
+    return cli_fail(error);
 }
 
 int cli_fail_input(const weft_error *error)

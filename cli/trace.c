@@ -17,7 +17,7 @@ int cli_trace_open(const char *path, cli_trace *trace)
 {
     *trace = (cli_trace){.path = path, .began_s = now_s(), .best_ns = WEFT_INT_MAX};
     if (!path) return -1;
-    trace->file = fopen(path, "w");
+    trace->file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
     if (!trace->file) return cli_cannot_write(trace->path, errno);
     fputs("seconds,iterations,best_ns,bound_ns,gap\n", trace->file);
     return -1;
@@ -46,7 +46,7 @@ int cli_trace_close(cli_trace *trace, int64_t best_ns)
     write_better(trace, best_ns);
     if (!trace->file) return -1;
     bool bad = ferror(trace->file) != 0;
-    bad = fclose(trace->file) != 0 || bad;
+    bad = (trace->file == stdout ? fflush(stdout) : fclose(trace->file)) != 0 || bad;
     trace->file = NULL;
     return bad ? cli_cannot_write(trace->path, errno) : -1;
 }

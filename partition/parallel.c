@@ -23,10 +23,14 @@ weft_status weft_parallel_resolve(const weft_parallel *wanted, const weft_parall
                            p.dp, INT32_MAX);
     if (gpus > 0) {
         int64_t n = (int64_t)replica;
-        if (gpus % n != 0 || gpus / n > INT32_MAX || (wanted->dp > 0 && gpus / n != wanted->dp))
+        if (wanted->dp > 0 && gpus != n * wanted->dp)
             return weft_i_fail(error, WEFT_STATUS_USAGE,
-                               "%lld devices are not tp %d x cp %d x pp %d x %s", (long long)gpus,
-                               p.tp, p.cp, p.pp, wanted->dp > 0 ? "dp" : "a number of replicas");
+                               "%lld devices are not tp %d x cp %d x pp %d x dp %d",
+                               (long long)gpus, p.tp, p.cp, p.pp, wanted->dp);
+        if (gpus % n != 0 || gpus / n > INT32_MAX)
+            return weft_i_fail(error, WEFT_STATUS_USAGE,
+                               "%lld devices are not tp %d x cp %d x pp %d x a number of replicas",
+                               (long long)gpus, p.tp, p.cp, p.pp);
         p.dp = (int32_t)(gpus / n);
     }
     *out_parallel = p;

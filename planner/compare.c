@@ -99,6 +99,7 @@ static weft_status compare_case(const weft_i_case *c, const char *hand, weft_err
         weft_i_attempt attempt = {0};
         weft_error why = {0};
         weft_status status = weft_i_baseline_attempt(c, i, hand, &effort, &why, &attempt);
+        if (status == WEFT_STATUS_USAGE) return weft_i_fail(error, status, "%s", why.text);
         if (status == WEFT_STATUS_FAILED && !weft_i_baseline_suits_all(i)) continue;
         fill_from_attempt(row_of(comparison, i), status, &why, &attempt);
     }

@@ -17,7 +17,7 @@ static const weft_option table[] = {
     {"objective", WEFT_OPTION_ENUM, FIELD(objective), 0, 0, "step|makespan|span", "NAME",
      "what to minimise (default: the recipe's, step)"},
     {"time-limit", WEFT_OPTION_DOUBLE, FIELD(time_limit_s), 0.001, 86400, NULL, "SECONDS",
-     "stop the search after this time (default 1, none with --iterations)"},
+     "stop the search after this time (default 1, none with --iterations or --search exact)"},
     {"iterations", WEFT_OPTION_INT, FIELD(iterations), 1, 1e15, NULL, "N",
      "stop each search after N iterations; the result is reproducible"},
     {"threads", WEFT_OPTION_INT, FIELD(threads), 1, 1024, NULL, "N",

@@ -114,7 +114,8 @@ typedef struct weft_comparison {
 } weft_comparison;
 
 /* Plan a batch as weft_planner_make does, and by every baseline. A baseline that cannot be made is
- * a row without a plan, no error; else the statuses of weft_planner_make. Free *out_comparison with
+ * a row without a plan, no error, but a cut by hand that is none is USAGE; else the statuses of
+ * weft_planner_make. Free *out_comparison with
  * weft_comparison_free. */
 WEFT_API weft_status weft_planner_compare(const weft_planner_input *input,
                                           const weft_planner_options *options, weft_error *error,
