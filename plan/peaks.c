@@ -3,6 +3,7 @@
 #include "plan/peaks.h"
 
 #include "base/error.h"
+#include "base/least.h"
 #include "plan/compile.h"
 #include "plan/posts.h"
 
@@ -122,11 +123,14 @@ static void add_pass(const weft_i_graph *graph, weft_task task, change *out)
     out->end = e.end.saved + e.end.held + e.end.buffer;
 }
 
+/* Where more is held than was saved a pass leaves more than it had, until the sends before the next
+ * one are over. */
 static void apply(const change *c, int64_t *bytes, int64_t *peak)
 {
     *bytes += c->before + c->start;
-    if (*bytes + c->work > *peak) *peak = *bytes + c->work;
+    *peak = weft_i_max(*peak, *bytes + c->work);
     *bytes += c->end;
+    *peak = weft_i_max(*peak, *bytes);
 }
 
 static void add_messages(const weft_i_sequence *sequence, const weft_i_posts *posts,
