@@ -97,14 +97,24 @@ int64_t weft_i_emu_transfer_ns(const weft_i_emu *emu, int64_t bytes, int32_t fro
  * long where there are several ranks, unless the software waits for its messages. */
 int64_t weft_i_emu_beside_messages_ns(const weft_i_emu *emu, int64_t ns);
 
+/* Whether the software waits for its messages: no pass runs while one comes in or goes out. */
+bool weft_i_emu_waits_for_messages(const weft_i_emu *emu);
+
 /* Reduction of the gradients of layers that a rank holds: over the replicas, and over the TP group
  * where the module is replicated there; 0 where there is nothing to reduce. */
 int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
                              int32_t rank);
 
+/* To add the gradients of a module's embedding and of the head that is tied to it on another rank,
+ * by a message each way (Narayanan et al. 2021); 0 on one rank, and where one of them is frozen. */
+int64_t weft_i_emu_share_ns(const weft_i_emu *emu, int32_t module, int32_t rank, int32_t other);
+
 /* What of a collective over the replicas hides under passes that take `passes_ns`: the stack's
  * dp_overlap of it, less what it slows the passes down; 0 where the recipe switches overlap off. */
 int64_t weft_i_emu_hidden_ns(const weft_i_emu *emu, int64_t ns, int64_t passes_ns);
+
+/* Whether reductions run beside passes at all; if not, each rank's begin after its last one. */
+bool weft_i_emu_hides_reductions(const weft_i_emu *emu);
 
 /* Optimizer step of a rank whose trained chunks hold so many bytes of state; under ZeRO 1 it ends
  * with the gather of the parameters, which takes weft_i_emu_gather_ns of it. */

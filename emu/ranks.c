@@ -32,10 +32,16 @@ int64_t weft_i_emu_transfer_ns(const weft_i_emu *emu, int64_t bytes, int32_t fro
 int64_t weft_i_emu_beside_messages_ns(const weft_i_emu *emu, int64_t ns)
 {
     const weft_stack *stack = &emu->cluster->stack;
-    bool slows = emu->parallel.pp > 1 && stack->message_slowdown > 0 && !stack->blocking_messages;
+    bool slows =
+        emu->parallel.pp > 1 && stack->message_slowdown > 0 && !weft_i_emu_waits_for_messages(emu);
     if (!slows) return ns;
     return (int64_t)fmin((double)llround((double)ns * stack->message_slowdown),
                          (double)WEFT_INT_MAX);
+}
+
+bool weft_i_emu_waits_for_messages(const weft_i_emu *emu)
+{
+    return emu->cluster->stack.blocking_messages;
 }
 
 /* Devices of type i among first..last of the job. */

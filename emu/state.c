@@ -126,12 +126,27 @@ int64_t weft_i_emu_reduce_ns(const weft_i_emu *emu, int32_t module, int32_t firs
     return weft_i_whole_ns(ns);
 }
 
+int64_t weft_i_emu_share_ns(const weft_i_emu *emu, int32_t module, int32_t rank, int32_t other)
+{
+    const bool *trained = emu->modules[module].trained;
+    if (rank == other || !trained[0] || !trained[emu->model->modules[module].n_layers - 1])
+        return 0;
+    double bytes = weft_i_layer_share(emu, module, 0).trained * emu->recipe->gradient_bytes;
+    return weft_i_whole_ns(
+        weft_i_network_message_ns(&emu->machine.network, bytes, rank, other, false));
+}
+
 int64_t weft_i_emu_hidden_ns(const weft_i_emu *emu, int64_t ns, int64_t passes_ns)
 {
     const weft_stack *stack = &emu->cluster->stack;
     double part = emu->recipe->overlap_dp ? stack->dp_overlap : 0;
     return (int64_t)(part * fmax(0, 2 - stack->slowdown) *
                      (double)(passes_ns < ns ? passes_ns : ns));
+}
+
+bool weft_i_emu_hides_reductions(const weft_i_emu *emu)
+{
+    return emu->recipe->overlap_dp && emu->cluster->stack.dp_overlap > 0;
 }
 
 /* Parameters of a rank, from the bytes of their state. */

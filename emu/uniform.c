@@ -25,7 +25,8 @@ typedef struct asker {
     weft_i_unit *units;         /* segment * n_ranks + rank */
     int64_t *transfer_ns;       /* n_ranks */
     weft_i_state *states;       /* n_ranks */
-    int64_t *reduce_ns;         /* n_ranks */
+    int64_t *reduce_ns;         /* n_chunks */
+    int64_t *gradients_ns;      /* n_chunks: end of the last weight gradient */
     int64_t tie_ns;             /* gradients of a tied embedding between first and last rank */
     weft_i_uniform_rank *ranks; /* n_ranks */
 } asker;
@@ -211,11 +212,11 @@ static weft_status make_chunks(asker *a)
         a->states[rank].parameter_bytes += state.parameter_bytes;
         a->states[rank].gradient_bytes += state.gradient_bytes;
         a->states[rank].optimizer_bytes += state.optimizer_bytes;
-        a->reduce_ns[rank] += weft_i_emu_reduce_ns(a->emu, 0, first, end - first, rank);
+        a->reduce_ns[c] = weft_i_emu_reduce_ns(a->emu, 0, first, end - first, rank);
         if (a->question->schedule == WEFT_SCHEDULE_ZB_H1)
             status = split(a, first, end - first, unit);
     }
-    if (a->question->cluster->stack.blocking_messages)
+    if (weft_i_emu_waits_for_messages(a->emu))
         wait_for_messages(a);
     else
         slow_down(a);
@@ -226,11 +227,8 @@ static weft_status make_chunks(asker *a)
 static void tie(asker *a)
 {
     const weft_module *module = &a->question->model->modules[0];
-    if (a->n_ranks == 1 || !module->layers[module->n_layers - 1].tied) return;
-    double bytes = (double)weft_model_parameters(a->question->model, 0, 0, 1, true) *
-                   a->recipe.gradient_bytes / a->question->parallel.tp;
-    a->tie_ns = weft_i_whole_ns(
-        weft_i_network_message_ns(&a->emu->machine.network, bytes, 0, a->n_ranks - 1, false));
+    if (module->layers[module->n_layers - 1].tied)
+        a->tie_ns = weft_i_emu_share_ns(a->emu, 0, 0, a->n_ranks - 1);
 }
 
 /* Of one microbatch, in one piece or two. */
@@ -239,21 +237,28 @@ static int64_t backward_ns(const weft_i_unit *unit)
     return unit->bwi_ns > 0 ? unit->bwi_ns + unit->bww_ns : unit->bw_ns;
 }
 
-/* When the last rank has its gradients reduced, after the pipeline has ended. A part of the
- * reduction hides under the backward of the rank's last microbatch. */
+/* What is left of a chunk's reduction after its last weight gradient, which hides a part of it. */
+static int64_t exposed_ns(const asker *a, int32_t c)
+{
+    const weft_i_unit *unit = &a->units[c];
+    int64_t last_ns = unit->bwi_ns > 0 ? unit->bww_ns : unit->bw_ns;
+    int64_t tie_ns = c == 0 || c == a->n_chunks - 1 ? a->tie_ns : 0;
+    return a->reduce_ns[c] - weft_i_emu_hidden_ns(a->emu, a->reduce_ns[c], last_ns) + tie_ns;
+}
+
+/* When the last rank has its gradients reduced, after the pipeline has ended. A rank's chunks are
+ * complete from the last to the first, and are reduced one after the other. */
 static int64_t reduction_tail(const asker *a, int64_t pipeline_ns)
 {
-    int64_t end_ns = pipeline_ns;
+    int64_t last_ns = pipeline_ns;
+    bool at_end = !weft_i_emu_hides_reductions(a->emu);
     for (int32_t r = 0; r < a->n_ranks; r++) {
-        int64_t last_ns = 0;
-        for (int32_t c = r; c < a->n_chunks; c += a->n_ranks)
-            last_ns += backward_ns(&a->units[c]);
-        int64_t hides = weft_i_emu_hidden_ns(a->emu, a->reduce_ns[r], last_ns);
-        int64_t tie_ns = r == 0 || r == a->n_ranks - 1 ? a->tie_ns : 0;
-        int64_t exposed_ns = a->reduce_ns[r] - hides + tie_ns;
-        end_ns = weft_i_max(end_ns, a->ranks[r].last_ns + exposed_ns);
+        int64_t end_ns = at_end ? a->ranks[r].last_ns : 0;
+        for (int32_t c = a->n_chunks - a->n_ranks + r; c >= 0; c -= a->n_ranks)
+            end_ns = weft_i_max(end_ns, a->gradients_ns[c]) + exposed_ns(a, c);
+        last_ns = weft_i_max(last_ns, end_ns);
     }
-    return end_ns - pipeline_ns;
+    return last_ns - pipeline_ns;
 }
 
 static int64_t state_bytes(const asker *a, int32_t rank)
@@ -342,7 +347,7 @@ static weft_status check_host(asker *a, const weft_i_uniform_line *line)
     }
     weft_i_uniform_line kept = *line;
     kept.units = units;
-    if (!weft_i_uniform_time(&kept, &a->arena, ranks, &pipeline_ns))
+    if (!weft_i_uniform_time(&kept, &a->arena, ranks, a->gradients_ns, &pipeline_ns))
         return weft_i_no_memory(a->error);
     for (int32_t r = 0; r < a->n_ranks; r++)
         bytes[r] = ranks[r].peak_bytes;
@@ -366,7 +371,7 @@ static weft_status answer(asker *a, weft_uniform_rank *out_ranks, weft_uniform_a
                                 .n_microbatches = out.microbatches,
                                 .units = a->units,
                                 .transfer_ns = a->transfer_ns};
-    if (!weft_i_uniform_time(&line, &a->arena, a->ranks, &out.pipeline_ns))
+    if (!weft_i_uniform_time(&line, &a->arena, a->ranks, a->gradients_ns, &out.pipeline_ns))
         return weft_i_no_memory(a->error);
     status = check_host(a, &line);
     if (status) return status;
@@ -382,9 +387,11 @@ static weft_status make_arrays(asker *a)
     a->units = weft_i_new(&a->arena, weft_i_unit, a->n_chunks);
     a->transfer_ns = weft_i_new(&a->arena, int64_t, a->n_ranks);
     a->states = weft_i_new(&a->arena, weft_i_state, a->n_ranks);
-    a->reduce_ns = weft_i_new(&a->arena, int64_t, a->n_ranks);
+    a->reduce_ns = weft_i_new(&a->arena, int64_t, a->n_chunks);
+    a->gradients_ns = weft_i_new(&a->arena, int64_t, a->n_chunks);
     a->ranks = weft_i_new(&a->arena, weft_i_uniform_rank, a->n_ranks);
-    bool made = a->units && a->transfer_ns && a->states && a->reduce_ns && a->ranks;
+    bool made =
+        a->units && a->transfer_ns && a->states && a->reduce_ns && a->gradients_ns && a->ranks;
     return made ? WEFT_STATUS_OK : weft_i_no_memory(a->error);
 }
 

@@ -18,6 +18,7 @@ typedef struct walk {
                                  not yet */
     rank_state *states;
     weft_i_uniform_rank *ranks;
+    int64_t *gradients_ns; /* by chunk, end of its last weight gradient so far */
 } walk;
 
 /* A pass of a rank. */
@@ -127,6 +128,7 @@ static void run_pass(walk *w, int32_t rank, const pass *p, int64_t input_ns)
     int64_t *ends = p->kind == WEFT_PASS_FW ? w->fw_end : w->bw_end;
     if (p->kind != WEFT_PASS_BWW)
         ends[(int64_t)place * w->line->n_microbatches + p->microbatch] = state->now_ns;
+    if (p->kind == WEFT_PASS_BW || p->kind == WEFT_PASS_BWW) w->gradients_ns[place] = state->now_ns;
     if (p->kind == WEFT_PASS_FW) {
         state->bytes += unit->saved_bytes;
         state->logit_bytes += unit->logit_bytes;
@@ -162,12 +164,12 @@ static bool advance(walk *w, int32_t rank)
 
 /* Walk all passes; false when out of memory. */
 static bool run(const weft_i_uniform_line *line, weft_i_arena *arena,
-                weft_i_uniform_rank *out_ranks, walk *out_walk)
+                weft_i_uniform_rank *out_ranks, int64_t *out_gradients_ns, walk *out_walk)
 {
     bool grouped = line->n_segments > 1 && line->schedule != WEFT_SCHEDULE_GPIPE;
     int32_t n_ranks = line->n_ranks, group = grouped ? n_ranks : 1;
     size_t n = (size_t)line->n_segments * (size_t)n_ranks * (size_t)line->n_microbatches;
-    walk w = {.line = line, .ranks = out_ranks};
+    walk w = {.line = line, .ranks = out_ranks, .gradients_ns = out_gradients_ns};
     w.virtual_passes = (line->n_microbatches + group - 1) / group * group * line->n_segments;
     w.fw_end = weft_i_new(arena, int64_t, n);
     w.bw_end = weft_i_new(arena, int64_t, n);
@@ -212,7 +214,7 @@ static bool is_steady(const walk *w, int64_t *out_ns)
 /* Walk fewer microbatches, enough for a steady phase, and add the rest of it; false where none was
  * found. `*out_failed`: out of memory. */
 static bool run_shorter(const weft_i_uniform_line *line, weft_i_arena *arena,
-                        weft_i_uniform_rank *out_ranks, bool *out_failed)
+                        weft_i_uniform_rank *out_ranks, int64_t *out_gradients_ns, bool *out_failed)
 {
     int32_t period = line->n_ranks;
     *out_failed = false;
@@ -223,23 +225,26 @@ static bool run_shorter(const weft_i_uniform_line *line, weft_i_arena *arena,
         walk w;
         if (left_out < units / 2) return false;
         shorter.n_microbatches -= (int32_t)(left_out * period);
-        *out_failed = !run(&shorter, arena, out_ranks, &w);
+        *out_failed = !run(&shorter, arena, out_ranks, out_gradients_ns, &w);
         if (*out_failed) return false;
         if (!is_steady(&w, &ns)) continue;
         for (int32_t r = 0; r < period; r++)
             out_ranks[r].last_ns += left_out * ns;
+        for (int32_t c = 0; c < period * line->n_segments; c++)
+            out_gradients_ns[c] += left_out * ns;
         return true;
     }
     return false;
 }
 
 bool weft_i_uniform_time(const weft_i_uniform_line *line, weft_i_arena *arena,
-                         weft_i_uniform_rank *out_ranks, int64_t *out_pipeline_ns)
+                         weft_i_uniform_rank *out_ranks, int64_t *out_gradients_ns,
+                         int64_t *out_pipeline_ns)
 {
     walk w;
     bool failed;
-    bool done = run_shorter(line, arena, out_ranks, &failed);
-    if (failed || (!done && !run(line, arena, out_ranks, &w))) return false;
+    bool done = run_shorter(line, arena, out_ranks, out_gradients_ns, &failed);
+    if (failed || (!done && !run(line, arena, out_ranks, out_gradients_ns, &w))) return false;
     *out_pipeline_ns = 0;
     for (int32_t r = 0; r < line->n_ranks; r++)
         *out_pipeline_ns = weft_i_max(*out_pipeline_ns, out_ranks[r].last_ns);

@@ -35,10 +35,12 @@ typedef struct weft_i_uniform_rank {
     int64_t peak_logit_bytes;  /* part of peak_saved_bytes */
 } weft_i_uniform_rank;
 
-/* Fills out_ranks[n_ranks] and the makespan. Scratch comes from the arena. False when out of
+/* Fills out_ranks[n_ranks], the end of each chunk's last weight gradient (segment * n_ranks + rank)
+ * and the makespan. Scratch comes from the arena. False when out of
  * memory. O(passes of some 8 n_ranks microbatches) where these have come to a steady phase by then,
  * as nearly all do; else O(passes). */
 bool weft_i_uniform_time(const weft_i_uniform_line *line, weft_i_arena *arena,
-                         weft_i_uniform_rank *out_ranks, int64_t *out_pipeline_ns);
+                         weft_i_uniform_rank *out_ranks, int64_t *out_gradients_ns,
+                         int64_t *out_pipeline_ns);
 
 #endif

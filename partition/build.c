@@ -39,15 +39,20 @@ static weft_status check_layout(weft_i_builder *b)
 }
 
 /* The emulator counts a tied head as a copy of the embedding. On the embedding's own rank there is
- * none. */
+ * none, elsewhere the gradients of both are added. */
 static void share_embedding(const weft_i_builder *b, weft_chunk *chunk, int32_t m)
 {
+    weft_chunk *first = &b->problem->chunks[b->module_first[m]];
     const weft_module *module = &b->model->modules[m];
     const weft_layer *head = &module->layers[module->n_layers - 1];
     bool has_head = chunk->first_layer + chunk->layers == module->n_layers && head->tied &&
                     head->kind == WEFT_LAYER_HEAD;
     if (!has_head || b->layout->parallel.pp == 1) return;
-    if (b->problem->chunks[b->module_first[m]].rank != chunk->rank) return;
+    if (first->rank != chunk->rank) {
+        first->share_ns = chunk->share_ns =
+            weft_i_emu_share_ns(b->emu, m, first->rank, chunk->rank);
+        return;
+    }
     chunk->state_bytes -= weft_i_emu_state_bytes(b->emu, m, 0, 1);
     chunk->reduce_bytes -= weft_i_emu_reduce_bytes(b->emu, m, 0, 1);
     if (chunk->state_bytes < 0) chunk->state_bytes = 0;
@@ -267,6 +272,7 @@ static weft_status build(weft_i_builder *b, weft_i_problem_sums *sums)
     status = make_submicrobatches(b);
     if (status == WEFT_STATUS_OK) status = make_stages(b, sums);
     if (status == WEFT_STATUS_OK) status = weft_i_build_edges(b);
+    if (status == WEFT_STATUS_OK) status = weft_i_build_message_waits(b);
     if (status == WEFT_STATUS_OK) status = weft_problem_check(b->problem, b->error);
     return status == WEFT_STATUS_OK ? sum_work(b, sums) : status;
 }

@@ -27,6 +27,10 @@ typedef struct weft_i_builder {
 /* Edges of all stages, once these are there. */
 weft_status weft_i_build_edges(weft_i_builder *b);
 
+/* Under software that waits for its messages: their time moves from the edges to the stages at both
+ * ends. */
+weft_status weft_i_build_message_waits(weft_i_builder *b);
+
 /* b->spans becomes the work of the part's instances that are in `wanted` (NULL = all); *out_n is
  * how many. */
 weft_status weft_i_build_spans(weft_i_builder *b, const weft_i_part *part, const bool *wanted,

@@ -2,11 +2,15 @@
  * unsharded around every use; all replicas call the collectives of a rank in one sequence. */
 #include "plan/check.h"
 
+/* Whether gradients are reduced over replicas: of one pipeline, its actions tell. A chunk that
+ * shares a tensor is reduced in any case. */
 static bool has_reductions(const weft_i_verify *check)
 {
-    if (check->plan->n_pipelines > 1) return true;
-    for (int32_t c = 0; c < check->plan->n_chunks; c++) {
-        if (check->pipelines[0].at[WEFT_ACTION_REDUCE][c] >= 0) return true;
+    const weft_plan *plan = check->plan;
+    if (plan->n_pipelines > 1) return true;
+    for (int32_t c = 0; c < plan->n_chunks; c++) {
+        bool is_reduced = check->pipelines[0].at[WEFT_ACTION_REDUCE][c] >= 0;
+        if (is_reduced && plan->chunks[c].share_ns == 0) return true;
     }
     return false;
 }
@@ -156,8 +160,9 @@ static bool check_pipeline(weft_i_verify *check, int32_t p, bool reduces)
     shard *shards = weft_i_new(&check->arena, shard, plan->n_chunks);
     if (!shards) return weft_i_verify_no_memory(check);
     for (int32_t c = 0; c < plan->n_chunks; c++) {
-        if (!check_reduction(check, p, c, reduces && plan->chunks[c].reduce_bytes > 0))
-            return false;
+        const weft_chunk *chunk = &plan->chunks[c];
+        bool expected = chunk->share_ns > 0 || (reduces && chunk->reduce_bytes > 0);
+        if (!check_reduction(check, p, c, expected)) return false;
     }
     for (int32_t s = 0; s < check->pipelines[p].problem->n_stages; s++) {
         if (!check_gradients(check, p, s)) return false;

@@ -42,6 +42,12 @@ static bool is_posting(weft_action_kind kind)
            kind == WEFT_ACTION_UNSHARD;
 }
 
+/* Over the replicas, and then with the other holder of a shared tensor. */
+static int64_t reduction_ns(const weft_chunk *chunk)
+{
+    return chunk->reduce_ns + chunk->share_ns;
+}
+
 /* End the reductions of a rank in their sequence, as far as all replicas have posted them. */
 static void reduce(timeline *t, int32_t rank)
 {
@@ -53,7 +59,7 @@ static void reduce(timeline *t, int32_t rank)
         if (action->kind != WEFT_ACTION_REDUCE) continue;
         if (t->run.n_reduces[action->operand] < plan->n_pipelines) return;
         of->end_ns = weft_i_add_capped(later(t->posted_ns[action->operand], of->end_ns),
-                                       plan->chunks[action->operand].reduce_ns);
+                                       reduction_ns(&plan->chunks[action->operand]));
         t->reduced_ns[action->operand] = of->end_ns;
     }
 }

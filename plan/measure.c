@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/least.h"
+#include "plan/reduce.h"
 
 typedef struct context {
     const weft_plan *plan;
@@ -72,7 +73,7 @@ static void note_reductions(const context *c, int32_t r)
         if (first->actions[a].kind != WEFT_ACTION_REDUCE) continue;
         int32_t chunk = first->actions[a].operand;
         end_ns = weft_i_max(end_ns, c->reduced_ns[chunk]);
-        end_ns = plus(end_ns, scaled(c, c->plan->chunks[chunk].reduce_ns));
+        end_ns = plus(end_ns, scaled(c, weft_i_chunk_reduction_ns(&c->plan->chunks[chunk])));
         c->reduced_ns[chunk] = end_ns;
     }
 }

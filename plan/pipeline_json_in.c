@@ -32,8 +32,10 @@ static const weft_i_json_field chunk_fields[] = {
     {WEFT_I_FIELD_INT64("state_bytes", weft_chunk, state_bytes)},
     {WEFT_I_FIELD_INT64("reduce_bytes", weft_chunk, reduce_bytes)},
     {WEFT_I_FIELD_INT64("reduce_ns", weft_chunk, reduce_ns)},
+    {WEFT_I_FIELD_INT64("share_ns", weft_chunk, share_ns)},
 };
-static const table chunk_table = TABLE_OF(chunk_fields);
+static const table chunk_table = {chunk_fields, WEFT_I_N_FIELDS(chunk_fields) - 1,
+                                  WEFT_I_N_FIELDS(chunk_fields), WEFT_I_N_FIELDS(chunk_fields)};
 
 /* A size of weft_parallel. */
 #define AXIS(axis)                                                                                 \

@@ -75,6 +75,7 @@ void weft_i_write_chunks(weft_i_json_out *out, const weft_chunk *chunks, int32_t
         weft_i_json_put_key_int(out, "state_bytes", chunk->state_bytes);
         weft_i_json_put_key_int(out, "reduce_bytes", chunk->reduce_bytes);
         weft_i_json_put_key_int(out, "reduce_ns", chunk->reduce_ns);
+        if (chunk->share_ns > 0) weft_i_json_put_key_int(out, "share_ns", chunk->share_ns);
         weft_i_json_close_object(out);
     }
     weft_i_json_close_array(out);

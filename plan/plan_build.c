@@ -24,7 +24,8 @@ static bool same_chunk(const weft_chunk *a, const weft_chunk *b)
 {
     return strcmp(a->module, b->module) == 0 && a->rank == b->rank && a->segment == b->segment &&
            a->first_layer == b->first_layer && a->layers == b->layers &&
-           a->reduce_bytes == b->reduce_bytes && a->reduce_ns == b->reduce_ns;
+           a->reduce_bytes == b->reduce_bytes && a->reduce_ns == b->reduce_ns &&
+           a->share_ns == b->share_ns;
 }
 
 /* All pipelines of a plan share its chunks and its ranks. */
@@ -104,10 +105,8 @@ static weft_status build_graphs(builder *b)
     return status;
 }
 
-/* With one replica there is nothing to reduce. */
 static weft_status choose_reductions(builder *b)
 {
-    if (b->n_inputs == 1) return WEFT_STATUS_OK;
     int32_t n_chunks = b->plan->n_chunks;
     int64_t *last_ns = weft_i_new(&b->scratch, int64_t, n_chunks);
     b->reduce_sequence = weft_i_new(&b->scratch, int32_t, n_chunks);
@@ -121,8 +120,8 @@ static weft_status choose_reductions(builder *b)
         weft_i_arena_free(&arena);
         if (status != WEFT_STATUS_OK) return status;
     }
-    return weft_i_reduce_sequence(b->plan->chunks, n_chunks, last_ns, b->error, b->reduce_sequence,
-                                  &b->n_reduce);
+    return weft_i_reduce_sequence(b->plan->chunks, n_chunks, b->n_inputs > 1, last_ns, b->error,
+                                  b->reduce_sequence, &b->n_reduce);
 }
 
 static weft_status compile_all(builder *b)

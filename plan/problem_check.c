@@ -113,6 +113,7 @@ static weft_status check_chunk(const weft_i_checker *check, int32_t c)
         {".state_bytes", chunk->state_bytes, WEFT_INT_MAX},
         {".reduce_bytes", chunk->reduce_bytes, WEFT_INT_MAX},
         {".reduce_ns", chunk->reduce_ns, WEFT_INT_MAX},
+        {".share_ns", chunk->share_ns, WEFT_INT_MAX},
     };
     return WEFT_I_CHECK_NUMBERS(check, at, numbers);
 }

@@ -54,7 +54,9 @@ static weft_status check_time(const weft_i_checker *check)
     for (int32_t s = 0; s < problem->n_stages; s++)
         sum = weft_i_max(sum, problem->stages[s].ready_ns);
     for (int32_t c = 0; c < problem->n_chunks; c++) {
-        if (!add(&sum, problem->chunks[c].reduce_ns)) return fail_sum(check, "chunks", c, "times");
+        const weft_chunk *chunk = &problem->chunks[c];
+        if (!add(&sum, chunk->reduce_ns) || !add(&sum, chunk->share_ns))
+            return fail_sum(check, "chunks", c, "times");
     }
     for (int32_t s = 0; s < problem->n_stages; s++) {
         if (!add(&sum, stage_time(&problem->stages[s])))

@@ -18,6 +18,16 @@ bool weft_i_task_has_weight_gradient(const weft_problem *problem, weft_task task
     return pass == WEFT_PASS_BW || pass == WEFT_PASS_BWW;
 }
 
+bool weft_i_chunk_is_reduced(const weft_chunk *chunk, bool has_replicas)
+{
+    return chunk->share_ns > 0 || (has_replicas && chunk->reduce_bytes > 0);
+}
+
+int64_t weft_i_chunk_reduction_ns(const weft_chunk *chunk)
+{
+    return chunk->reduce_ns + chunk->share_ns;
+}
+
 void weft_i_reduce_note(const weft_i_sequence *sequence, int64_t *last_ns)
 {
     const weft_problem *problem = sequence->graph->problem;
@@ -36,7 +46,7 @@ static int compare(const void *a, const void *b)
     return (x->chunk > y->chunk) - (x->chunk < y->chunk);
 }
 
-weft_status weft_i_reduce_sequence(const weft_chunk *chunks, int32_t n_chunks,
+weft_status weft_i_reduce_sequence(const weft_chunk *chunks, int32_t n_chunks, bool has_replicas,
                                    const int64_t *last_ns, weft_error *error, int32_t *out_sequence,
                                    int32_t *out_n)
 {
@@ -44,7 +54,8 @@ weft_status weft_i_reduce_sequence(const weft_chunk *chunks, int32_t n_chunks,
     if (!all) return weft_i_no_memory(error);
     int32_t n = 0;
     for (int32_t c = 0; c < n_chunks; c++) {
-        if (chunks[c].reduce_bytes > 0) all[n++] = (candidate){last_ns[c], c};
+        if (weft_i_chunk_is_reduced(&chunks[c], has_replicas))
+            all[n++] = (candidate){last_ns[c], c};
     }
     qsort(all, (size_t)n, sizeof(*all), compare);
     for (int32_t i = 0; i < n; i++)
@@ -74,7 +85,7 @@ static void time_reductions(const weft_pipeline *pipelines, int32_t n_pipelines,
         if (actions->actions[a].kind != WEFT_ACTION_REDUCE) continue;
         int64_t *end_ns = &ends_ns[actions->actions[a].operand];
         if (previous_ns > *end_ns) *end_ns = previous_ns;
-        *end_ns += chunks[actions->actions[a].operand].reduce_ns;
+        *end_ns += weft_i_chunk_reduction_ns(&chunks[actions->actions[a].operand]);
         previous_ns = *end_ns;
     }
 }

@@ -27,12 +27,6 @@ static int64_t work_bound(const weft_problem *problem)
     return sum / problem->n_ranks;
 }
 
-/* Whether reductions wait for all passes of a rank: software that hides nothing. */
-static bool reduces_at_end(const weft_i_case *c)
-{
-    return !c->recipe.overlap_dp || c->cluster->stack.dp_overlap <= 0;
-}
-
 static weft_status fill_inputs(const weft_i_attempt *a, weft_pipeline_input *inputs,
                                weft_error *error)
 {
@@ -48,7 +42,7 @@ static weft_status fill_inputs(const weft_i_attempt *a, weft_pipeline_input *inp
             .lower_bound_ns = bounds.makespan_ns,
             .span_lower_bound_ns = bounds.span_ns,
             .work_bound_ns = a->plan_case ? a->sums[r].work_bound_ns : work_bound(a->problems[r]),
-            .reduce_at_end = a->plan_case && reduces_at_end(a->plan_case),
+            .reduce_at_end = a->plan_case && !weft_i_emu_hides_reductions(a->plan_case->emu),
         };
     }
     return WEFT_STATUS_OK;

@@ -66,6 +66,8 @@ static weft_status resolve_recipe(const weft_planner_input *input, weft_error *e
         c->recipe = *c->loaded;
     }
     c->recipe.owner = NULL;
+    int32_t gradient_bytes = c->cluster->stack.gradient_bytes; /* as its software has it */
+    if (gradient_bytes > 0) c->recipe.gradient_bytes = gradient_bytes;
     if (c->options.sequence > 0) c->recipe.sequence = c->options.sequence;
     if (c->options.microbatches > 0) c->recipe.microbatches = (int32_t)c->options.microbatches;
     if (c->options.objective < 0) c->options.objective = c->recipe.objective;

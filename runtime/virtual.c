@@ -111,7 +111,8 @@ static void end_reduction(weft_i_virtual *device, int32_t chunk)
         int32_t next = device->posted[device->n_reduced++];
         int64_t posted_ns = device->reductions[next][0];
         int64_t begun_ns = weft_i_max(posted_ns, device->last_reduced_ns);
-        device->last_reduced_ns = begun_ns + scaled(device, device->plan->chunks[next].reduce_ns);
+        const weft_chunk *of = &device->plan->chunks[next];
+        device->last_reduced_ns = begun_ns + scaled(device, of->reduce_ns + of->share_ns);
         device->reduced_ns[next] = device->last_reduced_ns;
         weft_i_pool_give(&device->pool, device->reductions[next]);
         device->reductions[next] = NULL;

@@ -123,7 +123,7 @@ typedef struct weft_stack {
     bool separate_clipping; /* gradients are unscaled, measured, clipped and zeroed by kernels of
                                their own */
     bool blocking_messages; /* a rank computes nothing while it sends or receives */
-    int32_t gradient_bytes; /* of a parameter, in closed questions; 0 = the recipe's */
+    int32_t gradient_bytes; /* of a parameter; 0 = the recipe's */
 } weft_stack;
 
 /* Several node types may be mixed; shipped clusters have one. Ranks fill nodes in order. */

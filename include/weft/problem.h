@@ -53,6 +53,8 @@ typedef struct weft_chunk {
     int64_t state_bytes;  /* parameters, gradients, optimizer state */
     int64_t reduce_bytes; /* gradients all-reduced over the replicas; 0 = frozen or one replica */
     int64_t reduce_ns;
+    int64_t share_ns; /* then, to add the gradients of a tensor that a chunk of another rank holds,
+                         too (a tied embedding); also with one replica */
 } weft_chunk;
 
 typedef enum weft_item_kind {

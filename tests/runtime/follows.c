@@ -61,7 +61,8 @@ static int64_t earliest_end_ns(const place *at, const weft_action *action)
         int64_t ns = begin_ns(at, p, WEFT_ACTION_REDUCE, operand);
         if (ns > posted_ns) posted_ns = ns;
     }
-    return posted_ns + scaled(at, plan->chunks[operand].reduce_ns);
+    const weft_chunk *chunk = &plan->chunks[operand];
+    return posted_ns + scaled(at, chunk->reduce_ns + chunk->share_ns);
 }
 
 static void check_rank(place *at)

@@ -298,9 +298,9 @@ Test(train, frozen)
 Test(train, segments)
 {
     static weft_chunk chunks[] = {
-        {"vision", 0, 0, 0, 5, 0, 0, 0},   {"vision", 0, 1, 5, 3, 0, 0, 0},
-        {"language", 0, 0, 0, 2, 0, 0, 0}, {"language", 0, 1, 2, 2, 0, 0, 0},
-        {"language", 1, 1, 4, 2, 0, 0, 0}, {"language", 1, 0, 6, 2, 0, 0, 0}};
+        {"vision", 0, 0, 0, 5, 0, 0, 0, 0},   {"vision", 0, 1, 5, 3, 0, 0, 0, 0},
+        {"language", 0, 0, 0, 2, 0, 0, 0, 0}, {"language", 0, 1, 2, 2, 0, 0, 0, 0},
+        {"language", 1, 1, 4, 2, 0, 0, 0, 0}, {"language", 1, 0, 6, 2, 0, 0, 0, 0}};
     weft_layout_module modules[] = {{"vision", 1, 1, 64, 1}, {"language", 2, 0, 64, 1}};
     weft_layout layout = {.name = "hand",
                           .model = "tiny-vlm",

@@ -128,7 +128,8 @@ static inline int64_t sim_reduced_ns(const sim *s, int32_t r, int32_t chunk)
             int64_t posted_ns = pipeline->ranks[r].actions[at].end_ns;
             if (posted_ns > end_ns) end_ns = posted_ns;
         }
-        end_ns += s->plan->chunks[action->operand].reduce_ns;
+        end_ns +=
+            s->plan->chunks[action->operand].reduce_ns + s->plan->chunks[action->operand].share_ns;
         if (action->operand == chunk) return end_ns;
     }
     return -1;

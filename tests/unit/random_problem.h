@@ -76,7 +76,8 @@ static inline void random_chunks(weft_i_rng *rng, weft_problem *problem)
                                  .layers = layers,
                                  .state_bytes = random_to(rng, 50),
                                  .reduce_bytes = random_to(rng, 50),
-                                 .reduce_ns = random_to(rng, 5)};
+                                 .reduce_ns = random_to(rng, 5),
+                                 .share_ns = random_to(rng, 9) == 0 ? 1 + random_to(rng, 5) : 0};
                 first_layer += layers;
             }
         }

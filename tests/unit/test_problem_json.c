@@ -76,6 +76,7 @@ static void expect_same_chunk(const weft_chunk *a, const weft_chunk *b)
     cr_assert_eq(a->state_bytes, b->state_bytes);
     cr_assert_eq(a->reduce_bytes, b->reduce_bytes);
     cr_assert_eq(a->reduce_ns, b->reduce_ns);
+    cr_assert_eq(a->share_ns, b->share_ns);
 }
 
 static void expect_same_edge(const weft_edge *a, const weft_edge *b)

@@ -177,13 +177,8 @@ static void expect_what_the_planner_makes(const char *model, int zero, double dp
     cr_expect_eq(a.pipeline_ns, plan->pipelines[0].pipeline_ns, "%lld, plan %lld",
                  (long long)a.pipeline_ns, (long long)plan->pipelines[0].pipeline_ns);
     cr_expect_eq(a.optimizer_ns, plan->predicted.optimizer_ns);
-    /* A plan does not know that the gradients of a tied embedding meet. */
-    if (strstr(model, "tied=true"))
-        cr_expect_gt(a.reduction_ns, plan->predicted.reduce_tail_ns);
-    else
-        cr_expect_eq(a.reduction_ns, plan->predicted.reduce_tail_ns, "overlap %g: %lld, plan %lld",
-                     dp_overlap, (long long)a.reduction_ns,
-                     (long long)plan->predicted.reduce_tail_ns);
+    cr_expect_eq(a.reduction_ns, plan->predicted.reduce_tail_ns, "overlap %g: %lld, plan %lld",
+                 dp_overlap, (long long)a.reduction_ns, (long long)plan->predicted.reduce_tail_ns);
     cr_expect_float_eq(a.bubble, plan->predicted.bubble, 1e-9);
     double flop = plan->predicted.mfu * (double)plan->predicted.step_ns;
     cr_expect_float_eq(a.mfu * (double)a.step_ns, flop, 1e-9 * flop);

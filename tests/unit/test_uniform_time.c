@@ -137,12 +137,25 @@ static weft_i_uniform_rank rank_of(const weft_pipeline *pipeline, int32_t r)
     return rank;
 }
 
+/* End of a chunk's last weight gradient. */
+static int64_t gradient_of(const weft_pipeline *pipeline, int32_t rank, int32_t segment)
+{
+    int64_t last_ns = 0;
+    for (int32_t a = 0; a < pipeline->ranks[rank].n_actions; a++) {
+        const weft_action *action = &pipeline->ranks[rank].actions[a];
+        if (action->kind != WEFT_ACTION_BW && action->kind != WEFT_ACTION_BWW) continue;
+        int32_t chunk = pipeline->problem.stages[action->operand].chunk;
+        if (pipeline->problem.chunks[chunk].segment == segment) last_ns = action->end_ns;
+    }
+    return last_ns;
+}
+
 static void expect_the_plans(const random_line *made, uint64_t seed, int i)
 {
     weft_i_arena arena = {0};
     weft_i_uniform_rank ranks[MAX_RANKS];
-    int64_t pipeline_ns = 0;
-    cr_assert(weft_i_uniform_time(&made->line, &arena, ranks, &pipeline_ns));
+    int64_t gradients_ns[MAX_RANKS * MAX_SEGMENTS], pipeline_ns = 0;
+    cr_assert(weft_i_uniform_time(&made->line, &arena, ranks, gradients_ns, &pipeline_ns));
     weft_problem *problem = make_problem(made);
     weft_plan *plan = make_plan(problem, kind_of(&made->line));
     cr_expect_eq(pipeline_ns, plan->pipelines[0].pipeline_ns,
@@ -155,6 +168,11 @@ static void expect_the_plans(const random_line *made, uint64_t seed, int i)
         cr_expect_eq(ranks[r].last_ns, slow.last_ns, "line %d rank %d", i, r);
         cr_expect_eq(ranks[r].peak_bytes, slow.peak_bytes, "line %d rank %d: %lld, plan %lld", i, r,
                      (long long)ranks[r].peak_bytes, (long long)slow.peak_bytes);
+    }
+    for (int32_t c = 0; c < made->line.n_ranks * made->line.n_segments; c++) {
+        int32_t rank = c % made->line.n_ranks, segment = c / made->line.n_ranks;
+        cr_expect_eq(gradients_ns[c], gradient_of(&plan->pipelines[0], rank, segment),
+                     "line %d chunk %d", i, c);
     }
     weft_plan_free(plan);
     weft_problem_free(problem);
