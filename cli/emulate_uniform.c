@@ -16,8 +16,9 @@ const weft_option cli_uniform_table[] = {
      "sequences of a step (default: --microbatches x --dp x --microbatch)"},
     {"segments", WEFT_OPTION_INT, FIELD(segments), 1, 4096, NULL, "N",
      "chunks of a rank (default 1; under --schedule vpp 2)"},
-    {"recompute", WEFT_OPTION_ENUM, FIELD(recompute), 0, 0, "none|selective|full|offload", "NAME",
-     "what the backward computes again, or offload: saved on the host (default none)"},
+    {"recompute", WEFT_OPTION_STRING, FIELD(recompute), 0, 0, NULL, "WHAT",
+     "what the backward computes again: none, selective, full, operators by name as "
+     "core_attn,layernorm,mlp, or offload: saved on the host (default none)"},
     {"zero", WEFT_OPTION_INT, FIELD(zero), 0, 3, NULL, "N",
      "ZeRO stage (default 0; of --recipe: the recipe's)"},
     {"sequence-parallel", WEFT_OPTION_BOOL, FIELD(sequence_parallel), 0, 0, NULL, NULL,
@@ -27,7 +28,7 @@ const size_t cli_n_uniform_options = sizeof cli_uniform_table / sizeof cli_unifo
 
 cli_uniform_flags cli_uniform_flags_init(void)
 {
-    return (cli_uniform_flags){.zero = -1, .recompute = -1};
+    return (cli_uniform_flags){.zero = -1};
 }
 
 const char *cli_uniform_given(const cli_uniform_flags *flags)
@@ -35,7 +36,7 @@ const char *cli_uniform_given(const cli_uniform_flags *flags)
     return flags->microbatch          ? "microbatch"
            : flags->global_batch      ? "global-batch"
            : flags->segments          ? "segments"
-           : flags->recompute >= 0    ? "recompute"
+           : flags->recompute         ? "recompute"
            : flags->zero >= 0         ? "zero"
            : flags->sequence_parallel ? "sequence-parallel"
                                       : NULL;
@@ -81,6 +82,28 @@ static weft_status load_cluster(const char *name, int64_t devices, weft_error *e
     return status;
 }
 
+static const char *const recompute_names[] = {"none", "selective", "full", "offload"};
+
+/* A strategy by its name, else operators by theirs. */
+static weft_status set_recompute(const char *text, weft_error *error, asked *a)
+{
+    int32_t set = 0;
+    for (int i = 0; i < WEFT_RECOMPUTE_SET; i++) {
+        if (strcmp(text, recompute_names[i]) != 0) continue;
+        a->question.recompute = (weft_recompute)i;
+        return WEFT_STATUS_OK;
+    }
+    weft_status status = weft_recipe_add_recompute(a->recipe, text, error, &set);
+    a->question.recompute = (weft_recompute)(WEFT_RECOMPUTE_SET + set);
+    return status;
+}
+
+static const char *recompute_name(const asked *a)
+{
+    int set = (int)a->question.recompute - WEFT_RECOMPUTE_SET;
+    return set < 0 ? recompute_names[a->question.recompute] : a->recipe->recompute_sets[set];
+}
+
 static weft_status load(const cli_job *job, const cli_uniform_flags *flags, const char *stack,
                         weft_error *error, asked *a)
 {
@@ -93,6 +116,8 @@ static weft_status load(const cli_job *job, const cli_uniform_flags *flags, cons
     }
     if (flags->zero >= 0) a->recipe->zero = (int32_t)flags->zero;
     a->recipe->sequence_parallel |= flags->sequence_parallel;
+    if (flags->recompute) status = set_recompute(flags->recompute, error, a);
+    if (status) return status;
     const weft_parallel wanted = {(int32_t)o->dp, (int32_t)o->pp, (int32_t)o->tp, (int32_t)o->cp,
                                   (int32_t)o->ep};
     weft_parallel *p = &a->question.parallel;
@@ -148,7 +173,6 @@ static int set_batch(const cli_command *command, const cli_job *job, const cli_u
         return cli_usage(command, "a step of %.0f sequences is too much", sequences);
     q->global_batch = (int32_t)sequences;
     q->sequence = job->options.sequence;
-    q->recompute = flags->recompute >= 0 ? (weft_recompute)flags->recompute : WEFT_RECOMPUTE_NONE;
     return -1;
 }
 
@@ -222,7 +246,6 @@ static void json_memory(const weft_uniform_rank *ranks, int32_t n_ranks)
 static void print_json(const asked *a, const weft_uniform_answer *answer,
                        const weft_uniform_rank *ranks, bool memory)
 {
-    static const char *const recompute[] = {"none", "selective", "full", "offload"};
     const weft_uniform *q = &a->question;
     printf("{\"step_ns\":%" PRId64 ",\"pipeline_ns\":%" PRId64 ",\"fill_ns\":%" PRId64
            ",\"steady_ns\":%" PRId64 ",\"drain_ns\":%" PRId64 ",\"reduction_ns\":%" PRId64
@@ -239,8 +262,7 @@ static void print_json(const asked *a, const weft_uniform_answer *answer,
     printf(",\"schedule\":\"%s\",\"segments\":%d,\"microbatch\":%d,\"microbatches\":%d,"
            "\"global_batch\":%d,\"recompute\":\"%s\",\"zero\":%d,\"sequence_parallel\":%s",
            a->schedule, q->segments, q->microbatch, answer->microbatches, q->global_batch,
-           recompute[q->recompute], a->recipe->zero,
-           a->recipe->sequence_parallel ? "true" : "false");
+           recompute_name(a), a->recipe->zero, a->recipe->sequence_parallel ? "true" : "false");
     json_cost("layer", &answer->layer);
     json_cost("embedding", &answer->embedding);
     json_cost("head", &answer->head);

@@ -5,15 +5,17 @@
 
 #include "emu/parts.h"
 
-/* Query, key and value maps, what the core saves but the square, and the output map. */
-void weft_i_block_self_attention(weft_i_builder *b);
+/* Each takes the tensor that it reads and gives the one that it makes. */
+
+/* Query, key and value maps, the core, and the output map. */
+int32_t weft_i_block_self_attention(weft_i_builder *b, int32_t in);
 /* The same where keys and values come from a latent of few values (DeepSeek). */
-void weft_i_block_latent_attention(weft_i_builder *b);
+int32_t weft_i_block_latent_attention(weft_i_builder *b, int32_t in);
 /* The same with keys and values made from `context` tokens of the condition. */
-void weft_i_block_cross_attention(weft_i_builder *b, double context);
-void weft_i_block_mlp(weft_i_builder *b);
+int32_t weft_i_block_cross_attention(weft_i_builder *b, int32_t in, double context);
+int32_t weft_i_block_mlp(weft_i_builder *b, int32_t in);
 /* Router, dispatch to the experts' devices, experts on the device with the most tokens, and
  * combination. */
-void weft_i_block_experts(weft_i_builder *b);
+int32_t weft_i_block_experts(weft_i_builder *b, int32_t in);
 
 #endif

@@ -31,16 +31,16 @@ typedef struct weft_i_work {
     int32_t n_spans;
 } weft_i_work;
 
-/* Memory strategies of a layer, leanest last: recompute nothing, some, all of it, or keep all on
- * the host. */
+/* Memory strategies of a layer: recompute nothing, some, all of it, or keep all on the host; from
+ * WEFT_I_STRATEGY_SET on recompute the recipe's named sets. */
 typedef enum weft_i_strategy {
     WEFT_I_STRATEGY_NONE,
     WEFT_I_STRATEGY_SELECTIVE,
     WEFT_I_STRATEGY_FULL,
     WEFT_I_STRATEGY_OFFLOAD,
-    WEFT_I_N_STRATEGIES
+    WEFT_I_STRATEGY_SET,
+    WEFT_I_N_STRATEGIES = WEFT_I_STRATEGY_SET + WEFT_MAX_RECOMPUTE_SETS
 } weft_i_strategy;
-const char *weft_i_strategy_name(weft_i_strategy strategy);
 
 typedef struct weft_i_stage_cost {
     weft_cost cost;    /* per device */
@@ -56,11 +56,17 @@ weft_status weft_i_emu_create(const weft_model *model, const weft_cluster *clust
                               weft_reuse_mode reuse, weft_error *error, weft_i_emu **out_emu);
 void weft_i_emu_free(weft_i_emu *emu);
 
+/* Strategies that the emulator knows: the recipe's sets come last. */
+int32_t weft_i_emu_strategies(const weft_i_emu *emu);
+/* Name of one, as in plans; "?" of another. As long as the recipe. */
+const char *weft_i_emu_strategy_name(const weft_i_emu *emu, weft_i_strategy strategy);
+
 /* Backward that a stage of these layers needs: FULL where a layer in it trains, INPUT where only
  * something before it does, NONE where nothing needs its gradient. */
 weft_backward weft_i_emu_backward(const weft_i_emu *emu, int32_t module, int32_t first, int32_t n);
 
-/* Cost of layers first..first+n-1 of a module on `work` under a strategy. */
+/* Cost of layers first..first+n-1 of a module on `work` under a strategy. BAD_INPUT for layers, a
+ * work or a strategy that are not there. */
 weft_status weft_i_emu_stage(weft_i_emu *emu, int32_t module, int32_t first, int32_t n,
                              const weft_i_work *work, weft_i_strategy strategy, weft_error *error,
                              weft_i_stage_cost *out_cost);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "emu/shards.h"
+#include "emu/strategies.h"
 #include "emu/timed.h"
 
 /* Of each of the two caches; enough for a step of the largest shipped set-ups many times over. */
@@ -217,6 +218,7 @@ static weft_status make_classes(weft_i_emu *emu, weft_error *error)
 static weft_status build(weft_i_emu *emu, weft_error *error)
 {
     weft_status status = check_sizes(emu, error);
+    if (status == WEFT_STATUS_OK) status = weft_i_strategies_make(emu, error);
     if (status == WEFT_STATUS_OK) status = make_modules(emu, error);
     if (status != WEFT_STATUS_OK) return status;
     emu->machine = weft_i_machine_make(emu->cluster, emu->recipe, &emu->parallel);

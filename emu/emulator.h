@@ -60,6 +60,8 @@ struct weft_i_emu {
     weft_i_emu_module *modules;
     weft_i_class *classes; /* n_classes of max_classes */
     int32_t n_classes, max_classes;
+    int32_t n_strategies;
+    uint32_t sets[WEFT_MAX_RECOMPUTE_SETS]; /* what the recipe's sets recompute */
     int64_t pass_ns; /* of each pass beside its layers, where layers were timed */
     bool spreads;    /* some module is replicated over the TP group */
 };

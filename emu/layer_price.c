@@ -45,13 +45,6 @@ static double hidden_forward_ns(const weft_i_machine *machine, const weft_i_sums
     return fmax(0, together_ns * (2 - machine->slowdown));
 }
 
-/* Whether what attention keeps stays, or attention runs again in the backward. */
-static bool keeps_core(const weft_i_class *class, weft_i_strategy strategy)
-{
-    return strategy == WEFT_I_STRATEGY_NONE ||
-           (strategy == WEFT_I_STRATEGY_SELECTIVE && class->core.flash);
-}
-
 /* Running a forward again costs the host more than the first time: it saves and restores the states
  * of the random generators and builds the graph of the backward. */
 static const double checkpoint_kernels = 1.6;
@@ -60,7 +53,7 @@ static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
                        const weft_i_sums *sums, const weft_i_core_sums *core,
                        weft_i_strategy strategy, weft_i_layer_price *out)
 {
-    bool again = !keeps_core(class, strategy);
+    const weft_i_strategy_sums *under = &sums->under[strategy];
     double busy[WEFT_I_N_PHASES];
     for (int p = 0; p < WEFT_I_N_PHASES; p++)
         busy[p] = sums->busy_ns[p] + sums->tp_ns[p];
@@ -68,9 +61,9 @@ static void time_layer(const weft_i_machine *machine, const weft_i_class *class,
     double fw = busy[WEFT_I_PHASE_FW] + core->fw_ns - hidden_forward_ns(machine, sums);
     out->fw_ns = weft_i_whole_ns(pass_ns(machine, fw, fw_kernels));
     if (class->shape.backward == WEFT_BACKWARD_NONE) return;
-    double repeat = sums->repeat_ns[strategy] + (again ? core->fw_ns : 0);
+    double repeat = under->repeat_ns + (under->core_again ? core->fw_ns : 0);
     double repeat_kernels =
-        checkpoint_kernels * (sums->repeat_kernels[strategy] + (again ? core->fw_kernels : 0));
+        checkpoint_kernels * (under->repeat_kernels + (under->core_again ? core->fw_kernels : 0));
     double bwi = repeat + busy[WEFT_I_PHASE_BWI] + core->bw_ns;
     double bwi_kernels = repeat_kernels + sums->kernels[WEFT_I_PHASE_BWI] + core->bw_kernels;
     double bww = busy[WEFT_I_PHASE_BWW], bww_kernels = sums->kernels[WEFT_I_PHASE_BWW];
@@ -90,16 +83,13 @@ weft_i_layer_price weft_i_layer_price_of(const weft_i_machine *machine, const we
 {
     weft_i_layer_price cost = {0};
     time_layer(machine, class, sums, core, strategy, &cost);
-    bool runs_back = class->shape.backward != WEFT_BACKWARD_NONE;
-    bool keeps = keeps_core(class, strategy);
-    double saved = runs_back && keeps ? core->saved_bytes : 0;
-    cost.saved_bytes = weft_i_whole_bytes(sums->saved_bytes[strategy] + saved);
+    const weft_i_strategy_sums *under = &sums->under[strategy];
+    double saved = under->core_saved ? core->saved_bytes : 0, passing = core->saved_bytes - saved;
+    cost.saved_bytes = weft_i_whole_bytes(under->saved_bytes + saved);
     cost.held_bytes = weft_i_whole_bytes(sums->held_bytes);
-    cost.made_bytes = weft_i_whole_bytes(sums->held_bytes - sums->held_saved[strategy]);
-    cost.fw_work = weft_i_whole_bytes(sums->work_bytes[strategy][0] + core->work_fw_bytes +
-                                      (keeps && runs_back ? 0 : core->saved_bytes));
-    cost.bw_work = weft_i_whole_bytes(sums->work_bytes[strategy][1] + core->work_bw_bytes +
-                                      (keeps ? 0 : core->saved_bytes));
+    cost.made_bytes = weft_i_whole_bytes(sums->held_bytes - under->held_saved);
+    cost.fw_work = weft_i_whole_bytes(under->fw_work_bytes + core->work_fw_bytes + passing);
+    cost.bw_work = weft_i_whole_bytes(under->bw_work_bytes + core->work_bw_bytes + passing);
     cost.bww_work = weft_i_whole_bytes(sums->edge_bytes);
     return cost;
 }
@@ -117,8 +107,8 @@ double weft_i_layer_recompute_flop(const weft_i_class *class, const weft_i_work 
                                    const weft_i_sums *sums, const weft_i_core_sums *core,
                                    weft_i_strategy strategy)
 {
-    bool again = !keeps_core(class, strategy);
-    double device_flop = sums->repeat_flop[strategy] + (again ? core->device_flop : 0);
+    const weft_i_strategy_sums *under = &sums->under[strategy];
+    double device_flop = under->repeat_flop + (under->core_again ? core->device_flop : 0);
     if (class->shape.backward == WEFT_BACKWARD_NONE || core->load.tokens == 0) return 0;
     double tokens = (double)work->tokens / (double)class->core.merge;
     return device_flop * (double)(class->shape.tp * class->shape.cp) * tokens /

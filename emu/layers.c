@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "emu/blocks.h"
+#include "profiles/recompute.h"
 
 weft_i_shape weft_i_shape_of(const weft_layer *layer, const weft_recipe *recipe,
                              const weft_parallel *parallel, const weft_i_place *place)
@@ -48,52 +49,67 @@ weft_i_shape weft_i_shape_of(const weft_layer *layer, const weft_recipe *recipe,
     };
 }
 
+static int32_t attention(weft_i_builder *b, int32_t in, const weft_i_load *load)
+{
+    if (b->shape->cross_hidden > 0)
+        return weft_i_block_cross_attention(b, in, (double)load->context);
+    if (b->shape->kv_rank > 0) return weft_i_block_latent_attention(b, in);
+    return weft_i_block_self_attention(b, in);
+}
+
 static void transformer(weft_i_builder *b, const weft_i_load *load)
 {
     double h = (double)b->shape->hidden;
-    weft_i_part_norm(b, b->shard, h, true);
-    if (b->shape->cross_hidden > 0)
-        weft_i_block_cross_attention(b, (double)load->context);
-    else if (b->shape->kv_rank > 0)
-        weft_i_block_latent_attention(b);
-    else
-        weft_i_block_self_attention(b);
-    weft_i_part_add(b);
-    weft_i_part_norm(b, b->shard, h, false);
+    int32_t in = weft_i_part_given(b, b->shard * h);
+    int32_t out = attention(b, weft_i_part_norm(b, in, b->shard, h), load);
+    int32_t residual = weft_i_part_add(b, out, in);
+    out = weft_i_part_norm(b, residual, b->shard, h);
     if (b->shape->experts > 0)
-        weft_i_block_experts(b);
+        out = weft_i_block_experts(b, out);
     else
-        weft_i_block_mlp(b);
-    weft_i_part_add(b);
+        out = weft_i_block_mlp(b, out);
+    weft_i_part_add(b, out, residual);
 }
 
-/* adaLN (Peebles and Xie 2023): scale and shift after the norm, a gate on the block's output. */
-static void modulation(weft_i_builder *b)
+/* adaLN (Peebles and Xie 2023): scale and shift after the norm, a gate on the block's output.
+ * `scales`: where they are of the sequence's own. */
+static int32_t modulation(weft_i_builder *b, int32_t in, int32_t scales)
 {
     double values = b->shard * (double)b->shape->hidden;
+    uint32_t names = b->names;
+    b->names |= WEFT_I_REDO_MODULATION;
     weft_i_part_traffic(b, WEFT_I_PHASE_FW, 4 * WEFT_I_VALUE_BYTES * values);
+    weft_i_part_read(b, in, WEFT_I_NEED_INPUT);
+    weft_i_part_read(b, scales, 0);
+    int32_t out = weft_i_part_make(b, values, 0);
     weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 5 * WEFT_I_VALUE_BYTES * values);
-    weft_i_part_save(b, values, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
+    b->names = names;
+    return out;
 }
 
 static void dit(weft_i_builder *b, const weft_i_load *load)
 {
     const weft_i_shape *s = b->shape;
     double h = (double)s->hidden;
-    weft_i_part_norm(b, b->shard, h, true);
-    modulation(b);
-    weft_i_block_self_attention(b);
-    weft_i_part_add(b);
-    if (s->cross_hidden > 0) {
-        weft_i_part_norm(b, b->shard, h, false);
-        weft_i_block_cross_attention(b, (double)load->context);
-        weft_i_part_add(b);
+    int32_t residual = weft_i_part_given(b, b->shard * h), scales = -1;
+    bool entry = b->entry;
+    if (!s->adaln_shared) {
+        b->entry = false;
+        scales = weft_i_part_map(b, weft_i_part_given(b, 0), (double)load->spans, h, 6 * h,
+                                 WEFT_I_CUT_COLUMN, 1);
+        b->entry = entry;
     }
-    weft_i_part_norm(b, b->shard, h, false);
-    modulation(b);
-    weft_i_block_mlp(b);
-    weft_i_part_add(b);
-    if (!s->adaln_shared) weft_i_part_map(b, (double)load->spans, h, 6 * h, WEFT_I_CUT_COLUMN, 1);
+    int32_t out = weft_i_part_norm(b, residual, b->shard, h);
+    out = weft_i_block_self_attention(b, modulation(b, out, scales));
+    residual = weft_i_part_add(b, out, residual);
+    if (s->cross_hidden > 0) {
+        out = weft_i_part_norm(b, residual, b->shard, h);
+        out = weft_i_block_cross_attention(b, out, (double)load->context);
+        residual = weft_i_part_add(b, out, residual);
+    }
+    out = weft_i_part_norm(b, residual, b->shard, h);
+    out = weft_i_block_mlp(b, modulation(b, out, scales));
+    weft_i_part_add(b, out, residual);
 }
 
 /* A table cut by rows of the vocabulary: each device adds what it has. */
@@ -102,7 +118,10 @@ static void embedding(weft_i_builder *b)
     bool spread = b->shape->sequence_parallel;
     weft_i_collective all = spread ? WEFT_I_COLLECTIVE_ALL_GATHER : WEFT_I_COLLECTIVE_ALL_REDUCE;
     double values = b->rows * (double)b->shape->hidden;
+    const double id_values = 8.0 / WEFT_I_VALUE_BYTES;
+    int32_t ids = weft_i_part_given(b, id_values * b->rows);
     weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * values);
+    weft_i_part_read(b, ids, WEFT_I_NEED_WEIGHT);
     weft_i_part_traffic(b, WEFT_I_PHASE_BWW, 3 * WEFT_I_VALUE_BYTES * values);
     weft_i_part_collective(b, WEFT_I_PHASE_FW, WEFT_I_AXIS_TP, all, WEFT_I_VALUE_BYTES * values);
     if (spread)
@@ -111,8 +130,6 @@ static void embedding(weft_i_builder *b)
     if (b->shape->asked) /* by rows that other modules put in */
         weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 2 * WEFT_I_VALUE_BYTES * values);
     b->graph->out_bytes = WEFT_I_VALUE_BYTES * values;
-    const double id_values = 8.0 / WEFT_I_VALUE_BYTES;
-    weft_i_part_save(b, id_values * b->rows, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_ALL);
 }
 
 enum { CROSS_ENTROPY_KERNELS = 8 }; /* and as many back */
@@ -136,69 +153,98 @@ static void head(weft_i_builder *b)
 {
     const weft_i_shape *s = b->shape;
     double h = (double)s->hidden, logits = b->rows * weft_i_cut_over_tp(b, (double)s->vocab);
-    weft_i_part_norm(b, b->shard, h, true);
-    weft_i_part_gather(b, h);
-    weft_i_part_map(b, b->rows, h, (double)s->vocab, WEFT_I_CUT_COLUMN, 1);
+    const double float_values = 4.0 / WEFT_I_VALUE_BYTES;
+    int32_t out = weft_i_part_norm(b, weft_i_part_given(b, b->shard * h), b->shard, h);
+    out = weft_i_part_gather(b, out, h);
+    out = weft_i_part_map(b, out, b->rows, h, (double)s->vocab, WEFT_I_CUT_COLUMN, 1);
     weft_i_part_traffic(b, WEFT_I_PHASE_FW, 18 * logits);
+    weft_i_part_read(b, out, 0);
+    weft_i_part_make(b, float_values * logits, WEFT_I_NEED_INPUT);
     weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 10 * logits);
     mark_head(b);
     for (int i = 0; i < 3; i++)
         weft_i_part_collective(b, WEFT_I_PHASE_FW, WEFT_I_AXIS_TP, WEFT_I_COLLECTIVE_ALL_REDUCE,
                                4 * b->rows);
-    const double float_values = 4.0 / WEFT_I_VALUE_BYTES;
-    weft_i_part_save(b, float_values * logits, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
     b->graph->inner_bytes = fmax(b->graph->inner_bytes, 4 * logits);
     b->graph->out_bytes = WEFT_I_VALUE_BYTES * logits;
 }
 
 static void patch_embedding(weft_i_builder *b)
 {
-    double h = (double)b->shape->hidden, in = (double)b->shape->in_features;
-    weft_i_part_map(b, b->shard, in, h, WEFT_I_CUT_NOT, 1);
-    weft_i_part_save(b, b->shard * in, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_ALL);
+    double h = (double)b->shape->hidden, width = (double)b->shape->in_features;
+    int32_t patches = weft_i_part_given(b, b->shard * width);
+    int32_t out = weft_i_part_map(b, patches, b->shard, width, h, WEFT_I_CUT_NOT, 1);
     /* Bias and position embedding. */
     weft_i_part_traffic(b, WEFT_I_PHASE_FW, 6 * b->shard * h);
+    weft_i_part_read(b, out, 0);
 }
 
 static void projector(weft_i_builder *b)
 {
-    double h = (double)b->shape->hidden, in = (double)b->shape->in_features;
-    weft_i_part_norm(b, b->shard, in, true);
-    weft_i_part_gather(b, in);
-    weft_i_part_map(b, b->rows, in, h, WEFT_I_CUT_COLUMN, 1);
-    weft_i_part_activation(b, b->rows, h, false);
-    weft_i_part_map(b, b->rows, h, h, WEFT_I_CUT_ROW, 1);
-    weft_i_part_reduce(b, h);
+    double h = (double)b->shape->hidden, width = (double)b->shape->in_features;
+    int32_t out = weft_i_part_given(b, b->shard * width);
+    out = weft_i_part_norm(b, out, b->shard, width);
+    out = weft_i_part_gather(b, out, width);
+    out = weft_i_part_map(b, out, b->rows, width, h, WEFT_I_CUT_COLUMN, 1);
+    out = weft_i_part_activation(b, out, b->rows, h, false, WEFT_I_REDO_MLP_ACT);
+    out = weft_i_part_map(b, out, b->rows, h, h, WEFT_I_CUT_ROW, 1);
+    weft_i_part_reduce(b, out, h);
 }
 
-/* Mamba-2 by the chunked algorithm of Dao and Gu 2024, section 6, one group of B and C. */
-static void mamba(weft_i_builder *b)
+/* The convolution, and state space by the chunked algorithm of Dao and Gu 2024, section 6, one
+ * group of B and C. `in`: what is convolved, `steps`: the step sizes; gives what the heads make. */
+static int32_t state_space(weft_i_builder *b, int32_t in, int32_t groups, int32_t steps)
 {
     const weft_i_shape *s = b->shape;
     enum { CHUNK = 256 };
-    double h = (double)s->hidden, n = (double)s->state_size,
-           inner = (double)(s->expand * s->hidden);
+    double n = (double)s->state_size, inner = (double)(s->expand * s->hidden);
     double size = s->head_size > 0 ? (double)s->head_size : 64;
     double heads = weft_i_cut_over_tp(b, ceil(inner / size));
     double chunks = ceil(b->rows / CHUNK), conv = weft_i_cut_over_tp(b, inner) + 2 * n;
-    weft_i_part_norm(b, b->shard, h, true);
-    weft_i_part_gather(b, h);
-    weft_i_part_map(b, b->rows, h, 2 * inner, WEFT_I_CUT_COLUMN, 1);
-    weft_i_part_map(b, b->rows, h, 2 * n, WEFT_I_CUT_NOT, 1);
-    weft_i_part_map(b, b->rows, h, ceil(inner / size), WEFT_I_CUT_COLUMN, 1);
     weft_i_part_traffic(b, WEFT_I_PHASE_FW, 2 * WEFT_I_VALUE_BYTES * b->rows * conv);
+    weft_i_part_read(b, in, WEFT_I_NEED_INPUT);
+    weft_i_part_read(b, groups, WEFT_I_NEED_INPUT);
+    int32_t convolved = weft_i_part_make(b, b->rows * conv, 0);
     weft_i_part_traffic(b, WEFT_I_PHASE_BWI, 3 * WEFT_I_VALUE_BYTES * b->rows * conv);
     weft_i_part_product(b, CHUNK, CHUNK, n, chunks);
+    weft_i_part_read(b, convolved, WEFT_I_NEED_INPUT);
+    weft_i_part_read(b, steps, 0);
+    int32_t mixed = weft_i_part_make(b, 0, 0);
     weft_i_part_product(b, CHUNK, size, CHUNK, chunks * heads);
+    weft_i_part_read(b, mixed, 0);
+    int32_t inside = weft_i_part_make(b, 0, 0);
     weft_i_part_product(b, n, size, CHUNK, chunks * heads);
+    weft_i_part_read(b, convolved, 0);
+    int32_t states = weft_i_part_make(b, chunks * heads * n * size, 0);
     weft_i_part_product(b, CHUNK, size, n, chunks * heads);
-    /* Before and after the convolution, the states between chunks; then gate and norm. */
-    weft_i_part_save(b, b->rows * 2 * conv + chunks * heads * n * size, WEFT_I_NEED_INPUT,
-                     WEFT_I_UNDER_KEPT);
-    weft_i_part_activation(b, b->rows, inner, true);
-    weft_i_part_map(b, b->rows, inner, h, WEFT_I_CUT_ROW, 1);
-    weft_i_part_reduce(b, h);
-    weft_i_part_add(b);
+    weft_i_part_read(b, states, WEFT_I_NEED_INPUT);
+    weft_i_part_read(b, inside, 0);
+    return weft_i_part_make(b, b->rows * weft_i_cut_over_tp(b, inner), 0);
+}
+
+static void mamba(weft_i_builder *b)
+{
+    const weft_i_shape *s = b->shape;
+    double h = (double)s->hidden, n = (double)s->state_size,
+           inner = (double)(s->expand * s->hidden);
+    double size = s->head_size > 0 ? (double)s->head_size : 64;
+    int32_t residual = weft_i_part_given(b, b->shard * h);
+    int32_t in = weft_i_part_norm(b, residual, b->shard, h);
+    in = weft_i_part_gather(b, in, h);
+    int32_t wide = weft_i_part_map(b, in, b->rows, h, 2 * inner, WEFT_I_CUT_COLUMN, 1);
+    int32_t gate = weft_i_part_split(b, wide, b->rows * weft_i_cut_over_tp(b, inner));
+    int32_t groups = weft_i_part_map(b, in, b->rows, h, 2 * n, WEFT_I_CUT_NOT, 1);
+    int32_t steps = weft_i_part_map(b, in, b->rows, h, ceil(inner / size), WEFT_I_CUT_COLUMN, 1);
+    uint32_t names = b->names;
+    b->names |= WEFT_I_REDO_SSM;
+    int32_t out = state_space(b, wide, groups, steps);
+    b->names = names;
+    /* Gate and norm. */
+    out = weft_i_part_activation(b, out, b->rows, inner, true, WEFT_I_REDO_MLP_ACT);
+    weft_i_part_read(b, gate, WEFT_I_NEED_INPUT);
+    out = weft_i_part_map(b, out, b->rows, inner, h, WEFT_I_CUT_ROW, 1);
+    out = weft_i_part_reduce(b, out, h);
+    weft_i_part_add(b, out, residual);
 }
 
 /* A measured layer's row at `tokens`: linear between rows, proportional beyond them. */
@@ -228,11 +274,10 @@ static measured_row measured_at(const weft_layer *layer, double tokens)
 
 static void fixed(weft_i_builder *b, weft_i_phase phase, double ns)
 {
-    weft_i_operators_add(b->graph,
-                         (weft_i_operator){.kind = WEFT_I_OPERATOR_FIXED,
-                                           .phase = phase,
-                                           .repeat = phase == WEFT_I_PHASE_FW ? b->again : 0,
-                                           .bytes = ns});
+    weft_i_operators_add(b->graph, (weft_i_operator){.kind = WEFT_I_OPERATOR_FIXED,
+                                                     .phase = phase,
+                                                     .names = b->names,
+                                                     .bytes = ns});
 }
 
 /* The rows are of one device: a measured layer is not cut over the TP group. */
@@ -240,18 +285,19 @@ static void measured(weft_i_builder *b, const weft_layer *layer)
 {
     measured_row row = measured_at(layer, b->rows);
     bool split = row.bww_ns > 0;
-    fixed(b, WEFT_I_PHASE_FW, row.fw_ns);
-    fixed(b, WEFT_I_PHASE_BWI, split ? row.bwi_ns : row.bw_ns);
-    if (split) fixed(b, WEFT_I_PHASE_BWW, row.bww_ns);
     /* The input is saved whatever the strategy; what it and the held bytes share counts once. */
     double saved = row.saved_bytes / WEFT_I_VALUE_BYTES;
     double held = fmin(row.held_bytes / WEFT_I_VALUE_BYTES, saved);
     double input = fmin(b->rows * (double)b->shape->hidden, saved);
     double shared = fmax(0, held + input - saved);
-    weft_i_part_save(b, shared, WEFT_I_NEED_INPUT | WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_ALL);
-    weft_i_part_save(b, input - shared, WEFT_I_NEED_INPUT, WEFT_I_UNDER_ALL);
-    weft_i_part_save(b, held - shared, WEFT_I_NEED_WEIGHT, WEFT_I_UNDER_KEPT);
-    weft_i_part_save(b, saved - input - held + shared, WEFT_I_NEED_INPUT, WEFT_I_UNDER_KEPT);
+    int32_t both = weft_i_part_given(b, shared), rest = weft_i_part_given(b, input - shared);
+    fixed(b, WEFT_I_PHASE_FW, row.fw_ns);
+    weft_i_part_read(b, both, WEFT_I_NEED_INPUT | WEFT_I_NEED_WEIGHT);
+    weft_i_part_read(b, rest, WEFT_I_NEED_INPUT);
+    weft_i_part_make(b, held - shared, WEFT_I_NEED_WEIGHT);
+    weft_i_part_make(b, saved - input - held + shared, WEFT_I_NEED_INPUT);
+    fixed(b, WEFT_I_PHASE_BWI, split ? row.bwi_ns : row.bw_ns);
+    if (split) fixed(b, WEFT_I_PHASE_BWW, row.bww_ns);
     b->graph->inner_bytes = row.work_bytes;
 }
 

@@ -5,16 +5,52 @@
 #include <math.h>
 #include <string.h>
 
+#include "emu/lifetimes.h"
+#include "profiles/recompute.h"
+
 void weft_i_operators_add(weft_i_operators *graph, weft_i_operator op)
 {
     assert(graph->n_operators < WEFT_I_MAX_OPERATORS);
+    if (op.phase == WEFT_I_PHASE_FW) graph->last = graph->n_operators;
     graph->operators[graph->n_operators++] = op;
 }
 
-void weft_i_operators_keep(weft_i_operators *graph, weft_i_tensor tensor)
+void weft_i_operators_read(weft_i_operators *graph, int32_t tensor, unsigned need)
+{
+    weft_i_operator *op = &graph->operators[graph->last];
+    if (tensor < 0) return;
+    assert(op->n_reads < WEFT_I_MAX_READS);
+    op->reads[op->n_reads++] = (weft_i_read){tensor, need};
+    const weft_i_tensor *read = &graph->tensors[tensor];
+    graph->tensors[read->source >= 0 ? read->source : tensor].need |= need;
+}
+
+static int32_t add_tensor(weft_i_operators *graph, weft_i_tensor tensor)
 {
     assert(graph->n_tensors < WEFT_I_MAX_TENSORS);
-    if (tensor.bytes > 0) graph->tensors[graph->n_tensors++] = tensor;
+    graph->tensors[graph->n_tensors] = tensor;
+    return graph->n_tensors++;
+}
+
+int32_t weft_i_operators_given(weft_i_operators *graph, double bytes)
+{
+    return add_tensor(graph, (weft_i_tensor){.bytes = bytes, .maker = -1, .source = -1});
+}
+
+int32_t weft_i_operators_make(weft_i_operators *graph, weft_i_tensor tensor)
+{
+    weft_i_operator *op = &graph->operators[graph->last];
+    assert(op->n_made < WEFT_I_MAX_MADE);
+    tensor.maker = graph->last;
+    tensor.need = tensor.own;
+    return op->made[op->n_made++] = add_tensor(graph, tensor);
+}
+
+void weft_i_operators_gradient(weft_i_operators *graph, double bytes)
+{
+    const weft_i_tensor gradient = {
+        .bytes = bytes, .maker = -1, .source = -1, .need = WEFT_I_NEED_WEIGHT, .gradient = true};
+    add_tensor(graph, gradient);
 }
 
 static const weft_device *slowest_device(const weft_cluster *cluster, int32_t devices)
@@ -142,6 +178,8 @@ double weft_i_operator_ns(const weft_i_machine *machine, const weft_i_operator *
         return collective_ns(machine, op);
     case WEFT_I_OPERATOR_FIXED:
         return op->bytes;
+    case WEFT_I_OPERATOR_CORE:
+        break;
     }
     return 0;
 }
@@ -162,55 +200,84 @@ bool weft_i_phase_runs(weft_i_phase phase, weft_backward backward)
     return false;
 }
 
-static void add_operator(const weft_i_operator *op, const weft_i_machine *machine,
-                         weft_i_sums *sums)
+static void add_operator(const weft_i_operator *op, double ns, weft_i_sums *sums)
 {
-    double ns = weft_i_operator_ns(machine, op);
     bool tp = op->kind == WEFT_I_OPERATOR_COLLECTIVE && op->axis == WEFT_I_AXIS_TP;
     *(tp ? &sums->tp_ns[op->phase] : &sums->busy_ns[op->phase]) += ns;
     sums->kernels[op->phase] += op->kernels;
-    for (int s = 0; s < WEFT_I_N_STRATEGIES; s++)
-        if (op->repeat & (1u << s)) {
-            sums->repeat_ns[s] += ns;
-            sums->repeat_kernels[s] += op->kernels;
-            sums->repeat_flop[s] += weft_i_operator_flop(op);
-        }
 }
 
-static void add_tensor(const weft_i_tensor *tensor, unsigned needed, double made_again[],
-                       weft_i_sums *sums)
+/* What is held until the weight gradients: inputs of maps, gradients of their outputs. */
+static double held_bytes(const weft_i_operators *graph, unsigned needed)
 {
-    if (!(tensor->need & needed)) return;
-    bool held = tensor->need & needed & WEFT_I_NEED_WEIGHT;
-    if (held) sums->held_bytes += tensor->bytes;
-    for (unsigned s = 0; s < WEFT_I_N_STRATEGIES && !tensor->gradient; s++) {
-        if (!(tensor->kept & (1u << s))) {
-            made_again[s] += tensor->bytes;
-            continue;
-        }
-        sums->saved_bytes[s] += tensor->bytes;
-        if (held) sums->held_saved[s] += tensor->bytes;
+    double bytes = 0;
+    for (int32_t i = 0; i < graph->n_tensors; i++)
+        if (graph->tensors[i].need & needed & WEFT_I_NEED_WEIGHT) bytes += graph->tensors[i].bytes;
+    return bytes;
+}
+
+/* Operators that run again, tensors that are kept, and what is made again for the backward. */
+static weft_i_strategy_sums add_lifetimes(const weft_i_operators *graph, const double *ns,
+                                          unsigned needed, const weft_i_lifetimes *lives,
+                                          double *out_made_again)
+{
+    weft_i_strategy_sums sums = {0};
+    *out_made_again = 0;
+    for (int32_t i = 0; i < graph->n_operators; i++) {
+        const weft_i_operator *op = &graph->operators[i];
+        if (!lives->again[i]) continue;
+        sums.repeat_ns += ns[i];
+        sums.repeat_kernels += op->kernels;
+        sums.repeat_flop += weft_i_operator_flop(op);
+        sums.core_again |= op->kind == WEFT_I_OPERATOR_CORE;
     }
+    for (int32_t i = 0; i < graph->n_tensors; i++) {
+        const weft_i_tensor *tensor = &graph->tensors[i];
+        if (tensor->gradient) continue;
+        if (lives->kept[i]) {
+            sums.saved_bytes += tensor->bytes;
+            if (tensor->need & needed & WEFT_I_NEED_WEIGHT) sums.held_saved += tensor->bytes;
+            sums.core_saved |= tensor->of_core;
+        } else if (tensor->need & needed) {
+            *out_made_again += tensor->bytes;
+        }
+    }
+    return sums;
+}
+
+/* What the forward does not save is there for a moment, one map's input and output at most; the
+ * backward has their gradients beside all that it makes again. */
+static void add_work(const weft_i_operators *graph, bool saves, double made_again,
+                     weft_i_strategy_sums *sums)
+{
+    double edge_bytes = graph->in_bytes + graph->out_bytes;
+    double passing = saves ? fmin(made_again, graph->inner_bytes) : graph->inner_bytes;
+    sums->fw_work_bytes = edge_bytes + passing;
+    sums->bw_work_bytes = edge_bytes + graph->inner_bytes + made_again;
 }
 
 void weft_i_operators_price(const weft_i_operators *graph, const weft_i_machine *machine,
-                            weft_backward backward, weft_i_sums *out_sums)
+                            weft_backward backward, const uint32_t *sets, int32_t n_sets,
+                            weft_i_sums *out_sums)
 {
-    static const unsigned needed[] = {0, WEFT_I_NEED_INPUT, WEFT_I_NEED_INPUT | WEFT_I_NEED_WEIGHT};
-    weft_i_sums sums = {.edge_bytes = graph->in_bytes + graph->out_bytes};
-    double made_again[WEFT_I_N_STRATEGIES] = {0};
-    for (int32_t i = 0; i < graph->n_operators; i++)
-        if (weft_i_phase_runs(graph->operators[i].phase, backward))
-            add_operator(&graph->operators[i], machine, &sums);
-    for (int32_t i = 0; i < graph->n_tensors; i++)
-        add_tensor(&graph->tensors[i], needed[backward], made_again, &sums);
-    for (int s = 0; s < WEFT_I_N_STRATEGIES; s++) {
-        /* What the forward does not save is there for a moment, one map's input and output at most;
-         * the backward has their gradients beside all that it makes again. */
-        bool saves = s != WEFT_I_STRATEGY_FULL && backward != WEFT_BACKWARD_NONE;
-        double passing = saves ? fmin(made_again[s], graph->inner_bytes) : graph->inner_bytes;
-        sums.work_bytes[s][0] = sums.edge_bytes + passing;
-        sums.work_bytes[s][1] = sums.edge_bytes + graph->inner_bytes + made_again[s];
+    static const unsigned all_needed[] = {0, WEFT_I_NEED_INPUT,
+                                          WEFT_I_NEED_INPUT | WEFT_I_NEED_WEIGHT};
+    unsigned needed = all_needed[backward];
+    weft_i_sums sums = {.held_bytes = held_bytes(graph, needed),
+                        .edge_bytes = graph->in_bytes + graph->out_bytes};
+    double ns[WEFT_I_MAX_OPERATORS];
+    for (int32_t i = 0; i < graph->n_operators; i++) {
+        if (!weft_i_phase_runs(graph->operators[i].phase, backward)) continue;
+        ns[i] = weft_i_operator_ns(machine, &graph->operators[i]);
+        add_operator(&graph->operators[i], ns[i], &sums);
+    }
+    for (int32_t s = 0; s < n_sets; s++) {
+        weft_i_lifetimes lives;
+        double made_again;
+        weft_i_lifetimes_find(graph, needed, sets[s], &lives);
+        sums.under[s] = add_lifetimes(graph, ns, needed, &lives, &made_again);
+        bool saves = backward != WEFT_BACKWARD_NONE && !(sets[s] & WEFT_I_REDO_WHOLE);
+        add_work(graph, saves, made_again, &sums.under[s]);
     }
     *out_sums = sums;
 }

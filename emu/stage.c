@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "emu/offload.h"
 #include "emu/shards.h"
+#include "emu/strategies.h"
 #include "emu/timed.h"
 
 enum { KEY_CORE, KEY_LAYER };
@@ -47,8 +48,11 @@ static void fill_layer(const void *context, void *value)
     weft_i_operators graph;
     weft_i_operators_clear(&graph);
     weft_i_layer_operators(&q->class->shape, q->class->layer, &q->load, &graph);
-    weft_i_operators_price(&graph, &q->emu->machine, (weft_backward)q->class->shape.backward,
-                           value);
+    uint32_t sets[WEFT_I_N_STRATEGIES];
+    for (int32_t s = 0; s < q->emu->n_strategies; s++)
+        sets[s] = weft_i_strategy_set(q->emu, q->class, (weft_i_strategy)s);
+    weft_i_operators_price(&graph, &q->emu->machine, (weft_backward)q->class->shape.backward, sets,
+                           q->emu->n_strategies, value);
 }
 
 /* A layer without its attention. */
@@ -258,10 +262,24 @@ static void ask_stage(const stage_question *q, priced_stage *out)
     weft_i_cache_get(is_keyed ? q->emu->stages : NULL, &key, fill_stage, q, sizeof *out, out);
 }
 
+static weft_status check_strategies(const stage_question *q, weft_error *error)
+{
+    int32_t n = q->step > 0 ? q->n : 1;
+    for (int32_t i = 0; i < n; i++)
+        if (q->strategies[i] < WEFT_I_STRATEGY_NONE ||
+            (int32_t)q->strategies[i] >= q->emu->n_strategies)
+            return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
+                               "memory strategy %d, expected 0 to %d: the recipe has %d sets",
+                               (int)q->strategies[i], q->emu->n_strategies - 1,
+                               q->emu->n_strategies - WEFT_I_STRATEGY_SET);
+    return WEFT_STATUS_OK;
+}
+
 static weft_status price_stage(const stage_question *q, weft_error *error,
                                weft_i_stage_cost *out_cost)
 {
     weft_status status = check_question(q->emu, q->module, q->first, q->n, q->work, error);
+    if (status == WEFT_STATUS_OK) status = check_strategies(q, error);
     if (status != WEFT_STATUS_OK) return status;
     priced_stage priced;
     ask_stage(q, &priced);
@@ -305,10 +323,4 @@ weft_backward weft_i_emu_backward(const weft_i_emu *emu, int32_t module, int32_t
         if (backward > (int64_t)most) most = (weft_backward)backward;
     }
     return most;
-}
-
-const char *weft_i_strategy_name(weft_i_strategy strategy)
-{
-    static const char *const names[] = {"none", "selective", "full", "offload"};
-    return strategy >= 0 && strategy < WEFT_I_N_STRATEGIES ? names[strategy] : "?";
 }

@@ -45,10 +45,6 @@ static weft_status check_sizes(asker *a)
         return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
                            "microbatch %d x sequence %lld is over %lld tokens", q->microbatch,
                            (long long)a->sequence, (long long)most_tokens);
-    if (q->recompute < WEFT_RECOMPUTE_NONE || q->recompute > WEFT_RECOMPUTE_OFFLOAD)
-        return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
-                           "recompute is %d, expected none, selective, full or offload",
-                           q->recompute);
     if (q->schedule < WEFT_SCHEDULE_1F1B || q->schedule > WEFT_SCHEDULE_ZB_H1)
         return weft_i_fail(a->error, WEFT_STATUS_BAD_INPUT,
                            "schedule is %d, expected 1f1b, gpipe or zb-h1", q->schedule);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_COMBINED = 128 };
+enum { MOST_COMBINED = 128, MOST_SPLIT = 4 };
 
 /* Layers of the classes so far under some mix. */
 typedef struct point {
@@ -92,14 +92,75 @@ static void list_splits(const mixer *m, const weft_i_layer_class *class, int32_t
     }
 }
 
+/* The slope from strategy a to b is no steeper than from b to c: b is above the line of its
+ * neighbours, which layers of a and c together reach. */
+static bool is_above(const weft_i_layer_class *class, weft_i_strategy a, weft_i_strategy b,
+                     weft_i_strategy c)
+{
+    double first = (double)(class->bytes[b] - class->bytes[a]);
+    double second = (double)(class->bytes[c] - class->bytes[b]);
+    return (double)(class->ns[a] - class->ns[b]) * second <=
+           (double)(class->ns[b] - class->ns[c]) * first;
+}
+
+/* Strategies that no mix of two others beats in time and bytes, least bytes first: the lower left
+ * of their convex hull. */
+static int32_t find_hull(const mixer *m, const weft_i_layer_class *class, weft_i_strategy *out)
+{
+    weft_i_strategy sorted[WEFT_I_N_STRATEGIES];
+    int32_t n = 0;
+    for (int32_t k = 0; k < m->n_strategies; k++) {
+        weft_i_strategy s = m->strategies[k];
+        int32_t at = k;
+        for (; at > 0; at--) {
+            weft_i_strategy t = sorted[at - 1];
+            if (class->bytes[t] < class->bytes[s] ||
+                (class->bytes[t] == class->bytes[s] && class->ns[t] <= class->ns[s]))
+                break;
+            sorted[at] = t;
+        }
+        sorted[at] = s;
+    }
+    for (int32_t k = 0; k < m->n_strategies; k++) {
+        if (n > 0 && class->ns[sorted[k]] >= class->ns[out[n - 1]]) continue;
+        while (n > 1 && is_above(class, out[n - 2], out[n - 1], sorted[k]))
+            n--;
+        out[n++] = sorted[k];
+    }
+    return n;
+}
+
+/* Splits over two neighbours on the hull alone: of every amount of memory they are the fastest, but
+ * for a part of one layer. */
+static void list_hull(const mixer *m, const weft_i_layer_class *class, front *out)
+{
+    weft_i_strategy hull[WEFT_I_N_STRATEGIES];
+    int32_t n = find_hull(m, class, hull);
+    for (int32_t k = n > 1 ? 1 : 0; k < n; k++) {
+        weft_i_strategy lean = hull[k > 0 ? k - 1 : 0], fat = hull[k];
+        for (int32_t layers = 0; layers <= class->layers; layers++) {
+            point p = {.ns = layers * class->ns[lean] + (class->layers - layers) * class->ns[fat],
+                       .bytes = layers * class->bytes[lean] +
+                                (class->layers - layers) * class->bytes[fat]};
+            p.own[lean] = layers;
+            p.own[fat] += class->layers - layers;
+            out->points[out->n++] = p;
+        }
+    }
+}
+
 static bool make_class_front(const mixer *m, const weft_i_layer_class *class, front *out)
 {
-    size_t n = 1;
-    for (int32_t k = 1; k < m->n_strategies; k++) /* binomial of n + k over k */
+    bool lists_all = m->n_strategies <= MOST_SPLIT;
+    size_t n = lists_all ? 1 : (size_t)m->n_strategies * ((size_t) class->layers + 1);
+    for (int32_t k = 1; lists_all && k < m->n_strategies; k++) /* binomial of n + k over k */
         n = n * ((size_t) class->layers + (size_t)k) / (size_t)k;
     *out = (front){weft_i_new(m->arena, point, n), 0};
     if (!out->points) return false;
-    list_splits(m, class, 0, class->layers, (point){0}, out);
+    if (lists_all)
+        list_splits(m, class, 0, class->layers, (point){0}, out);
+    else
+        list_hull(m, class, out);
     prune(out);
     return true;
 }

@@ -25,8 +25,10 @@ typedef struct weft_i_mix {
 /* The paper's rule: the fastest mix, the leanest, and the fastest in each of as many equal buckets
  * of memory between them as make WEFT_I_MAX_MIXES in all (DIP, level 3, offline part). Each of the
  * n_strategies allowed ones alone is always among them. No two are equal in time and bytes; sorted
- * from most bytes to least. Exact for a single class; with more, fronts of over a hundred mixes are
- * thinned by the same rule before they are combined. Everything lives in the arena. NO_MEMORY. */
+ * from most bytes to least. Exact for a single class and up to four strategies: of more strategies
+ * only those on the convex hull are mixed, two neighbours at a time; of more classes, fronts of
+ * over a hundred mixes are thinned by the same rule before they are combined. Everything lives in
+ * the arena. NO_MEMORY. */
 weft_status weft_i_mixes_choose(const weft_i_layer_class *classes, int32_t n_classes,
                                 const weft_i_strategy *strategies, int32_t n_strategies,
                                 weft_i_arena *arena, int32_t *out_n,

@@ -159,7 +159,8 @@ weft_status weft_i_stage_costs_work(weft_i_stage_costs *costs, int32_t module, w
 /* The mixes of strategies worth having for a chunk; where nothing runs backward nothing is saved,
  * and one of them is enough. */
 static weft_status choose_mixes(weft_i_stage_costs *costs, const known_work *known, int32_t c,
-                                weft_error *error, int32_t *out_n, weft_i_mix *out_mixes)
+                                weft_error *error, weft_i_layer_class **out_classes, int32_t *out_n,
+                                weft_i_mix *out_mixes)
 {
     const chunk_shape *shape = &costs->shapes[c];
     const weft_i_chunk_of *of = &costs->chunks[c];
@@ -181,6 +182,7 @@ static weft_status choose_mixes(weft_i_stage_costs *costs, const known_work *kno
             classes[k].bytes[s] = one.cost.saved_bytes;
         }
     }
+    *out_classes = classes;
     weft_status status = weft_i_mixes_choose(classes, shape->n_classes, strategies, n_strategies,
                                              costs->scratch, out_n, out_mixes);
     return status == WEFT_STATUS_OK ? status : weft_i_no_memory(error);
@@ -188,32 +190,36 @@ static weft_status choose_mixes(weft_i_stage_costs *costs, const known_work *kno
 
 /* A strategy for each layer: of each class the first layers get the leanest, so that a split
  * backward, which begins with the last, frees much before it computes again. */
-static weft_i_strategy *spread_mix(weft_i_stage_costs *costs, const weft_i_mix *mix, int32_t c)
+static weft_i_strategy *spread_mix(weft_i_stage_costs *costs, const weft_i_layer_class *classes,
+                                   const weft_i_mix *mix, int32_t c)
 {
     const chunk_shape *shape = &costs->shapes[c];
     int32_t n = costs->layout->chunks[c].layers;
     weft_i_strategy *strategies = weft_i_new(costs->scratch, weft_i_strategy, n);
     for (int32_t l = 0; strategies && l < n; l++) {
         int32_t *left = &mix->layers[shape->class_of[l] * WEFT_I_N_STRATEGIES];
-        int s = WEFT_I_N_STRATEGIES - 1;
-        while (left[s] == 0)
-            s--;
-        left[s]--;
-        strategies[l] = (weft_i_strategy)s;
+        const int64_t *bytes = classes[shape->class_of[l]].bytes;
+        int leanest = -1;
+        for (int s = WEFT_I_N_STRATEGIES - 1; s >= 0; s--)
+            if (left[s] > 0 && (leanest < 0 || bytes[s] < bytes[leanest])) leanest = s;
+        left[leanest]--;
+        strategies[l] = (weft_i_strategy)leanest;
     }
     return strategies;
 }
 
-static bool make_runs(weft_i_arena *arena, const weft_i_strategy *strategies, int32_t n,
+static bool make_runs(weft_i_stage_costs *costs, const weft_i_strategy *strategies, int32_t n,
                       weft_candidate *candidate)
 {
+    weft_i_arena *arena = costs->arena;
     int32_t n_runs = 0;
     for (int32_t l = 0; l < n; l++)
         n_runs += l == 0 || strategies[l] != strategies[l - 1];
     candidate->memory = weft_i_new(arena, weft_memory_run, n_runs);
     for (int32_t l = 0; candidate->memory && l < n; l++) {
         if (l == 0 || strategies[l] != strategies[l - 1])
-            candidate->memory[candidate->n_memory++].strategy = weft_i_strategy_name(strategies[l]);
+            candidate->memory[candidate->n_memory++].strategy =
+                weft_i_emu_strategy_name(costs->emu, strategies[l]);
         candidate->memory[candidate->n_memory - 1].layers++;
     }
     return candidate->memory != NULL;
@@ -229,13 +235,14 @@ static void slow_down(const weft_i_emu *emu, weft_cost *cost)
 }
 
 static weft_status price_mix(weft_i_stage_costs *costs, const known_work *known, int32_t c,
-                             const weft_i_mix *mix, weft_error *error, weft_i_choice *choice)
+                             const weft_i_layer_class *classes, const weft_i_mix *mix,
+                             weft_error *error, weft_i_choice *choice)
 {
     const weft_chunk *chunk = &costs->layout->chunks[c];
     weft_i_stage_cost cost;
     weft_candidate *candidate = &choice->candidates[choice->n];
-    weft_i_strategy *strategies = spread_mix(costs, mix, c);
-    if (!strategies || !make_runs(costs->arena, strategies, chunk->layers, candidate))
+    weft_i_strategy *strategies = spread_mix(costs, classes, mix, c);
+    if (!strategies || !make_runs(costs, strategies, chunk->layers, candidate))
         return weft_i_no_memory(error);
     weft_status status =
         weft_i_emu_stage_mixed(costs->emu, costs->chunks[c].module, chunk->first_layer,
@@ -256,9 +263,10 @@ static weft_status ask(weft_i_stage_costs *costs, const known_work *known, int32
                        weft_error *error, weft_i_choice *choice)
 {
     weft_i_choice asked = {.n = 0};
+    weft_i_layer_class *classes = NULL;
     weft_i_mix mixes[WEFT_I_MAX_MIXES];
     int32_t n = 0;
-    weft_status status = choose_mixes(costs, known, c, error, &n, mixes);
+    weft_status status = choose_mixes(costs, known, c, error, &classes, &n, mixes);
     if (status != WEFT_STATUS_OK) return status;
     asked.candidates = weft_i_new(costs->arena, weft_candidate, n);
     asked.recompute_flop = weft_i_new(costs->arena, double, n);
@@ -266,7 +274,7 @@ static weft_status ask(weft_i_stage_costs *costs, const known_work *known, int32
     if (!asked.candidates || !asked.recompute_flop || !asked.host_bytes)
         return weft_i_no_memory(error);
     for (int32_t i = 0; status == WEFT_STATUS_OK && i < n; i++)
-        status = price_mix(costs, known, c, &mixes[i], error, &asked);
+        status = price_mix(costs, known, c, classes, &mixes[i], error, &asked);
     if (status == WEFT_STATUS_OK) *choice = asked;
     return status;
 }

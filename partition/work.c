@@ -65,11 +65,13 @@ int64_t weft_i_cost_ns(const weft_cost *cost)
 
 int32_t weft_i_strategies(const weft_recipe *recipe, weft_i_strategy out[WEFT_I_N_STRATEGIES])
 {
-    const bool allowed[WEFT_I_N_STRATEGIES] = {recipe->allow_none, recipe->allow_selective,
+    const bool allowed[WEFT_I_STRATEGY_SET] = {recipe->allow_none, recipe->allow_selective,
                                                recipe->allow_full, recipe->allow_offload};
     int32_t n = 0;
-    for (int s = 0; s < WEFT_I_N_STRATEGIES; s++)
+    for (int s = 0; s < WEFT_I_STRATEGY_SET; s++)
         if (allowed[s]) out[n++] = (weft_i_strategy)s;
+    for (int32_t i = 0; i < recipe->n_recompute_sets; i++)
+        out[n++] = (weft_i_strategy)(WEFT_I_STRATEGY_SET + i);
     if (n == 0) out[n++] = WEFT_I_STRATEGY_NONE;
     return n;
 }

@@ -207,9 +207,6 @@ weft_status weft_emulation_price(weft_emulation *emulation, weft_recompute recom
 {
     weft_emulation *e = emulation;
     if (!e->costs) return weft_i_fail(error, WEFT_STATUS_USAGE, "no batch has been loaded");
-    if (recompute < WEFT_RECOMPUTE_NONE || recompute > WEFT_RECOMPUTE_OFFLOAD)
-        return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
-                           "recompute is %d, expected none, selective, full or offload", recompute);
     weft_emulated out = {.costs = e->costs, .n_layers = e->n_layers};
     for (int64_t p = 0; p < e->n_parts; p++) {
         weft_status status = price_part(e, &e->parts[p], (weft_i_strategy)recompute, error, &out);
@@ -248,15 +245,13 @@ int64_t weft_emulation_logit_bytes(const weft_emulation *emulation, const weft_c
     const weft_i_case *c = &emulation->plan_case;
     int32_t m = module_of(c->model, chunk), last = chunk->first_layer + chunk->layers - 1;
     if (m < 0 || c->model->modules[m].layers[last].kind != WEFT_LAYER_HEAD) return 0;
-    int s = 0;
-    while (s < WEFT_I_N_STRATEGIES &&
-           strcmp(weft_i_strategy_name((weft_i_strategy)s), strategy) != 0)
+    int s = 0, n = weft_i_emu_strategies(c->emu);
+    while (s < n && strcmp(weft_i_emu_strategy_name(c->emu, (weft_i_strategy)s), strategy) != 0)
         s++;
     const weft_i_work work = {.tokens = tokens};
     weft_i_stage_cost head = {0};
-    bool priced = s < WEFT_I_N_STRATEGIES &&
-                  weft_i_emu_stage(c->emu, m, last, 1, &work, (weft_i_strategy)s, NULL, &head) ==
-                      WEFT_STATUS_OK;
+    bool priced = s < n && weft_i_emu_stage(c->emu, m, last, 1, &work, (weft_i_strategy)s, NULL,
+                                            &head) == WEFT_STATUS_OK;
     return priced ? head.cost.saved_bytes : 0;
 }
 

@@ -9,6 +9,7 @@
 #include "base/words.h"
 #include "profiles/keyvalue.h"
 #include "profiles/recipe_own.h"
+#include "profiles/recompute.h"
 #include "profiles/shipped.h"
 
 const char *weft_recipe_shipped(size_t index)
@@ -46,7 +47,7 @@ const char *weft_i_recipe_wrong(const weft_recipe *recipe, const char **out_key)
 {
     *out_key = "allow_none";
     if (!recipe->allow_none && !recipe->allow_selective && !recipe->allow_full &&
-        !recipe->allow_offload)
+        !recipe->allow_offload && recipe->n_recompute_sets == 0)
         return "no memory strategy is allowed, expected at least one";
     return NULL;
 }
@@ -171,6 +172,46 @@ static weft_status set_of_module(const weft_i_keyvalue *pair, size_t n_module, w
     return WEFT_STATUS_OK;
 }
 
+weft_status weft_recipe_add_recompute(weft_recipe *recipe, const char *operators, weft_error *error,
+                                      int32_t *out_index)
+{
+    weft_i_recompute_fault fault;
+    char text[WEFT_I_RECOMPUTE_SIZE];
+    uint32_t set;
+    int32_t i = 0, n = recipe->n_recompute_sets;
+    if (!weft_i_recompute_parse(operators, &set, &fault))
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "recompute: %s", fault.text);
+    weft_i_recompute_write(set, text);
+    while (i < n && strcmp(recipe->recompute_sets[i], text) != 0)
+        i++;
+    if (i == WEFT_MAX_RECOMPUTE_SETS)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "recompute: expected at most %d sets",
+                           WEFT_MAX_RECOMPUTE_SETS);
+    if (i == n) {
+        recipe->recompute_sets[n] = weft_i_arena_string(recipe->owner, text);
+        if (!recipe->recompute_sets[n]) return weft_i_no_memory(error);
+        recipe->n_recompute_sets++;
+    }
+    *out_index = i;
+    return WEFT_STATUS_OK;
+}
+
+/* "core_attn+layernorm/mlp": sets in place of those that are there. */
+static weft_status set_recompute(const char *value, weft_error *error, weft_recipe *recipe)
+{
+    char set[WEFT_I_KEYVALUE_SIZE];
+    int32_t index;
+    recipe->n_recompute_sets = 0;
+    for (;; value++) {
+        size_t n = strcspn(value, "/");
+        memcpy(set, value, n);
+        set[n] = 0;
+        weft_status status = weft_recipe_add_recompute(recipe, set, error, &index);
+        value += n;
+        if (status != WEFT_STATUS_OK || *value == 0) return status;
+    }
+}
+
 static weft_status set_all(weft_recipe *recipe, const char *overrides, weft_error *error)
 {
     weft_i_keyvalue pair = {.rest = overrides};
@@ -184,6 +225,8 @@ static weft_status set_all(weft_recipe *recipe, const char *overrides, weft_erro
                                pair.key);
         if (pair.key[n_module] == '.')
             status = set_of_module(&pair, n_module, error, recipe);
+        else if (strcmp(pair.key, "recompute_sets") == 0)
+            status = set_recompute(pair.value, error, recipe);
         else
             status = weft_i_keyvalue_set(&pair, "recipe", weft_i_recipe_fields,
                                          weft_i_n_recipe_fields, error, recipe);

@@ -64,6 +64,7 @@ const weft_i_json_field weft_i_recipe_fields[] = {
     SIZE(cp),
     SIZE(ep),
     INT(microbatches, 0, 1e6),
+    {WEFT_I_FIELD_OTHER("recompute_sets")},
     {WEFT_I_FIELD_OTHER("modules")},
 };
 const size_t weft_i_n_recipe_fields =
@@ -113,6 +114,27 @@ static weft_status read_modules(const weft_i_json *in, weft_i_arena *arena, weft
     return status;
 }
 
+/* An array of texts. */
+static weft_status read_recompute(const weft_i_json *in, weft_error *error, weft_recipe *recipe)
+{
+    size_t n;
+    weft_status status = weft_i_json_array(in, 0, WEFT_MAX_RECOMPUTE_SETS, error, &n);
+    for (size_t i = 0; status == WEFT_STATUS_OK && i < n; i++) {
+        weft_i_json item = weft_i_json_item(in, i);
+        weft_error inner = {0};
+        const char *text;
+        int32_t index;
+        status = weft_i_json_string(&item, recipe->owner, error, &text);
+        if (status == WEFT_STATUS_OK)
+            status = weft_recipe_add_recompute(recipe, text, &inner, &index);
+        if (inner.status == WEFT_STATUS_USAGE)
+            return weft_i_json_fail(&item, error, "%s", inner.text);
+        if (status == WEFT_STATUS_OK && index < (int32_t)i)
+            return weft_i_json_fail(&item, error, "this set is there twice");
+    }
+    return status;
+}
+
 static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_error *error,
                              weft_recipe *recipe)
 {
@@ -122,6 +144,8 @@ static weft_status read_root(const weft_i_json *root, weft_i_arena *arena, weft_
     if (status == WEFT_STATUS_OK)
         status = weft_i_json_read(root, weft_i_recipe_fields, weft_i_n_recipe_fields, arena, error,
                                   recipe);
+    if (status == WEFT_STATUS_OK && weft_i_json_get(root, "recompute_sets", &member))
+        status = read_recompute(&member, error, recipe);
     if (status == WEFT_STATUS_OK && weft_i_json_get(root, "modules", &member))
         status = read_modules(&member, arena, error, recipe);
     if (status != WEFT_STATUS_OK) return status;

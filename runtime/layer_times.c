@@ -172,7 +172,7 @@ static bool fill(bench *b, const weft_layer *layer, const amount *size, int32_t 
                                 .context = layer->cross_hidden > 0,
                                 .weights = true};
     if (!fill_sheet(b, layer, size)) return false;
-    weft_i_rules_make(&b->program, wants, WEFT_I_KEEP_ALL, &b->rules);
+    weft_i_rules_make(&b->program, wants, WEFT_I_REDO_NOTHING, &b->rules);
     b->sheet.velocities = random_data(b, (int64_t)size->tokens * layer->vocab, false);
     b->d_context = random_data(b, size_of(b, WEFT_I_TENSOR_CONTEXT), true);
     b->loss = take(b, sizeof(double));

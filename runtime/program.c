@@ -6,11 +6,42 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "profiles/recompute.h"
 
 typedef struct builder {
     weft_i_program *program;
     const weft_layer *layer;
+    uint32_t names; /* of the operations that are added now */
 } builder;
+
+/* Names of all operations of a kind; bandwidth is what most of them take. */
+static uint32_t names_of(weft_i_op_kind kind)
+{
+    const uint32_t cheap = WEFT_I_REDO_WHOLE | WEFT_I_REDO_ELEMENTWISE;
+    switch (kind) {
+    case WEFT_I_OP_NORM:
+        return cheap | WEFT_I_REDO_LAYERNORM;
+    case WEFT_I_OP_GELU:
+    case WEFT_I_OP_SWIGLU:
+        return cheap | WEFT_I_REDO_MLP_ACT;
+    case WEFT_I_OP_SILU:
+    case WEFT_I_OP_MODULATE:
+    case WEFT_I_OP_TABLE:
+        return cheap | WEFT_I_REDO_MODULATION;
+    case WEFT_I_OP_ADD:
+    case WEFT_I_OP_GATE:
+        return cheap;
+    case WEFT_I_OP_EMBED:
+    case WEFT_I_OP_LINEAR:
+    case WEFT_I_OP_SELF_ATTEND:
+    case WEFT_I_OP_CROSS_ATTEND:
+    case WEFT_I_OP_MERGE:
+    case WEFT_I_OP_CROSS_ENTROPY:
+    case WEFT_I_OP_SQUARED_ERROR:
+        break;
+    }
+    return WEFT_I_REDO_WHOLE;
+}
 
 static int add_tensor(builder *b, weft_i_extent extent, int32_t width)
 {
@@ -39,7 +70,8 @@ static weft_i_op *add_op(builder *b, weft_i_op_kind kind, int in, int second, in
     weft_i_op *op = &program->ops[program->n_ops++];
     *op = (weft_i_op){.kind = kind,
                       .in = {(int8_t)in, (int8_t)second, WEFT_I_NOTHING},
-                      .parameters = {WEFT_I_NOTHING, WEFT_I_NOTHING}};
+                      .parameters = {WEFT_I_NOTHING, WEFT_I_NOTHING},
+                      .names = names_of(kind) | b->names};
     op->out = (int8_t)add_tensor(b, program->tensors[in].extent, width);
     return op;
 }
@@ -74,10 +106,13 @@ static int add_mlp(builder *b, int in)
 {
     const weft_layer *layer = b->layer;
     bool bias = layer->bias == WEFT_BIAS_ALL, gated = layer->mlp == WEFT_MLP_SWIGLU;
+    b->names = WEFT_I_REDO_MLP;
     int up = add_linear(b, "mlp up", in, gated ? 2 * layer->ffn : layer->ffn, bias);
     weft_i_op_kind kind = gated ? WEFT_I_OP_SWIGLU : WEFT_I_OP_GELU;
     int act = add_op(b, kind, up, WEFT_I_NOTHING, layer->ffn)->out;
-    return add_linear(b, "mlp down", act, layer->hidden, bias);
+    int down = add_linear(b, "mlp down", act, layer->hidden, bias);
+    b->names = 0;
+    return down;
 }
 
 static weft_i_attend attend_of(const weft_layer *layer, bool crossed)
@@ -95,7 +130,9 @@ static int add_self_attention(builder *b, int in)
 {
     const weft_layer *layer = b->layer;
     int32_t query = layer->heads * layer->head_size, key = layer->kv_heads * layer->head_size;
+    b->names = WEFT_I_REDO_QKV_PROJ;
     int qkv = add_linear(b, "qkv", in, query + 2 * key, layer->bias != WEFT_BIAS_NONE);
+    b->names = 0;
     int core = add_op(b, WEFT_I_OP_SELF_ATTEND, qkv, WEFT_I_NOTHING, query)->out;
     b->program->self = attend_of(layer, false);
     return add_linear(b, "attention out", core, layer->hidden, layer->bias == WEFT_BIAS_ALL);
@@ -107,8 +144,10 @@ static int add_cross_attention(builder *b, int in)
     int32_t query = layer->heads * layer->head_size, key = layer->kv_heads * layer->head_size;
     bool bias = layer->bias != WEFT_BIAS_NONE;
     b->program->tensors[WEFT_I_TENSOR_CONTEXT].width = layer->cross_hidden;
+    b->names = WEFT_I_REDO_QKV_PROJ;
     int q = add_linear(b, "cross q", in, query, bias);
     int kv = add_linear(b, "cross kv", WEFT_I_TENSOR_CONTEXT, 2 * key, bias);
+    b->names = 0;
     int core = add_op(b, WEFT_I_OP_CROSS_ATTEND, q, kv, query)->out;
     b->program->cross = attend_of(layer, true);
     return add_linear(b, "cross out", core, layer->hidden, layer->bias == WEFT_BIAS_ALL);
@@ -228,7 +267,7 @@ weft_status weft_i_program_make(const weft_layer *layer, int32_t input_width, bo
     weft_status status = check(layer, error);
     if (status != WEFT_STATUS_OK) return status;
     weft_i_program program = {.layer = layer, .n_tensors = WEFT_I_N_GIVEN};
-    builder b = {&program, layer};
+    builder b = {.program = &program, .layer = layer};
     program.tensors[WEFT_I_TENSOR_INPUT] = (weft_i_tensor){WEFT_I_EXTENT_ROWS, input_width};
     program.tensors[WEFT_I_TENSOR_MEDIA] = (weft_i_tensor){WEFT_I_EXTENT_MEDIA, 0};
     program.tensors[WEFT_I_TENSOR_CONTEXT] = (weft_i_tensor){WEFT_I_EXTENT_CONTEXT, 0};

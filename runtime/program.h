@@ -59,6 +59,7 @@ typedef struct weft_i_op {
     int8_t out;           /* NOTHING after a loss */
     int8_t parameters[2]; /* NOTHING */
     int8_t part;
+    uint32_t names; /* under which its output can be made again (profiles/recompute.h) */
 } weft_i_op;
 
 typedef struct weft_i_tensor {

@@ -63,14 +63,7 @@ static bool reads_for_weights(const weft_i_op *op)
     return has_parameters(op) && (op->kind == WEFT_I_OP_LINEAR || op->kind == WEFT_I_OP_NORM);
 }
 
-/* Operations that cost a walk through memory and little else. */
-static bool is_cheap(weft_i_op_kind kind)
-{
-    return kind == WEFT_I_OP_NORM || kind == WEFT_I_OP_GELU || kind == WEFT_I_OP_SWIGLU ||
-           kind == WEFT_I_OP_MODULATE || kind == WEFT_I_OP_SILU || kind == WEFT_I_OP_TABLE;
-}
-
-void weft_i_rules_make(const weft_i_program *program, weft_i_wants wants, weft_i_keep keep,
+void weft_i_rules_make(const weft_i_program *program, weft_i_wants wants, uint32_t redo,
                        weft_i_rules *out)
 {
     weft_i_rules rules = {0};
@@ -86,11 +79,9 @@ void weft_i_rules_make(const weft_i_program *program, weft_i_wants wants, weft_i
     for (int t = 0; t < program->n_tensors; t++)
         rules.kept[t] = rules.read_by_input[t] || rules.read_by_weights[t];
     for (const weft_i_op *op = program->ops; op < program->ops + program->n_ops; op++)
-        if (has(op->out) &&
-            (keep == WEFT_I_KEEP_INPUT || (keep == WEFT_I_KEEP_SELECTIVE && is_cheap(op->kind))))
-            rules.kept[op->out] = false;
+        if (has(op->out) && (op->names & redo)) rules.kept[op->out] = false;
     /* What is made again is made from what was given. */
-    for (int t = 0; any && keep != WEFT_I_KEEP_ALL && t < WEFT_I_N_GIVEN; t++)
+    for (int t = 0; any && redo != WEFT_I_REDO_NOTHING && t < WEFT_I_N_GIVEN; t++)
         rules.kept[t] = true;
     *out = rules;
 }

@@ -4,6 +4,7 @@
 #ifndef WEFT_RUNTIME_TAPE_H
 #define WEFT_RUNTIME_TAPE_H
 
+#include "profiles/recompute.h"
 #include "runtime/kit.h"
 
 /* What of a layer's backward is asked for. */
@@ -11,11 +12,13 @@ typedef struct weft_i_wants {
     bool input, media, context, weights;
 } weft_i_wants;
 
-typedef enum weft_i_keep {
-    WEFT_I_KEEP_ALL,       /* recompute nothing */
-    WEFT_I_KEEP_SELECTIVE, /* all but outputs of norms and activations */
-    WEFT_I_KEEP_INPUT      /* the layer's input alone */
-} weft_i_keep;
+/* What is computed again: a set of names of operations (profiles/recompute.h). The core of
+ * attention keeps nothing but its output, which a linear map reads: its name changes nothing. */
+enum {
+    WEFT_I_REDO_NOTHING = 0,
+    WEFT_I_REDO_SELECTIVE =
+        WEFT_I_REDO_LAYERNORM | WEFT_I_REDO_MLP_ACT | WEFT_I_REDO_MOE_ACT | WEFT_I_REDO_MODULATION
+};
 
 /* What follows for each tensor of the program. */
 typedef struct weft_i_rules {
@@ -25,7 +28,7 @@ typedef struct weft_i_rules {
     bool kept[WEFT_I_MAX_TENSORS];            /* after the forward; of given ones: by the caller */
 } weft_i_rules;
 
-void weft_i_rules_make(const weft_i_program *program, weft_i_wants wants, weft_i_keep keep,
+void weft_i_rules_make(const weft_i_program *program, weft_i_wants wants, uint32_t redo,
                        weft_i_rules *out);
 
 /* A layer on one sub-microbatch. The caller sets the given values before a pass, and the gradient

@@ -26,16 +26,18 @@ static asked asked_of(const weft_i_worker_shop *shop, int32_t stage)
     return out;
 }
 
-static weft_status keep_of(const weft_stage *stage, int32_t i, weft_error *error, weft_i_keep *out)
+/* What of layer i the backward computes again. */
+static weft_status redo_of(const weft_stage *stage, int32_t i, weft_error *error, uint32_t *out)
 {
     /* What is kept on the host stays where it is: there is one memory only. */
     static const struct {
         const char *name;
-        weft_i_keep keep;
-    } strategies[] = {{"none", WEFT_I_KEEP_ALL},
-                      {"offload", WEFT_I_KEEP_ALL},
-                      {"selective", WEFT_I_KEEP_SELECTIVE},
-                      {"full", WEFT_I_KEEP_INPUT}};
+        uint32_t redo;
+    } strategies[] = {{"none", WEFT_I_REDO_NOTHING},
+                      {"offload", WEFT_I_REDO_NOTHING},
+                      {"selective", WEFT_I_REDO_SELECTIVE},
+                      {"full", WEFT_I_REDO_WHOLE}};
+    weft_i_recompute_fault fault;
     const char *name = "none";
     int32_t end = 0;
     for (int32_t r = 0; r < stage->now.n_memory && i >= end; r++) {
@@ -44,11 +46,14 @@ static weft_status keep_of(const weft_stage *stage, int32_t i, weft_error *error
     }
     for (int k = 0; k < 4; k++)
         if (strcmp(name, strategies[k].name) == 0) {
-            *out = strategies[k].keep;
+            *out = strategies[k].redo;
             return WEFT_STATUS_OK;
         }
+    if (weft_i_recompute_parse(name, out, &fault)) return WEFT_STATUS_OK;
     return weft_i_fail(error, WEFT_STATUS_BAD_INPUT,
-                       "memory strategy '%.40s': expected none, selective, full or offload", name);
+                       "memory strategy '%.40s': expected none, selective, full, offload or a set "
+                       "of operators: %s",
+                       name, fault.text);
 }
 
 /* From the first layer up: what is wanted of a layer's input depends on what lies below it. */
@@ -72,10 +77,10 @@ static weft_status make_rules(weft_i_worker_stage *made, weft_error *error)
                                     .media = ask.media && is_embedding,
                                     .context = ask.context && crosses,
                                     .weights = learns};
-        weft_i_keep keep = WEFT_I_KEEP_ALL;
-        weft_status status = keep_of(stage, i, error, &keep);
+        uint32_t redo;
+        weft_status status = redo_of(stage, i, error, &redo);
         if (status != WEFT_STATUS_OK) return status;
-        weft_i_rules_make(program, wants, keep, &made->rules[i]);
+        weft_i_rules_make(program, wants, redo, &made->rules[i]);
         below = below || wants.media || wants.context || learns;
         if (below && made->lowest == made->n_layers) made->lowest = i;
         made->tapes[i] = (weft_i_tape){.program = program,

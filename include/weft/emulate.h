@@ -19,7 +19,8 @@ typedef enum weft_recompute {
     WEFT_RECOMPUTE_NONE,
     WEFT_RECOMPUTE_SELECTIVE,
     WEFT_RECOMPUTE_FULL,
-    WEFT_RECOMPUTE_OFFLOAD /* nothing: what is saved goes to the host meanwhile */
+    WEFT_RECOMPUTE_OFFLOAD, /* nothing: what is saved goes to the host meanwhile */
+    WEFT_RECOMPUTE_SET      /* + i: the operators of recipe->recompute_sets[i] */
 } weft_recompute;
 
 /* The order of passes. 1F1B (Narayanan et al. 2019): with more segments than one, Megatron's

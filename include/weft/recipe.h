@@ -37,6 +37,9 @@ typedef enum weft_tp_mode {
  * (Liu et al. 2023), or all at once before (Llama 3). */
 typedef enum weft_cp_mode { WEFT_CP_MODE_RING, WEFT_CP_MODE_ALL_GATHER } weft_cp_mode;
 
+/* Named sets of recomputed operators that a recipe may have. */
+enum { WEFT_MAX_RECOMPUTE_SETS = 4 };
+
 /* What a recipe says of one module; the defaults where it says nothing. */
 typedef struct weft_recipe_module {
     const char *module;
@@ -68,6 +71,10 @@ typedef struct weft_recipe {
     bool flash_attention;
     bool allow_none, allow_selective, allow_full; /* memory strategies */
     bool allow_offload;                           /* to the host; not by default */
+    /* memory strategies beside those, each a set of operators that the backward runs again:
+     * "core_attn+layernorm" (docs/formats.md has the names) */
+    const char *recompute_sets[WEFT_MAX_RECOMPUTE_SETS];
+    int32_t n_recompute_sets;
     bool overlap_dp, overlap_tp;
     int objective; /* weft_objective */
     int64_t post_ns;
@@ -99,6 +106,12 @@ WEFT_API const char *weft_recipe_shipped(size_t index);
  * names the word that is wrong, and the recipe is unchanged. */
 WEFT_API weft_status weft_recipe_override(weft_recipe *recipe, const char *overrides,
                                           weft_error *error);
+
+/* Allow a set of recomputed operators, names with ',' or '+' between them ("core_attn,layernorm"),
+ * as one more memory strategy; *out_index is its place in recompute_sets, where it may have been
+ * already. USAGE for an unknown name, one that comes twice, and for too many sets; NO_MEMORY. */
+WEFT_API weft_status weft_recipe_add_recompute(weft_recipe *recipe, const char *operators,
+                                               weft_error *error, int32_t *out_index);
 
 /* Every module that the recipe mentions is one of the model's. USAGE names the first that is not.
  */

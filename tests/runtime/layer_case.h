@@ -127,7 +127,7 @@ static inline weft_i_tape case_tape(layer_case *c, const weft_i_rules *rules)
 static inline double case_number(layer_case *c)
 {
     weft_i_rules rules;
-    weft_i_rules_make(&c->program, (weft_i_wants){0}, WEFT_I_KEEP_ALL, &rules);
+    weft_i_rules_make(&c->program, (weft_i_wants){0}, WEFT_I_REDO_NOTHING, &rules);
     weft_i_tape tape = case_tape(c, &rules);
     cr_assert_eq(weft_i_tape_forward(&tape, NULL), 0);
     int out = c->program.output;
@@ -149,11 +149,19 @@ static inline float *case_copy(const float *from, int64_t n)
 }
 
 /* Gradients by the backward, in one piece or in two halves; every buffer must come back. */
-static inline layer_gradients case_back(layer_case *c, weft_i_wants wants, weft_i_keep keep,
+/* What may be computed again. */
+static const uint32_t LAYER_REDONE[] = {
+    WEFT_I_REDO_NOTHING,     WEFT_I_REDO_SELECTIVE,
+    WEFT_I_REDO_WHOLE,       WEFT_I_REDO_LAYERNORM,
+    WEFT_I_REDO_MLP,         WEFT_I_REDO_CORE_ATTN | WEFT_I_REDO_QKV_PROJ,
+    WEFT_I_REDO_ELEMENTWISE, WEFT_I_REDO_MLP | WEFT_I_REDO_ELEMENTWISE};
+enum { LAYER_N_REDONE = sizeof LAYER_REDONE / sizeof LAYER_REDONE[0] };
+
+static inline layer_gradients case_back(layer_case *c, weft_i_wants wants, uint32_t redo,
                                         bool split)
 {
     weft_i_rules rules;
-    weft_i_rules_make(&c->program, wants, keep, &rules);
+    weft_i_rules_make(&c->program, wants, redo, &rules);
     weft_i_tape tape = case_tape(c, &rules);
     int out = c->program.output;
     memset(c->gradients, 0, (size_t)c->program.n_values * sizeof(float));

@@ -121,7 +121,7 @@ static float *fetch_values(far_case *f, const void *from, int64_t n)
 }
 
 /* As case_back. */
-static layer_gradients far_back(far_case *f, weft_i_wants wants, weft_i_keep keep, bool split,
+static layer_gradients far_back(far_case *f, weft_i_wants wants, uint32_t redo, bool split,
                                 double *out_loss)
 {
     layer_case *c = f->of;
@@ -129,7 +129,7 @@ static layer_gradients far_back(far_case *f, weft_i_wants wants, weft_i_keep kee
     weft_i_rules rules;
     size_t n_bytes = (size_t)c->program.n_values * sizeof(float);
     int out = c->program.output;
-    weft_i_rules_make(&c->program, wants, keep, &rules);
+    weft_i_rules_make(&c->program, wants, redo, &rules);
     weft_i_tape tape = {.program = &c->program,
                         .rules = &rules,
                         .sheet = &f->sheet,
@@ -210,8 +210,8 @@ static void compare(far_case *f, const layer_row *row)
 {
     layer_case *c = f->of;
     double loss = 0;
-    layer_gradients found = far_back(f, all_wanted(c), WEFT_I_KEEP_ALL, false, &loss);
-    layer_gradients expected = case_back(c, all_wanted(c), WEFT_I_KEEP_ALL, false);
+    layer_gradients found = far_back(f, all_wanted(c), WEFT_I_REDO_NOTHING, false, &loss);
+    layer_gradients expected = case_back(c, all_wanted(c), WEFT_I_REDO_NOTHING, false);
     cr_expect(fabs(loss - c->loss) <= 5e-3 * fabs(c->loss), "%s: loss %g, expected %g", row->name,
               loss, c->loss);
     for (int t = 0; t < WEFT_I_N_GIVEN; t++)
@@ -251,9 +251,9 @@ Test(gpu, strategies_and_halves)
         double loss;
         case_make(&c, ROWS[i].layer, ROWS[i].input_width, ROWS[i].is_text, 7);
         far_make(&f, &c, weft_i_gpu_kit_table(kit));
-        layer_gradients a = far_back(&f, all_wanted(&c), WEFT_I_KEEP_ALL, false, &loss);
-        for (int keep = WEFT_I_KEEP_ALL; keep <= WEFT_I_KEEP_INPUT; keep++) {
-            layer_gradients b = far_back(&f, all_wanted(&c), (weft_i_keep)keep, true, &loss);
+        layer_gradients a = far_back(&f, all_wanted(&c), WEFT_I_REDO_NOTHING, false, &loss);
+        for (int k = 0; k < LAYER_N_REDONE; k++) {
+            layer_gradients b = far_back(&f, all_wanted(&c), LAYER_REDONE[k], true, &loss);
             for (int t = 0; t < WEFT_I_N_GIVEN; t++)
                 cr_assert(!a.given[t] || memcmp(a.given[t], b.given[t],
                                                 (size_t)case_values(&c, t) * sizeof(float)) == 0,

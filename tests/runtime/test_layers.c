@@ -35,7 +35,7 @@ Test(layers, gradients)
     for (int i = 0; i < N_ROWS; i++) {
         layer_case c;
         case_make(&c, ROWS[i].layer, ROWS[i].input_width, ROWS[i].is_text, seed + (uint64_t)i);
-        layer_gradients made = case_back(&c, all_wanted(&c), WEFT_I_KEEP_ALL, false);
+        layer_gradients made = case_back(&c, all_wanted(&c), WEFT_I_REDO_NOTHING, false);
         for (int k = 0; k < 3; k++) {
             for (int t = 0; t < WEFT_I_N_GIVEN; t++)
                 if (made.given[t])
@@ -63,9 +63,9 @@ static void expect_equal(const char *name, const char *what, const float *a, con
 }
 
 static void expect_same(layer_case *c, const char *name, const layer_gradients *a,
-                        weft_i_wants wants, weft_i_keep keep, bool split)
+                        weft_i_wants wants, uint32_t redo, bool split)
 {
-    layer_gradients b = case_back(c, wants, keep, split);
+    layer_gradients b = case_back(c, wants, redo, split);
     for (int t = 0; t < WEFT_I_N_GIVEN; t++)
         expect_equal(name, "input", a->given[t], b.given[t], case_values(c, t));
     expect_equal(name, "parameters", a->parameters, b.parameters, c->program.n_values);
@@ -83,10 +83,10 @@ Test(layers, strategies_and_halves)
             if (part == 1) wants.weights = false;
             if (part == 2) wants.input = wants.media = wants.context = false;
             if (part == 3) wants.context = false;
-            layer_gradients a = case_back(&c, wants, WEFT_I_KEEP_ALL, false);
-            for (int keep = WEFT_I_KEEP_ALL; keep <= WEFT_I_KEEP_INPUT; keep++)
+            layer_gradients a = case_back(&c, wants, WEFT_I_REDO_NOTHING, false);
+            for (int k = 0; k < LAYER_N_REDONE; k++)
                 for (int split = 0; split < 2; split++)
-                    expect_same(&c, ROWS[i].name, &a, wants, (weft_i_keep)keep, split == 1);
+                    expect_same(&c, ROWS[i].name, &a, wants, LAYER_REDONE[k], split == 1);
             case_free_gradients(&a);
             case_free(&c);
         }
@@ -97,7 +97,7 @@ Test(layers, frozen)
 {
     layer_case c;
     case_make(&c, ROWS[0].layer, 8, true, 3);
-    layer_gradients made = case_back(&c, (weft_i_wants){.input = true}, WEFT_I_KEEP_ALL, false);
+    layer_gradients made = case_back(&c, (weft_i_wants){.input = true}, WEFT_I_REDO_NOTHING, false);
     cr_expect(made.given[WEFT_I_TENSOR_INPUT]);
     for (int64_t i = 0; i < c.program.n_values; i++)
         cr_assert_eq(made.parameters[i], 0);
@@ -105,22 +105,27 @@ Test(layers, frozen)
     case_free(&c);
 }
 
-/* Keeping less keeps fewer tensors. */
+/* Of a transformer: norm, qkv, core, sum, norm, up, activation; what is named is dropped. */
 Test(layers, what_is_kept)
 {
+    static const struct {
+        uint32_t redo;
+        int kept;
+    } cases[] = {
+        {WEFT_I_REDO_NOTHING, 7},   {WEFT_I_REDO_SELECTIVE, 4},   {WEFT_I_REDO_WHOLE, 0},
+        {WEFT_I_REDO_LAYERNORM, 5}, {WEFT_I_REDO_MLP_ACT, 6},     {WEFT_I_REDO_MLP, 5},
+        {WEFT_I_REDO_CORE_ATTN, 7}, {WEFT_I_REDO_ELEMENTWISE, 3}, {WEFT_I_REDO_QKV_PROJ, 6}};
     weft_i_program program;
-    int kept[3] = {0};
     cr_assert_eq(weft_i_program_make(&ROWS[1].layer, 8, true, NULL, &program), 0);
-    for (int keep = 0; keep < 3; keep++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         weft_i_rules rules;
-        weft_i_rules_make(&program, (weft_i_wants){.input = true, .weights = true},
-                          (weft_i_keep)keep, &rules);
+        int kept = 0;
+        weft_i_rules_make(&program, (weft_i_wants){.input = true, .weights = true}, cases[i].redo,
+                          &rules);
         for (int t = WEFT_I_N_GIVEN; t < program.n_tensors; t++)
-            kept[keep] += rules.kept[t];
+            kept += rules.kept[t];
+        cr_expect_eq(kept, cases[i].kept, "set %x keeps %d", cases[i].redo, kept);
     }
-    cr_expect_eq(kept[WEFT_I_KEEP_ALL], 7); /* norm, qkv, core, sum, norm, up, activation */
-    cr_expect_eq(kept[WEFT_I_KEEP_SELECTIVE], 4);
-    cr_expect_eq(kept[WEFT_I_KEEP_INPUT], 0);
 }
 
 Test(layers, parameters)

@@ -1,6 +1,8 @@
 /* tests/unit/emu_case.h - an emulator of a small model on a device of round numbers, for tests of
  * emu/: 100 TFLOP/s, all kernels at half of it, 1000 GB/s, no launch times unless set; nodes of 8
- * devices with 100 GB/s inside and 10 GB/s each between. */
+ * devices with 100 GB/s inside and 10 GB/s each between. Four named sets are memory strategies,
+ * too.
+ */
 #ifndef WEFT_TESTS_EMU_CASE_H
 #define WEFT_TESTS_EMU_CASE_H
 
@@ -58,6 +60,11 @@ static inline void emu_case_make(emu_case *c, const char *model)
     cr_assert_eq(weft_model_load(model, &error, &c->model), WEFT_STATUS_OK, "%s", error.text);
     cr_assert_eq(weft_recipe_load(NULL, &error, &c->recipe), WEFT_STATUS_OK, "%s", error.text);
     c->recipe->sequence_parallel = false;
+    static const char *const sets[] = {"core_attn", "layernorm,mlp_act,moe_act", "mlp,moe",
+                                       "elementwise,mla_up_proj"};
+    for (int32_t i = 0, n; i < WEFT_MAX_RECOMPUTE_SETS; i++)
+        cr_assert_eq(weft_recipe_add_recompute(c->recipe, sets[i], &error, &n), WEFT_STATUS_OK,
+                     "%s", error.text);
     c->parallel = (weft_parallel){1, 1, 1, 1, 1};
 }
 

@@ -174,7 +174,7 @@ static weft_i_stage_cost cost_of_runs(weft_i_emu *emu, int32_t m, const weft_chu
     for (int32_t r = 0; r < candidate->n_memory; r++)
         for (int32_t l = 0; l < candidate->memory[r].layers; l++) {
             int s = 0;
-            while (strcmp(weft_i_strategy_name((weft_i_strategy)s),
+            while (strcmp(weft_i_emu_strategy_name(emu, (weft_i_strategy)s),
                           candidate->memory[r].strategy) != 0)
                 s++;
             strategies[n++] = (weft_i_strategy)s;

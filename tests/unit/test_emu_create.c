@@ -105,7 +105,7 @@ Test(emu_create, nothing_costs_nothing)
     cr_assert_eq(weft_i_emu_transfer_ns(c.emu, 1000, 0, 0), 0);
     cr_assert_eq(weft_i_emu_optimizer_ns(c.emu, 0), 0);
     weft_i_emu_free(NULL);
-    cr_assert_str_eq(weft_i_strategy_name(WEFT_I_STRATEGY_SELECTIVE), "selective");
+    cr_assert_str_eq(weft_i_emu_strategy_name(c.emu, WEFT_I_STRATEGY_SELECTIVE), "selective");
 }
 
 /* Each allocation made to fail once. */

@@ -227,7 +227,7 @@ Test(uniform, says_what_is_wrong)
     expect_refused(&f, WEFT_STATUS_INFEASIBLE, "16 heads do not divide by tp 3");
     f.question = good;
     f.question.recompute = (weft_recompute)4;
-    expect_refused(&f, WEFT_STATUS_BAD_INPUT, "recompute is 4");
+    expect_refused(&f, WEFT_STATUS_BAD_INPUT, "memory strategy 4");
     f.question = good;
     f.question.sequence = INT64_C(1) << 62;
     expect_refused(&f, WEFT_STATUS_BAD_INPUT,
