@@ -94,6 +94,10 @@ static weft_status set_recompute(const char *text, weft_error *error, asked *a)
         return WEFT_STATUS_OK;
     }
     weft_status status = weft_recipe_add_recompute(a->recipe, text, error, &set);
+    if (status == WEFT_STATUS_USAGE) {
+        size_t n = strlen(error->text);
+        snprintf(error->text + n, sizeof error->text - n, "; or none, selective, full, offload");
+    }
     a->question.recompute = (weft_recompute)(WEFT_RECOMPUTE_SET + set);
     return status;
 }

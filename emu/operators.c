@@ -256,14 +256,30 @@ static void add_work(const weft_i_operators *graph, bool saves, double made_agai
     sums->bw_work_bytes = edge_bytes + graph->inner_bytes + made_again;
 }
 
+static unsigned needed_by(weft_backward backward)
+{
+    return (backward != WEFT_BACKWARD_NONE ? WEFT_I_NEED_INPUT : 0) |
+           (backward == WEFT_BACKWARD_FULL ? WEFT_I_NEED_WEIGHT : 0);
+}
+
+/* `ns`: of each operator. */
+static weft_i_strategy_sums price_set(const weft_i_operators *graph, const double *ns,
+                                      weft_backward backward, uint32_t set)
+{
+    bool saves = backward != WEFT_BACKWARD_NONE && !(set & WEFT_I_REDO_WHOLE);
+    weft_i_lifetimes lives;
+    double made_again;
+    weft_i_lifetimes_find(graph, needed_by(backward), set, &lives);
+    weft_i_strategy_sums sums = add_lifetimes(graph, ns, needed_by(backward), &lives, &made_again);
+    add_work(graph, saves, made_again, &sums);
+    return sums;
+}
+
 void weft_i_operators_price(const weft_i_operators *graph, const weft_i_machine *machine,
                             weft_backward backward, const uint32_t *sets, int32_t n_sets,
                             weft_i_sums *out_sums)
 {
-    static const unsigned all_needed[] = {0, WEFT_I_NEED_INPUT,
-                                          WEFT_I_NEED_INPUT | WEFT_I_NEED_WEIGHT};
-    unsigned needed = all_needed[backward];
-    weft_i_sums sums = {.held_bytes = held_bytes(graph, needed),
+    weft_i_sums sums = {.held_bytes = held_bytes(graph, needed_by(backward)),
                         .edge_bytes = graph->in_bytes + graph->out_bytes};
     double ns[WEFT_I_MAX_OPERATORS];
     for (int32_t i = 0; i < graph->n_operators; i++) {
@@ -271,13 +287,7 @@ void weft_i_operators_price(const weft_i_operators *graph, const weft_i_machine 
         ns[i] = weft_i_operator_ns(machine, &graph->operators[i]);
         add_operator(&graph->operators[i], ns[i], &sums);
     }
-    for (int32_t s = 0; s < n_sets; s++) {
-        weft_i_lifetimes lives;
-        double made_again;
-        weft_i_lifetimes_find(graph, needed, sets[s], &lives);
-        sums.under[s] = add_lifetimes(graph, ns, needed, &lives, &made_again);
-        bool saves = backward != WEFT_BACKWARD_NONE && !(sets[s] & WEFT_I_REDO_WHOLE);
-        add_work(graph, saves, made_again, &sums.under[s]);
-    }
+    for (int32_t s = 0; s < n_sets; s++)
+        sums.under[s] = price_set(graph, ns, backward, sets[s]);
     *out_sums = sums;
 }

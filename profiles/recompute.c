@@ -22,7 +22,7 @@ static void describe(const char *word, size_t n, bool is_there, weft_i_recompute
 {
     size_t used =
         (size_t)snprintf(out->text, sizeof out->text, "'%.*s' is %s", n < 40 ? (int)n : 40, word,
-                         is_there ? "there twice" : "none of");
+                         is_there ? "there twice" : "no operator of");
     for (int i = 0; !is_there && i < WEFT_I_N_RECOMPUTE_NAMES; i++)
         used += (size_t)snprintf(out->text + used, sizeof out->text - used, "%s %s",
                                  i > 0 ? "," : "", names[i]);

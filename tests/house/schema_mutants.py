@@ -27,7 +27,7 @@ FULLEST = {"model": "good_all_kinds.json", "cluster": "good_all.json", "recipe":
 VALUES = [None, -1, 2**60, 0.5, "nobody"]
 # How readers speak of form; what else they refuse no schema can see.
 FORM = ("missing key", "unknown key", "expected a number", "expected an integer", "expected a string",
-        "expected true or false", "expected one of", "expected an array", "expected an object")
+        "expected true or false", "expected one of", "expected an array", "expected an object", "is no operator of")
 
 
 def inlined(schema, definitions):

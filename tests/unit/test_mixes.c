@@ -167,6 +167,62 @@ Test(mixes, keep_the_paper_s_rule)
     cr_expect_gt(n_full, 20);
 }
 
+/* The least time of a class with at most so many bytes, any strategies mixed: layer after layer. */
+static int64_t least_ns(const weft_i_layer_class *class, int32_t n_strategies, int32_t layers,
+                        int64_t bytes)
+{
+    int64_t least = bytes >= 0 && layers == 0 ? 0 : INT64_MAX;
+    for (int s = 0; s < n_strategies && layers > 0; s++) {
+        int64_t rest = least_ns(class, n_strategies, layers - 1, bytes - class->bytes[s]);
+        if (rest < INT64_MAX && rest + class->ns[s] < least) least = rest + class->ns[s];
+    }
+    return least;
+}
+
+/* With more strategies than are enumerated no mix is slower, by as much as one layer differs, than
+ * the best that takes no more bytes; each strategy alone is there. */
+Test(mixes, many_strategies)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        static fixture f;
+        weft_i_arena arena = {0};
+        weft_i_rng rng;
+        weft_i_mix mixes[WEFT_I_MAX_MIXES];
+        weft_i_layer_class *class = &f.classes[0];
+        int64_t most_ns = 0;
+        int32_t n = 0;
+        weft_i_rng_seed(&rng, seed);
+        f = (fixture){.n_classes = 1, .n_strategies = 5 + (int32_t)draw(&rng, 3)};
+        *class = (weft_i_layer_class){.layers = 1 + (int32_t)draw(&rng, 4)};
+        for (int s = 0; s < f.n_strategies; s++) {
+            f.strategies[s] = (weft_i_strategy)s;
+            class->ns[s] = draw(&rng, 50);
+            class->bytes[s] = draw(&rng, 60);
+            if (class->ns[s] > most_ns) most_ns = class->ns[s];
+        }
+        cr_assert_eq(
+            weft_i_mixes_choose(f.classes, 1, f.strategies, f.n_strategies, &arena, &n, mixes),
+            WEFT_STATUS_OK);
+        expect_uniform(&f, mixes, n);
+        int64_t fastest = mixes[0].ns;
+        for (int32_t i = 0; i < n; i++) {
+            expect_sums(&f, &mixes[i]);
+            cr_assert(i == 0 || mixes[i].bytes <= mixes[i - 1].bytes);
+            if (mixes[i].ns < fastest) fastest = mixes[i].ns;
+            int32_t n_used = 0;
+            for (int k = 0; k < f.n_strategies; k++)
+                n_used += mixes[i].layers[k] > 0;
+            if (n_used == 1) continue;
+            int64_t least = least_ns(class, f.n_strategies, class->layers, mixes[i].bytes);
+            cr_assert_leq(mixes[i].ns, least + most_ns, "seed %llu", (unsigned long long)seed);
+        }
+        cr_assert_eq(fastest, least_ns(class, f.n_strategies, class->layers, 1 << 20), "seed %llu",
+                     (unsigned long long)seed);
+        cr_assert_leq(mixes[n - 1].bytes, mixes[0].bytes);
+        weft_i_arena_free(&arena);
+    }
+}
+
 /* More classes than can be combined in full: all sums still hold. */
 Test(mixes, thin_long_fronts)
 {

@@ -53,6 +53,29 @@ Test(recipe, goes_with_a_model)
     }
 }
 
+/* Sets are told apart by their names, in whatever order. */
+Test(recipe, has_recompute_sets)
+{
+    weft_error error = {0};
+    weft_recipe *recipe = load("vlm-s:recompute_sets=layernorm+core_attn/mlp");
+    int32_t index = -1;
+    cr_assert_eq(recipe->n_recompute_sets, 2);
+    cr_expect_str_eq(recipe->recompute_sets[0], "core_attn+layernorm");
+    cr_expect_str_eq(recipe->recompute_sets[1], "mlp");
+    cr_assert_not(weft_recipe_add_recompute(recipe, "core_attn,layernorm", &error, &index));
+    cr_expect(index == 0 && recipe->n_recompute_sets == 2);
+    cr_assert_not(weft_recipe_add_recompute(recipe, "moe", &error, &index));
+    cr_assert_not(weft_recipe_add_recompute(recipe, "elementwise", &error, &index));
+    cr_expect(index == 3 && recipe->n_recompute_sets == 4);
+    cr_expect_eq(weft_recipe_add_recompute(recipe, "ssm", &error, &index), WEFT_STATUS_USAGE);
+    cr_expect_str_eq(error.text, "recompute: expected at most 4 sets");
+    error = (weft_error){0};
+    cr_expect_eq(weft_recipe_add_recompute(recipe, "ssm,mpl", &error, &index), WEFT_STATUS_USAGE);
+    cr_expect(strstr(error.text, "'mpl' is no operator of core_attn,"), "%s", error.text);
+    cr_expect(index == 3 && recipe->n_recompute_sets == 4);
+    weft_recipe_free(recipe);
+}
+
 Test(recipe, is_changed_by_one_line)
 {
     weft_error error = {0};
