@@ -20,6 +20,12 @@ typedef struct cli_command {
 
 extern const cli_command cli_commands[]; /* ends with a NULL name */
 
+/* NULL where there is none of that name. */
+const cli_command *cli_find_command(const char *name);
+
+/* Print that there is no such command, and the nearest; return 2. */
+int cli_unknown_command(const char *name);
+
 int cmd_check(const cli_command *command, int argc, char **argv);
 int cmd_compare(const cli_command *command, int argc, char **argv);
 int cmd_emulate(const cli_command *command, int argc, char **argv);
@@ -39,12 +45,25 @@ typedef struct cli_group {
     void *target;
 } cli_group;
 
+/* Titles of the groups that many commands share: they stand once in the manual. */
+#define CLI_TITLE_INPUTS   "inputs"
+#define CLI_TITLE_PLANNING "planning"
+
 /* Parse argv[0..argc): flags into the groups, the rest into `words` (at most max_words;
  * *out_n_words).
  * "-o" is "--output", "-" a word, "--" ends the flags. Returns -1 to go on; else the exit code: 0
  * after --help, 2 after a usage error, which has been printed. */
 int cli_parse(const cli_command *command, int argc, char **argv, const cli_group *groups,
               size_t n_groups, const char **words, int max_words, int *out_n_words);
+
+/* What a command's flags say: as its help, as its part of the manual page, and what of the latter
+ * is shared. "--help", "--help=roff" and "--help=roff-shared" get here. They return 0. */
+int cli_help_text(const cli_command *command, const cli_group *groups, size_t n_groups);
+int cli_help_roff(const cli_command *command, const cli_group *groups, size_t n_groups);
+int cli_help_roff_shared(const cli_group *groups, size_t n_groups);
+
+/* Print text as it is in a manual page. */
+void cli_roff(const char *text);
 
 /* Print "weft: file:line: path: text" to stderr and return the exit code of the error's status. */
 int cli_fail(const weft_error *error);

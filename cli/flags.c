@@ -1,4 +1,4 @@
-/* cli/flags.c - flags out of argv by tables of options, and the help made from the same tables. */
+/* cli/flags.c - flags out of argv by tables of options. Help comes from the same tables: help.c. */
 #include "cli/cli.h"
 
 #include <stdarg.h>
@@ -51,33 +51,6 @@ const char *cli_nearest(const char *word, const char *const *words, size_t n)
         }
     }
     return best;
-}
-
-static void help_group(const cli_group *group)
-{
-    printf("\n%s:\n", group->title);
-    for (size_t i = 0; i < group->n; i++) {
-        const weft_option *option = &group->table[i];
-        char left[MAX_NAME + 32];
-        snprintf(left, sizeof left, "%s--%s%s%s", strcmp(option->name, "output") ? "" : "-o, ",
-                 option->name, option->value ? " " : "", option->value ? option->value : "");
-        printf("  %-24s %s%s", left, strlen(left) > 24 ? "\n                           " : "",
-               option->text);
-        if (option->choices) {
-            fputs(": ", stdout);
-            for (const char *c = option->choices; *c; c++)
-                fputs(*c == '|' ? ", " : (char[2]){*c, 0}, stdout);
-        }
-        putchar('\n');
-    }
-}
-
-static int help(const cli_command *command, const cli_group *groups, size_t n_groups)
-{
-    printf("usage: weft %s %s\n\n%s\n", command->name, command->usage, command->text);
-    for (size_t i = 0; i < n_groups; i++)
-        help_group(&groups[i]);
-    return 0;
 }
 
 static const weft_option *find(const cli_group *groups, size_t n_groups, const char *name,
@@ -152,7 +125,11 @@ int cli_parse(const cli_command *command, int argc, char **argv, const cli_group
         if (flags && strcmp(word, "--") == 0) {
             flags = false;
         } else if (flags && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
-            return help(command, groups, n_groups);
+            return cli_help_text(command, groups, n_groups);
+        } else if (flags && strcmp(word, "--help=roff") == 0) {
+            return cli_help_roff(command, groups, n_groups);
+        } else if (flags && strcmp(word, "--help=roff-shared") == 0) {
+            return cli_help_roff_shared(groups, n_groups);
         } else if (flags && (strncmp(word, "--", 2) == 0 || strcmp(word, "-o") == 0)) {
             int code = parse_flag(command, argc, argv, &i, groups, n_groups);
             if (code >= 0) return code;

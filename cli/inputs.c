@@ -37,11 +37,11 @@ int cli_job_parse(const cli_command *command, int argc, char **argv, const cli_g
     size_t n_options = 0;
     const weft_option *table = weft_planner_option_table(&n_options);
     size_t n_inputs = takes == CLI_TAKES_BATCH ? N_BATCH_INPUTS : N_INPUTS;
-    cli_group groups[2 + MAX_OWN] = {{"inputs", input_table, n_inputs, &job->flags}};
+    cli_group groups[2 + MAX_OWN] = {{CLI_TITLE_INPUTS, input_table, n_inputs, &job->flags}};
     assert(n_own <= MAX_OWN);
     for (size_t i = 0; i < n_own; i++)
         groups[1 + i] = own[i];
-    groups[1 + n_own] = (cli_group){"planning", table, n_options, &job->options};
+    groups[1 + n_own] = (cli_group){CLI_TITLE_PLANNING, table, n_options, &job->options};
     int n_words = 0;
     return cli_parse(command, argc, argv, groups, 2 + n_own, &job->file, takes == CLI_TAKES_FILE,
                      &n_words);

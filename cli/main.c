@@ -20,12 +20,12 @@ const cli_command cli_commands[] = {
     {"export", "--format chrome|torch-csv PLAN [flags]", "write a plan in another tool's format",
      cmd_export},
     {"check", "PLAN [flags]", "decide whether a plan keeps every rule", cmd_check},
-    {"help", "[COMMAND]", "list the commands, or the flags of one", cmd_help},
+    {"help", "[COMMAND | --man]", "list the commands, or the flags of one", cmd_help},
     {"version", "", "print the version", cmd_version},
     {NULL, NULL, NULL, NULL},
 };
 
-static const cli_command *find_command(const char *name)
+const cli_command *cli_find_command(const char *name)
 {
     for (const cli_command *c = cli_commands; c->name; c++) {
         if (strcmp(c->name, name) == 0) return c;
@@ -33,7 +33,7 @@ static const cli_command *find_command(const char *name)
     return NULL;
 }
 
-static int unknown_command(const char *name)
+int cli_unknown_command(const char *name)
 {
     const char *names[32];
     size_t n = 0;
@@ -45,26 +45,6 @@ static int unknown_command(const char *name)
     else
         fprintf(stderr, "weft: unknown command '%s' (weft help)\n", name);
     return weft_status_exit_code(WEFT_STATUS_USAGE);
-}
-
-int cmd_help(const cli_command *command, int argc, char **argv)
-{
-    const char *word = NULL;
-    int n = 0, code = cli_parse(command, argc, argv, NULL, 0, &word, 1, &n);
-    if (code >= 0) return code;
-    if (n == 1) {
-        const cli_command *other = find_command(word);
-        char flag[] = "--help";
-        return other ? other->run(other, 1, (char *[]){flag}) : unknown_command(word);
-    }
-    puts("weft plans, predicts and runs pipeline-parallel training steps of large multimodal "
-         "models.\n\nusage: weft COMMAND [flags]\n\ncommands:");
-    for (const cli_command *c = cli_commands; c->name; c++)
-        printf("  %-10s %s\n", c->name, c->text);
-    puts("\n'weft help COMMAND' lists the flags of a command. Exit codes: 0 ok, 1 failure or a\n"
-         "violation found, 2 wrong use, 3 bad input, 4 infeasible, 5 limit reached with nothing\n"
-         "found, 130 interrupted.");
-    return 0;
 }
 
 int cmd_version(const cli_command *command, int argc, char **argv)
@@ -86,8 +66,8 @@ int main(int argc, char **argv)
         name = "help";
     else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         name = "version";
-    const cli_command *command = find_command(name);
-    if (!command) return unknown_command(name);
+    const cli_command *command = cli_find_command(name);
+    if (!command) return cli_unknown_command(name);
     int code = command->run(command, argc - 2, argv + 2);
     if ((fflush(stdout) == 0 && !ferror(stdout)) || code) return code; /* has said why */
     fputs("weft: cannot write to stdout\n", stderr);

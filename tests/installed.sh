@@ -23,6 +23,11 @@ for header in "$top"/include/weft/*.h; do
     }
 done
 
+[ -s "$prefix/share/man/man1/weft.1" ] || {
+    echo "not installed: weft.1"
+    exit 1
+}
+
 cat >"$work/smallest.c" <<'EOF'
 /* The smallest program that uses the library. */
 #include <stdio.h>
