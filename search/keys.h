@@ -64,6 +64,10 @@ typedef struct weft_i_pattern {
                        begin for all */
     int32_t group;  /* turns that go together, lap by lap */
     int64_t round_ns; /* from one begin of a lap to the next */
+    /* By leg: when the last turn's forward and backward are wanted at the latest, and turns before
+     * it, each by a step earlier; NULL = all come as the pattern has them. */
+    int64_t *last_fw_ns, *last_bw_ns;
+    int64_t fw_step_ns, bw_step_ns;
 } weft_i_pattern;
 
 /* When the lap-th lap of a turn begins; backwards go through the laps from the last one on. Without

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/least.h"
 
 static const int64_t UNKNOWN = -1;
 
@@ -177,6 +178,16 @@ void weft_i_strict_set_turns(weft_i_strict *strict, const weft_i_turns *turns)
     }
 }
 
+/* When the end of the step wants a pass at the latest. */
+static int64_t latest_key(const weft_i_strict *x, const pass_list *list, int32_t turn)
+{
+    const weft_i_pattern *p = x->pattern;
+    int64_t n_later = x->course->n_turns - 1 - turn;
+    if (!p->last_fw_ns || list->pass == WEFT_PASS_BWW) return INT64_MAX;
+    if (list->pass == WEFT_PASS_FW) return p->last_fw_ns[list->leg] - n_later * p->fw_step_ns;
+    return p->last_bw_ns[list->leg] - n_later * p->bw_step_ns;
+}
+
 /* When the pattern wants the next pass of a list; INT64_MAX at its end. */
 static int64_t next_key(const weft_i_strict *x, const merge_head *head)
 {
@@ -196,10 +207,11 @@ static int64_t next_key(const weft_i_strict *x, const merge_head *head)
         if (x->pattern->fill_ns) return x->pattern->fill_ns[list->leg][turn];
         base = 0;
     }
+    int64_t latest = latest_key(x, list, turn);
     if (list->pass == WEFT_PASS_FW)
-        return base + x->pattern->fw_ns[list->leg] + index * leg->fw_pass;
+        return weft_i_min(latest, base + x->pattern->fw_ns[list->leg] + index * leg->fw_pass);
     const int64_t *wanted = list->pass == WEFT_PASS_BW ? x->pattern->bw_ns : x->pattern->bww_ns;
-    return base + wanted[list->leg] + index * leg->bw_pass;
+    return weft_i_min(latest, base + wanted[list->leg] + index * leg->bw_pass);
 }
 
 /* The sequence of a rank: its lists merged by when the pattern wants their passes. */

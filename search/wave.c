@@ -1,9 +1,9 @@
-/* search/wave.c - see wave.h. Here the steady state is placed; wave_fill.c begins it. */
+/* search/wave.c - see wave.h. Here the steady state is placed; wave_ends.c begins and ends it. */
 #include "search/wave.h"
 
 #include "base/error.h"
 #include "base/least.h"
-#include "search/wave_fill.h"
+#include "search/wave_ends.h"
 
 /* What a rank does in a round. */
 enum { FW_AWAY, BW_HOME, FW_HOME, BW_AWAY, N_KINDS };
@@ -30,7 +30,8 @@ typedef struct wave {
     weft_i_workbench *w;
     const weft_i_course *course;
     int32_t n_ranks;
-    int64_t fw_ns, bw_ns, bww_ns, hop_ns; /* the longest of any leg */
+    weft_i_block_times longest; /* of any leg */
+    int64_t hop_ns;             /* the longer one */
     int64_t beat_ns;
     int64_t home_ns, away_ns; /* from a pass to the next one on a way home, on a way away */
     int64_t at[N_KINDS];      /* in a round */
@@ -71,14 +72,16 @@ static bool is_v(const weft_i_course *course, int32_t n_ranks)
 
 static void measure(wave *v)
 {
+    weft_i_block_times *t = &v->longest;
     for (int32_t i = 0; i < v->course->n_legs; i++) {
         const weft_i_leg *leg = &v->course->legs[i];
-        v->fw_ns = weft_i_max(v->fw_ns, leg->fw_ns);
-        v->bw_ns = weft_i_max(v->bw_ns, leg->bw_ns);
-        v->bww_ns = weft_i_max(v->bww_ns, leg->bww_ns);
-        v->hop_ns = weft_i_max(v->hop_ns, leg->fw_ns + leg->fw_hop_ns);
-        v->hop_ns = weft_i_max(v->hop_ns, leg->bw_ns + leg->bw_hop_ns);
+        t->fw_ns = weft_i_max(t->fw_ns, leg->fw_ns);
+        t->bw_ns = weft_i_max(t->bw_ns, leg->bw_ns);
+        t->bww_ns = weft_i_max(t->bww_ns, leg->bww_ns);
+        t->fw_hop_ns = weft_i_max(t->fw_hop_ns, leg->fw_ns + leg->fw_hop_ns);
+        t->bw_hop_ns = weft_i_max(t->bw_hop_ns, leg->bw_ns + leg->bw_hop_ns);
     }
+    v->hop_ns = weft_i_max(t->fw_hop_ns, t->bw_hop_ns);
 }
 
 /* In a beat of a stride of 1 the kinds come one after the other, weight gradients included. */
@@ -90,9 +93,9 @@ static void set_times(wave *v, const gait *g)
     v->at[FW_HOME] = g->fw_home * v->beat_ns + home;
     v->at[BW_HOME] = g->bw_home * v->beat_ns + home;
     if (g->stride > 1) return;
-    v->at[BW_HOME] = v->fw_ns;
-    v->at[FW_HOME] = v->fw_ns + v->bw_ns + v->bww_ns;
-    v->at[BW_AWAY] = v->at[FW_HOME] + v->fw_ns;
+    v->at[BW_HOME] = v->longest.fw_ns;
+    v->at[FW_HOME] = v->longest.fw_ns + v->longest.bw_ns + v->longest.bww_ns;
+    v->at[BW_AWAY] = v->at[FW_HOME] + v->longest.fw_ns;
 }
 
 static void set_gait(wave *v, const gait *g)
@@ -126,7 +129,7 @@ static int64_t place_forwards(wave *v, int32_t lap)
     int64_t t = 0;
     for (int32_t i = first; i < turn + v->n_ranks; i++) {
         if (i == turn)
-            t = next_at(v, t, v->n_ranks - 1, FW_HOME, v->fw_ns);
+            t = next_at(v, t, v->n_ranks - 1, FW_HOME, v->longest.fw_ns);
         else if (i > first)
             t += i < turn ? v->away_ns : v->home_ns;
         v->pattern.fw_ns[i] = t;
@@ -139,11 +142,11 @@ static void place_backwards(wave *v, int32_t lap, int64_t t)
     const int32_t end = 2 * (lap + 1) * v->n_ranks, turn = end - v->n_ranks - 1;
     for (int32_t i = end - 1; i > turn - v->n_ranks; i--) {
         if (i == turn)
-            t = next_at(v, t, v->n_ranks - 1, BW_HOME, v->bw_ns);
+            t = next_at(v, t, v->n_ranks - 1, BW_HOME, v->longest.bw_ns);
         else if (i < end - 1)
             t += i > turn ? v->away_ns : v->home_ns;
         v->pattern.bw_ns[i] = t;
-        v->pattern.bww_ns[i] = t + v->bw_ns;
+        v->pattern.bww_ns[i] = t + v->longest.bw_ns;
     }
 }
 
@@ -153,7 +156,7 @@ static void place(wave *v)
     int64_t t = 0;
     for (int32_t lap = 0; lap < v->pattern.n_laps; lap++)
         t = place_forwards(v, lap);
-    t = next_at(v, t, 0, BW_AWAY, v->fw_ns);
+    t = next_at(v, t, 0, BW_AWAY, v->longest.fw_ns);
     t += (v->pattern.n_laps - 1) * v->pattern.group * v->pattern.round_ns;
     for (int32_t lap = 0; lap < v->pattern.n_laps; lap++)
         place_backwards(v, lap, t);
@@ -232,22 +235,74 @@ static weft_status run(wave *v, weft_i_budget *budget, double until, weft_i_incu
     return WEFT_STATUS_OK;
 }
 
+/* Run what is placed, with the end that it has and with one that hurries. */
+static weft_status run_placed(wave *v, weft_i_budget *budget, double until,
+                              weft_i_incumbent *incumbent, weft_error *error)
+{
+    weft_i_arena arena = {0};
+    weft_status status = WEFT_STATUS_OK;
+    place_bursts(v);
+    if (!weft_i_wave_fill(v->course, v->n_ranks, v->longest.fw_ns, &arena, &v->pattern))
+        status = weft_i_no_memory(error);
+    if (status == WEFT_STATUS_OK) status = run(v, budget, until, incumbent, error);
+    if (status == WEFT_STATUS_OK && v->pattern.n_laps == 1) {
+        if (!weft_i_wave_drain(v->course, v->n_ranks, &v->longest, &arena, &v->pattern))
+            status = weft_i_no_memory(error);
+        else
+            status = run(v, budget, until, incumbent, error);
+    }
+    v->pattern.fill_ns = NULL;
+    v->pattern.last_fw_ns = v->pattern.last_bw_ns = NULL;
+    weft_i_arena_free(&arena);
+    return status;
+}
+
+static bool is_over(weft_i_budget *budget, double until, const weft_i_incumbent *incumbent)
+{
+    return incumbent->order && (weft_i_budget_used(budget) >= until ||
+                                weft_i_incumbent_ns(incumbent) <= budget->bound_ns);
+}
+
 static weft_status run_gaits(wave *v, weft_i_budget *budget, double until,
                              weft_i_incumbent *incumbent, weft_error *error)
 {
     weft_status status = WEFT_STATUS_OK;
-    weft_i_workbench_set_limits(v->w);
     for (size_t i = 0; i < sizeof gaits / sizeof *gaits && status == WEFT_STATUS_OK; i++) {
-        weft_i_arena arena = {0};
-        if (incumbent->order && weft_i_budget_used(budget) >= until) break;
+        if (is_over(budget, until, incumbent)) break;
         set_gait(v, &gaits[i]);
         place(v);
-        place_bursts(v);
-        if (!weft_i_wave_fill(v->course, v->n_ranks, v->fw_ns, &arena, &v->pattern))
-            status = weft_i_no_memory(error);
-        if (status == WEFT_STATUS_OK) status = run(v, budget, until, incumbent, error);
-        weft_i_arena_free(&arena);
+        status = run_placed(v, budget, until, incumbent, error);
     }
+    return status;
+}
+
+/* Whether some rank has too little memory for a number of stages. */
+static bool is_over_limit(const wave *v, int64_t n_stages)
+{
+    for (int32_t i = 0; i < v->course->n_legs; i++) {
+        const weft_i_leg *leg = &v->course->legs[i];
+        if ((double)leg->saved_bytes * (double)n_stages > (double)v->w->limit[leg->rank])
+            return true;
+    }
+    return false;
+}
+
+/* Blocks that fit, the slowest first. */
+static weft_status run_blocks(wave *v, weft_i_budget *budget, double until,
+                              weft_i_incumbent *incumbent, weft_error *error)
+{
+    weft_i_arena arena = {0};
+    weft_i_block *block;
+    if (v->course->slots.n != 2 || v->n_ranks < 2) return WEFT_STATUS_OK;
+    weft_status status = weft_i_block_create(&v->longest, v->n_ranks, &arena, error, &block);
+    v->pattern.n_laps = 1;
+    int32_t slowness = status == WEFT_STATUS_OK ? weft_i_block_slowest(block) : -1;
+    for (; slowness >= 0 && status == WEFT_STATUS_OK; slowness--) {
+        if (is_over(budget, until, incumbent)) break;
+        int64_t held = weft_i_block_place(block, slowness, &v->pattern);
+        if (!is_over_limit(v, held)) status = run_placed(v, budget, until, incumbent, error);
+    }
+    weft_i_arena_free(&arena);
     return status;
 }
 
@@ -261,8 +316,10 @@ weft_status weft_i_wave(weft_i_workbench *workbench, weft_i_budget *budget, doub
     if (!open_wave(&v, &arena)) status = weft_i_no_memory(error);
     if (status == WEFT_STATUS_OK) {
         measure(&v);
+        weft_i_workbench_set_limits(workbench);
         status = run_gaits(&v, budget, until, incumbent, error);
     }
+    if (status == WEFT_STATUS_OK) status = run_blocks(&v, budget, until, incumbent, error);
     weft_i_arena_free(&arena);
     return status;
 }

@@ -85,6 +85,27 @@ Test(wave, twice_through_the_v_is_shorter_in_the_same_memory)
     weft_problem_free(twice);
 }
 
+/* No order of the problem is shorter: building blocks in half the memory of the whole wave, and in
+ * a stage more or less, begin and end as fast as memory allows. */
+Test(wave, half_of_the_memory_is_used_to_the_bound)
+{
+    static const char *const texts[] = {
+        "pp=8 microbatches=20 fw=1000 bw=2000 bww=1000 limit=4 v=1",
+        "pp=8 microbatches=20 fw=1000 bw=2000 bww=1000 limit=5 v=1",
+        "pp=16 microbatches=36 fw=1000 bw=2000 bww=1000 limit=7 v=1",
+        "pp=16 microbatches=36 fw=1000 bw=2000 bww=1000 limit=8 v=1",
+        "pp=16 microbatches=36 fw=1000 bw=2000 bww=1000 limit=9 v=1",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        weft_problem *problem = make_problem(texts[i]);
+        weft_bounds bounds;
+        cr_assert(!weft_bounds_compute(problem, NULL, NULL, &bounds));
+        cr_expect_eq(wave_of(problem, WEFT_OBJECTIVE_MAKESPAN, texts[i], i).pipeline_ns,
+                     bounds.makespan_ns, "%s", texts[i]);
+        weft_problem_free(problem);
+    }
+}
+
 Test(wave, every_v_in_enough_memory_has_a_valid_wave)
 {
     weft_i_rng rng;

@@ -1,5 +1,5 @@
-/* search/wave_fill.c - see wave_fill.h. */
-#include "search/wave_fill.h"
+/* search/wave_ends.c - see wave_ends.h. */
+#include "search/wave_ends.h"
 
 #include "base/error.h"
 
@@ -117,5 +117,35 @@ bool weft_i_wave_fill(const weft_i_course *course, int32_t n_ranks, int64_t fw_n
         for (int32_t turn = 0; turn < f.n_done[i]; turn++)
             pattern->fill_ns[i][turn] -= end + 1;
     }
+    return true;
+}
+
+/* The way of the last turn from where it turns for home at the pattern's time. */
+static void go_straight(const weft_i_course *course, int32_t n_ranks,
+                        const weft_i_block_times *times, weft_i_pattern *pattern)
+{
+    int64_t base = weft_i_pattern_base(pattern, course, course->n_turns - 1, 0);
+    int64_t *fw = pattern->last_fw_ns, *bw = pattern->last_bw_ns;
+    int32_t end = 2 * n_ranks - 1;
+    for (int32_t i = 0; i < n_ranks; i++)
+        fw[i] = base + pattern->fw_ns[i];
+    fw[n_ranks] = fw[n_ranks - 1] + times->fw_ns;
+    for (int32_t i = n_ranks + 1; i <= end; i++)
+        fw[i] = fw[i - 1] + times->fw_hop_ns;
+    bw[end] = fw[end] + times->fw_ns;
+    for (int32_t i = end - 1; i >= 0; i--)
+        bw[i] = bw[i + 1] + (i == n_ranks - 1 ? times->bw_ns : times->bw_hop_ns);
+}
+
+bool weft_i_wave_drain(const weft_i_course *course, int32_t n_ranks,
+                       const weft_i_block_times *times, weft_i_arena *arena,
+                       weft_i_pattern *pattern)
+{
+    pattern->last_fw_ns = weft_i_new(arena, int64_t, course->n_legs);
+    pattern->last_bw_ns = weft_i_new(arena, int64_t, course->n_legs);
+    pattern->fw_step_ns = times->fw_ns + times->bww_ns;
+    pattern->bw_step_ns = times->bw_ns + times->bww_ns;
+    if (!pattern->last_fw_ns || !pattern->last_bw_ns) return false;
+    go_straight(course, n_ranks, times, pattern);
     return true;
 }
