@@ -205,10 +205,12 @@ static weft_status read_stacks(const weft_i_json *root, weft_i_arena *arena, wef
         weft_i_json item = weft_i_json_item(&array, i);
         status = read_stack(&item, arena, error, &cluster->stacks[i]);
         if (status != WEFT_STATUS_OK) return status;
+        bool is_twice = strcmp(cluster->stack.name, cluster->stacks[i].name) == 0;
         for (size_t k = 0; k < i; k++)
-            if (strcmp(cluster->stacks[k].name, cluster->stacks[i].name) == 0)
-                return weft_i_json_fail(&item, error, "stack '%s' is there twice",
-                                        cluster->stacks[i].name);
+            is_twice |= strcmp(cluster->stacks[k].name, cluster->stacks[i].name) == 0;
+        if (is_twice)
+            return weft_i_json_fail(&item, error, "stack '%s' is there twice",
+                                    cluster->stacks[i].name);
     }
     cluster->n_stacks = (int32_t)n;
     return WEFT_STATUS_OK;

@@ -164,7 +164,8 @@ WEFT_API weft_status weft_cluster_write(const weft_cluster *cluster, const char 
 /* Names of the shipped clusters; NULL past the last. */
 WEFT_API const char *weft_cluster_shipped(size_t index);
 
-/* Put the stack of that name in force. USAGE where the cluster has none, with those it has. */
+/* Put the stack of that name in force; the one that was takes its place among the others. USAGE
+ * where the cluster has none, with those it has. */
 WEFT_API weft_status weft_cluster_set_stack(weft_cluster *cluster, const char *name,
                                             weft_error *error);
 

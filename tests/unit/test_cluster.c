@@ -105,6 +105,13 @@ Test(cluster, a_file_takes_overrides_too)
     cr_assert_eq(weft_cluster_set_stack(cluster, "t", &error), WEFT_STATUS_OK);
     cr_expect(cluster->stack.unfused_attention && cluster->stack.blocking_messages);
     cr_expect_eq(cluster->stack.gradient_bytes, 2);
+    /* And back: no stack is lost, none is there twice. */
+    cr_expect_eq(weft_cluster_set_stack(cluster, "u", &error), WEFT_STATUS_USAGE);
+    cr_expect(strstr(error.text, "expected t, s"), "%s", error.text);
+    error = (weft_error){0};
+    cr_assert_eq(weft_cluster_set_stack(cluster, "s", &error), WEFT_STATUS_OK);
+    cr_expect(cluster->stack.elementwise == 0.5 && cluster->n_stacks == 1);
+    cr_expect_str_eq(cluster->stacks[0].name, "t");
     weft_cluster_free(cluster);
     cr_expect_eq(weft_cluster_load("no/such.json:nodes=3", &error, &cluster), WEFT_STATUS_IO);
     weft_cluster_free(NULL);
