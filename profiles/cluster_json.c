@@ -159,6 +159,9 @@ static weft_status read_level(const weft_i_json *in, weft_i_arena *arena, weft_e
         {FIELD(weft_level, nic_gbs, DOUBLE), .min = 1e-3, .max = 1e6},
         {FIELD(weft_level, latency_ns, INT64), .min = 0, .max = 1e12, .required = true},
         {FIELD(weft_level, oversubscription, DOUBLE), .min = 1, .max = 1e6},
+        {WEFT_I_FIELD_ENUM("algorithm", weft_level, algorithm, WEFT_I_ALGORITHMS)},
+        {WEFT_I_FIELD_ENUM("all_to_all", weft_level, all_to_all, WEFT_I_ALL_TO_ALLS)},
+        {FIELD(weft_level, multicast, BOOL)},
         {WEFT_I_FIELD_OTHER("collectives"), .required = true},
     };
     out->oversubscription = 1;
