@@ -54,8 +54,8 @@ compile()
     fi
     shared=$(pkg-config --cflags --libs "$package")
     static=$(pkg-config --static --libs "$package" | sed 's/-lweft\(-run\)\{0,1\} \{0,1\}//g')
-    eval "cc -Wall -Wextra -Werror \"\$1\" -o \"\$out-shared\" $shared -lm"
-    eval "cc \"\$1\" -o \"\$out-static\" $archives $(pkg-config --cflags "$package") $static"
+    eval "cc -std=c11 -pedantic -Wall -Wextra -Werror \"\$1\" -o \"\$out-shared\" $shared -lm"
+    eval "cc -std=c11 \"\$1\" -o \"\$out-static\" $archives $(pkg-config --cflags "$package") $static"
 }
 
 compile "$work/smallest.c"
