@@ -3,16 +3,12 @@
 
 #include <math.h>
 
+#include "base/least.h"
 #include "emu/algorithms.h"
 
 int32_t weft_i_network_devices(const weft_parallel *parallel)
 {
     return parallel->dp * parallel->pp * parallel->tp * parallel->cp;
-}
-
-static int32_t least(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
 }
 
 /* Innermost level in which devices first..last lie in one group. */
@@ -41,7 +37,7 @@ static weft_i_group group_of(const weft_cluster *cluster, int32_t devices, int32
     int32_t near = cluster->levels[0].devices / stride;
     return (weft_i_group){.devices = devices,
                           .level = level_of_tiles(cluster, devices * stride, total),
-                          .node_devices = near < 1 ? 1 : least(near, devices)};
+                          .node_devices = near < 1 ? 1 : weft_i_min32(near, devices)};
 }
 
 weft_i_network weft_i_network_make(const weft_cluster *cluster, const weft_parallel *parallel)

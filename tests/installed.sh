@@ -72,7 +72,7 @@ if [ -f "$pkgconfig/weft-run.pc" ] && [ -x "$prefix/bin/weft" ]; then
     for kind in shared static; do
         "$work/embed_runtime-$kind" "$work/plan.json" | grep -q '^loss .* serial training'
     done
-    exports=$(nm -D --defined-only "$library/libweft-run.so" | grep -v ' weft_run_mpi_[a-z]*$' || :)
+    exports=$(nm -D --defined-only "$library/libweft-run.so" | grep -v ' weft_run_mpi_[a-z_]*$' || :)
     [ -z "$exports" ] || { echo "libweft-run exports: $exports"; exit 1; }
 fi
 
