@@ -4,15 +4,14 @@
  * plan is late, the best found so far is taken: training never waits for a better one.
  */
 #include <stdio.h>
-#include <threads.h>
+#include <unistd.h>
 #include <weft/weft.h>
 
 static void train(const weft_plan *plan, const char *batch)
 {
     printf("%s: step %.3f s predicted, %s\n", batch, (double)plan->predicted.step_ns / 1e9,
            plan->method);
-    /* Here the trainer runs the plan's actions. */
-    thrd_sleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    usleep(200000); /* here the trainer runs the plan's actions */
 }
 
 /* Submit the batch of `file`; NULL after a printed error. */

@@ -18,7 +18,7 @@ typedef struct weft_i_attempt {
     weft_solution *solutions; /* order NULL = none yet */
     bool one_strategy;        /* published orders get one memory strategy for all stages */
     int64_t n_searches;       /* so far: each draws other random numbers */
-    int64_t floor_ns;         /* no schedule is shorter, whatever the strategies; 0 = not known */
+    int64_t tail_ns;          /* of the reductions, after the pipelines; 0 = none or not known */
     bool goes_on;             /* a search only improves on what an earlier one found */
     bool stopped;             /* by the caller's progress function */
 } weft_i_attempt;

@@ -10,4 +10,9 @@
  * questions); of several replicas, under the shortest one. */
 void weft_i_reductions_settle(const weft_i_attempt *attempt);
 
+/* The reduce_tail_ns that the plan of a solved attempt of a case will have, where posting takes no
+ * time: what is left of the reductions after the longest pipeline. O(passes + edges) a replica. */
+weft_status weft_i_reductions_tail(const weft_i_attempt *attempt, weft_error *error,
+                                   int64_t *out_tail_ns);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "planner/evening.h"
+#include "planner/reductions.h"
 
 /* Of the time for all: the share of one short search, and the part after which there is no further
  * layout. */
@@ -24,7 +25,7 @@ typedef struct point {
     int64_t *tokens;
 } point;
 
-/* What tells a layout from others: B of each module, layers of each chunk. */
+/* What tells a layout from others: how it splits the microbatches, and layers of each chunk. */
 typedef struct fingerprint {
     int64_t *numbers;
     int32_t n;
@@ -54,17 +55,30 @@ static bool is_over(const contest *c)
     return c->end_ns > 0 && (double)(weft_i_now_ns() - c->begin_ns) >= until * all_ns;
 }
 
-/* Whether a layout is new; it is then known from now on. */
-static bool is_new(contest *c, const weft_layout *layout)
+/* How an attempt splits the microbatches: two sizes B that do it alike are one layout. */
+static int64_t split_of(const weft_i_attempt *a)
 {
-    fingerprint print = {NULL, layout->n_modules + 3 * layout->n_chunks};
+    uint64_t sum = 0;
+    for (int32_t r = 0; r < a->n_replicas; r++)
+        for (int32_t i = 0; i < a->problems[r]->n_submicrobatches; i++) {
+            uint64_t tokens = (uint64_t)a->problems[r]->submicrobatches[i].tokens;
+            sum = (sum + (uint64_t)i + tokens) * UINT64_C(0x9E3779B97F4A7C15);
+            sum ^= sum >> 29;
+        }
+    return (int64_t)(sum >> 1);
+}
+
+/* Whether an attempt's layout is new; it is then known from now on. */
+static bool is_new(contest *c, const weft_i_attempt *attempt)
+{
+    const weft_layout *layout = attempt->layout;
+    fingerprint print = {NULL, 1 + 3 * layout->n_chunks};
     if (c->n_tried == MAX_TRIED) return false;
     print.numbers = weft_i_new(&c->arena, int64_t, print.n);
     c->no_memory = c->no_memory || !print.numbers;
     if (!print.numbers) return false;
     int64_t *at = print.numbers;
-    for (int32_t i = 0; i < layout->n_modules; i++)
-        *at++ = layout->modules[i].submicrobatch_tokens;
+    *at++ = split_of(attempt);
     for (int32_t i = 0; i < layout->n_chunks; i++) {
         *at++ = layout->chunks[i].rank;
         *at++ = layout->chunks[i].segment;
@@ -118,35 +132,39 @@ static weft_status open_point(const contest *c, const point *p, weft_error *erro
     return status;
 }
 
-/* A short search leaves about half of its way to the bound to a longer one, so the middle between
- * them tells more of a layout than its value: larger sub-microbatches are slower at first. */
-static bool is_better(const weft_i_attempt *a, const weft_i_attempt *b, bool by_promise)
+static bool is_better(const weft_i_attempt *a, const weft_i_attempt *b)
 {
-    int64_t x = weft_i_attempt_value(a), y = weft_i_attempt_value(b);
-    return by_promise ? x + a->floor_ns < y + b->floor_ns : x < y;
+    return weft_i_attempt_value(a) + a->tail_ns < weft_i_attempt_value(b) + b->tail_ns;
 }
 
-/* Under this no schedule of the layout gets, at the strategies chosen (solved) or at the first of
- * each stage, the fastest; 0 = not known. */
+/* Under this no schedule of the attempt gets, at the strategies chosen (solved) or whatever they
+ * are: at the first of each stage, the fastest, as if memory were no matter. 0 = not known. */
 static int64_t bound_of(const weft_i_attempt *a, bool solved)
 {
+    weft_i_arena arena = {0};
     int64_t most = 0;
     for (int32_t r = 0; r < a->n_replicas; r++) {
         weft_bounds bounds;
+        weft_problem problem = *a->problems[r];
+        int64_t *no_limit = weft_i_new(&arena, int64_t, problem.n_ranks);
+        for (int32_t i = 0; no_limit && i < problem.n_ranks; i++)
+            no_limit[i] = WEFT_INT_MAX;
+        if (!solved && no_limit) problem.limit_bytes = no_limit;
         const int32_t *choices = solved ? a->solutions[r].choices : NULL;
-        if (weft_bounds_compute(a->problems[r], choices, NULL, &bounds)) return 0;
+        bool known = no_limit && !weft_bounds_compute(&problem, choices, NULL, &bounds);
         bool span = a->options->objective == WEFT_OBJECTIVE_SPAN;
-        int64_t ns = span ? bounds.span_ns : bounds.makespan_ns;
+        int64_t ns = !known ? 0 : span ? bounds.span_ns : bounds.makespan_ns;
         most = ns > most ? ns : most;
     }
+    weft_i_arena_free(&arena);
     return most;
 }
 
 /* The best first; among equals the older. */
-static void sort_kept(contest *c, bool by_promise)
+static void sort_kept(contest *c)
 {
     for (int32_t i = 1; i < c->n_kept; i++)
-        for (int32_t k = i; k > 0 && is_better(&c->kept[k], &c->kept[k - 1], by_promise); k--) {
+        for (int32_t k = i; k > 0 && is_better(&c->kept[k], &c->kept[k - 1]); k--) {
             weft_i_attempt one = c->kept[k];
             c->kept[k] = c->kept[k - 1];
             c->kept[k - 1] = one;
@@ -168,6 +186,16 @@ static void drop_worst(contest *c, int32_t n, bool spare_rule)
     }
 }
 
+/* Search an attempt, on from its answer if it has one; what follows the pipelines is measured where
+ * it counts. */
+static weft_status search(const contest *c, double seconds, weft_i_attempt *a, weft_error *error)
+{
+    a->goes_on = weft_i_attempt_value(a) < WEFT_INT_MAX;
+    weft_status status = weft_i_attempt_search(a, seconds, c->iterations, error);
+    if (status || a->options->objective != WEFT_OBJECTIVE_STEP) return status;
+    return weft_i_reductions_tail(a, error, &a->tail_ns);
+}
+
 /* Search the layout of a point; true where it is the best so far. */
 static bool try_point(contest *c, const point *p)
 {
@@ -176,11 +204,11 @@ static bool try_point(contest *c, const point *p)
     weft_status status = open_point(c, p, &why, &attempt);
     bool hopeless =
         !status && c->n_kept > 0 && bound_of(&attempt, false) >= weft_i_attempt_value(&c->kept[0]);
-    if (!status && (!is_new(c, attempt.layout) || hopeless)) {
+    if (!status && (!is_new(c, &attempt) || hopeless)) {
         weft_i_attempt_close(&attempt);
         return false;
     }
-    if (!status) status = weft_i_attempt_search(&attempt, c->seconds, c->iterations, &why);
+    if (!status) status = search(c, c->seconds, &attempt, &why);
     if (status && !c->first.status) c->first = why;
     c->no_memory = c->no_memory || status == WEFT_STATUS_NO_MEMORY;
     c->stopped = c->stopped || attempt.stopped;
@@ -191,7 +219,7 @@ static bool try_point(contest *c, const point *p)
     const weft_layout *layout = attempt.layout;
     if (c->n_tried <= 2) c->rule = layout;
     c->kept[c->n_kept++] = attempt;
-    sort_kept(c, c->end_ns > 0);
+    sort_kept(c);
     drop_worst(c, KEPT + 1, true);
     if (c->kept[0].layout != layout) return false;
     c->is_near =
@@ -256,12 +284,11 @@ static void halve(contest *c)
         double left = (double)(c->end_ns - weft_i_now_ns()) / 1e9;
         double seconds = n > 2 ? left / 2 / n : left / n;
         for (int32_t i = 0; i < n && seconds > 0 && !c->stopped; i++) {
-            c->kept[i].goes_on = true;
-            weft_status status = weft_i_attempt_search(&c->kept[i], seconds, c->iterations, NULL);
+            weft_status status = search(c, seconds, &c->kept[i], NULL);
             c->no_memory = c->no_memory || status == WEFT_STATUS_NO_MEMORY;
             c->stopped = c->stopped || c->kept[i].stopped;
         }
-        sort_kept(c, true);
+        sort_kept(c);
     }
 }
 
@@ -278,7 +305,6 @@ static weft_status run(contest *c, point *p, weft_error *error)
     }
     if (c->n_kept > 0) climb(c, p);
     if (c->n_kept > 0 && c->end_ns > 0) halve(c);
-    sort_kept(c, false);
     if (c->no_memory) return weft_i_no_memory(error);
     if (c->n_kept > 0) return WEFT_STATUS_OK;
     return weft_i_fail(error, c->first.status, "%s", c->first.text);
