@@ -38,6 +38,7 @@ static const struct {
     [SET_MULTI_NODE] = {5, 0, 6, "Calculon 15.3, vTrain 14.7, one constant 17.5"},
     [SET_SINGLE_NODE] = {5, 0, 6, "Calculon 39, vTrain 8.4, one constant 59"},
     [SET_STAGE] = {2, 0, 0, ""},
+    [SET_MESSAGE] = {0, 0, 0, ""},
     [SET_THROUGHPUT] = {5, 0, 0, ""},
     [SET_MEMORY] = {3, 0, 0, ""},
     [SET_MEGATRON_H100] = {0, 0, 4, "one constant 5.0"},
@@ -173,6 +174,7 @@ static void forget(bench *b)
             if (stack->tp_overlap > 0) stack->tp_overlap = 0.5;
             if (stack->dp_overlap > 0) stack->dp_overlap = 0.5;
             if (stack->slowdown > 1) stack->slowdown = 1.3;
+            if (stack->message_ns > 0) stack->message_ns = 20000;
             if (stack->message_slowdown > 0) stack->message_slowdown = 1.05;
             if (stack->collective_wait_ns > 0) stack->collective_wait_ns = 30000;
             if (stack->uncut_head > 0) stack->uncut_head = 0.5;

@@ -174,6 +174,8 @@ static void read_zero_bubble(published *all, const csv *table, set s, weft_measu
             row->value = 1e9 * q->global_batch / (ranks * value);
         else if (quantity == WEFT_MEASURED_PEAK)
             row->value = 1e9 * value;
+        else if (quantity == WEFT_MEASURED_MESSAGE)
+            row->value = 1e3 * value;
         else /* us of a stage of as many layers as embedding and head count for one each */
             row->value = 1e3 * value / ((layers + 2) / ranks);
     }
@@ -238,6 +240,9 @@ static void read_set(published *all, set s, const char *folder, const csv *zero_
         read_zero_bubble(all, zero_bubble, s, WEFT_MEASURED_LAYER_FW, "TF_us");
         read_zero_bubble(all, zero_bubble, s, WEFT_MEASURED_LAYER_BWI, "TB_us");
         read_zero_bubble(all, zero_bubble, s, WEFT_MEASURED_LAYER_BWW, "TW_us");
+        break;
+    case SET_MESSAGE:
+        read_zero_bubble(all, zero_bubble, s, WEFT_MEASURED_MESSAGE, "Tcomm_us");
         break;
     case SET_THROUGHPUT:
         read_zero_bubble(all, zero_bubble, s, WEFT_MEASURED_STEP, "thr_1F1B");

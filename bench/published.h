@@ -15,6 +15,7 @@ typedef enum device { DEVICE_A100, DEVICE_H100, N_DEVICES } device;
     X(MULTI_NODE, "vTrain multi-node", A100, "megatron-deepspeed", 4)                              \
     X(SINGLE_NODE, "vTrain single-node", A100, "megatron-deepspeed-small", 0)                      \
     X(STAGE, "zero-bubble stage times", A100, "megatron-zero-bubble", 0)                           \
+    X(MESSAGE, "zero-bubble messages", A100, "megatron-zero-bubble", 0)                            \
     X(THROUGHPUT, "zero-bubble throughput", A100, "megatron-zero-bubble", 0)                       \
     X(MEMORY, "zero-bubble memory of 1F1B", A100, "megatron-zero-bubble", 0)                       \
     X(MEGATRON_H100, "Megatron-LM H100", H100, "megatron-core-2024", 0)

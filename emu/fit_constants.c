@@ -22,6 +22,7 @@ typedef enum stack_kind {
     DP_OVERLAP,
     SLOWDOWN,
     HOST_KERNEL,
+    MESSAGE,
     MESSAGE_SLOWDOWN,
     UNCUT_HEAD,
     COLLECTIVE_WAIT,
@@ -51,6 +52,7 @@ static const range stack_ranges[N_STACK_KINDS] = {
     [DP_OVERLAP] = {"dp_overlap", 0, 1},
     [SLOWDOWN] = {"slowdown", 1, 1.6},
     [HOST_KERNEL] = {"host_kernel_ns", 1000, 60000},
+    [MESSAGE] = {"message_ns", 1000, 500000},
     [MESSAGE_SLOWDOWN] = {"message_slowdown", 1, 1.25},
     [UNCUT_HEAD] = {"uncut_head", 0.2, 1},
     [COLLECTIVE_WAIT] = {"collective_wait_ns", 5000, 150000},
@@ -122,6 +124,7 @@ static double *stack_field(weft_stack *stack, int32_t kind)
 
 static int64_t *stack_ns(weft_stack *stack, int32_t kind)
 {
+    if (kind == MESSAGE) return &stack->message_ns;
     return kind == HOST_KERNEL ? &stack->host_kernel_ns : &stack->collective_wait_ns;
 }
 
@@ -165,6 +168,7 @@ static bool is_neutral(int32_t kind, double value)
     switch ((stack_kind)kind) {
     case TP_OVERLAP:
     case DP_OVERLAP:
+    case MESSAGE:
     case MESSAGE_SLOWDOWN:
     case UNCUT_HEAD:
     case COLLECTIVE_WAIT:

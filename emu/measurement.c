@@ -19,6 +19,8 @@ static double value_of(const weft_uniform_answer *answer, weft_measured quantity
         return (double)answer->layer.bwi_ns;
     case WEFT_MEASURED_LAYER_BWW:
         return (double)answer->layer.bww_ns;
+    case WEFT_MEASURED_MESSAGE:
+        return (double)answer->transfer_ns;
     case WEFT_MEASURED_PEAK:
         return (double)answer->peak_bytes;
     case WEFT_N_MEASURED:

@@ -124,8 +124,10 @@ double weft_i_network_message_ns(const weft_i_network *network, double bytes, in
     int64_t low = from < to ? from : to, high = from < to ? to : from;
     int32_t level = level_of_range(network->cluster, low * width, high * width + width - 1);
     const weft_i_group *tp = &network->groups[WEFT_I_AXIS_TP];
-    if (!scatter || level == 0 || tp->devices == 1) return pair_ns(network->cluster, level, bytes);
-    return pair_ns(network->cluster, level, bytes / tp->devices) +
+    double software_ns = (double)network->cluster->stack.message_ns;
+    if (!scatter || level == 0 || tp->devices == 1)
+        return software_ns + pair_ns(network->cluster, level, bytes);
+    return software_ns + pair_ns(network->cluster, level, bytes / tp->devices) +
            weft_i_network_collective_ns(network, tp, WEFT_I_COLLECTIVE_ALL_GATHER, bytes);
 }
 

@@ -54,8 +54,9 @@ double weft_i_network_collective_ns(const weft_i_network *network, const weft_i_
                                     weft_i_collective kind, double bytes);
 
 /* One message of `bytes` from each device of rank `from` to its partner of rank `to`, in the
- * replica whose devices are farthest apart; `scatter`: the TP group holds the same bytes, so that
- * each device sends a part and the receivers gather (Narayanan et al. 2021, section 4.1). */
+ * replica whose devices are farthest apart, with what the software takes beside; `scatter`: the TP
+ * group holds the same bytes, so that each device sends a part and the receivers gather (Narayanan
+ * et al. 2021, section 4.1). */
 double weft_i_network_message_ns(const weft_i_network *network, double bytes, int32_t from,
                                  int32_t to, bool scatter);
 

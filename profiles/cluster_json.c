@@ -179,6 +179,7 @@ static weft_status read_stack(const weft_i_json *in, weft_i_arena *arena, weft_e
         {FIELD(weft_stack, dp_overlap, DOUBLE), .max = 1, .required = true},
         {FIELD(weft_stack, slowdown, DOUBLE), .min = 1, .max = 100, .required = true},
         {FIELD(weft_stack, host_kernel_ns, INT64), .max = 1e9, .required = true},
+        {FIELD(weft_stack, message_ns, INT64), .max = 1e9},
         {FIELD(weft_stack, message_slowdown, DOUBLE), .min = 1, .max = 100},
         {FIELD(weft_stack, uncut_head, DOUBLE), .max = 1},
         {FIELD(weft_stack, collective_wait_ns, INT64), .max = 1e9},

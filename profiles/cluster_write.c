@@ -114,6 +114,7 @@ static void put_stack(weft_i_json_out *out, const weft_stack *stack)
     weft_i_json_put_key_double(out, "dp_overlap", stack->dp_overlap);
     weft_i_json_put_key_double(out, "slowdown", stack->slowdown);
     weft_i_json_put_key_int(out, "host_kernel_ns", stack->host_kernel_ns);
+    if (stack->message_ns > 0) weft_i_json_put_key_int(out, "message_ns", stack->message_ns);
     if (stack->message_slowdown > 0)
         weft_i_json_put_key_double(out, "message_slowdown", stack->message_slowdown);
     if (stack->uncut_head > 0) weft_i_json_put_key_double(out, "uncut_head", stack->uncut_head);

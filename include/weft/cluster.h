@@ -113,6 +113,7 @@ typedef struct weft_stack {
     double dp_overlap;  /* part of the gradient reduction that can hide under backward passes */
     double slowdown;    /* of compute while communication overlaps it, 1 = none */
     int64_t host_kernel_ns;  /* time of the host for issuing one kernel; 0 = hidden */
+    int64_t message_ns;      /* of a message, beside the link's latency and its bytes; 0 = none */
     double message_slowdown; /* of passes while messages overlap them; 0 = none */
     double uncut_head; /* part of a GEMM's rate that the map of a head reaches where TP does not cut
                           it; 0 = all */

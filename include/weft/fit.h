@@ -20,6 +20,7 @@ extern "C" {
     X(LAYER_BW, "layer_bw_ns")   /* with what is recomputed */                                     \
     X(LAYER_BWI, "layer_bwi_ns") /* gradient of its input alone */                                 \
     X(LAYER_BWW, "layer_bww_ns") /* gradient of its weights alone */                               \
+    X(MESSAGE, "message_ns")     /* from the first rank to the second */                           \
     X(PEAK, "peak_bytes")        /* of a device of the rank that needs most */
 
 typedef enum weft_measured {

@@ -62,7 +62,7 @@ static const char mine[] =
     "\"slowdown\":1.25,\"host_kernel_ns\":60},\n"
     "\"stacks\":[{\"name\":\"t\",\"elementwise\":1,\"tp_overlap\":0,\"dp_overlap\":0,"
     "\"slowdown\":1,\"host_kernel_ns\":0,\"unfused_attention\":true,"
-    "\"blocking_messages\":true,\"gradient_bytes\":2}]}";
+    "\"message_ns\":8,\"blocking_messages\":true,\"gradient_bytes\":2}]}";
 
 /* Load a text through a file, with overrides or "" after its name. */
 static weft_status load_text(const char *text, const char *overrides, weft_error *error,
@@ -104,7 +104,7 @@ Test(cluster, a_file_takes_overrides_too)
     cr_expect(cluster->stack.host_kernel_ns == 60 && !cluster->stack.unfused_attention);
     cr_assert_eq(weft_cluster_set_stack(cluster, "t", &error), WEFT_STATUS_OK);
     cr_expect(cluster->stack.unfused_attention && cluster->stack.blocking_messages);
-    cr_expect_eq(cluster->stack.gradient_bytes, 2);
+    cr_expect(cluster->stack.gradient_bytes == 2 && cluster->stack.message_ns == 8);
     weft_cluster_free(cluster);
     cr_expect_eq(weft_cluster_load("no/such.json:nodes=3", &error, &cluster), WEFT_STATUS_IO);
     weft_cluster_free(NULL);

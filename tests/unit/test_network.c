@@ -123,6 +123,20 @@ Test(network, messages)
     cr_assert_float_eq(weft_i_network_message_ns(&n, 1e6, 1, 2, false), 2000 + 1e5, 1e-6);
 }
 
+/* What the software adds is there once for a message, however far it goes, and nowhere else. */
+Test(network, software_adds_to_a_message)
+{
+    weft_i_network n = network_of(1, 4, 4, 1, 1);
+    double near_ns = weft_i_network_message_ns(&n, 1e6, 0, 1, false);
+    double far_ns = weft_i_network_message_ns(&n, 1e6, 1, 2, true);
+    double step_ns = weft_i_network_ring_step_ns(&n, WEFT_I_AXIS_TP, 1e6);
+    c.cluster.stack.message_ns = 700;
+    cr_expect_float_eq(weft_i_network_message_ns(&n, 1e6, 0, 1, false), near_ns + 700, 1e-6);
+    cr_expect_float_eq(weft_i_network_message_ns(&n, 1e6, 1, 2, true), far_ns + 700, 1e-6);
+    cr_expect_eq(weft_i_network_message_ns(&n, 1e6, 1, 1, false), 0);
+    cr_expect_eq(weft_i_network_ring_step_ns(&n, WEFT_I_AXIS_TP, 1e6), step_ns);
+}
+
 /* Level of the pairs of two ranks by looking at every pair, against the rule. */
 Test(network, the_farthest_pair_decides)
 {
