@@ -81,6 +81,7 @@ typedef struct reader {
     int at[MAX_CELL]; /* column of each place */
     int n_places;
     const char *cells[N_COLUMNS];
+    weft_recipe *recipe; /* of the row */
 } reader;
 
 static weft_status fail(const reader *r, column c, const char *what)
@@ -146,7 +147,26 @@ static weft_status recipe_of(reader *r, int64_t spread, int64_t zero, const weft
         (*recipe)->sequence_parallel = spread;
         (*recipe)->zero = (int32_t)zero;
     }
+    r->recipe = *recipe;
     *out = *recipe;
+    return WEFT_STATUS_OK;
+}
+
+/* A strategy by name, else a set of operators, which rows of one recipe share. */
+static weft_status read_recompute(const reader *r, weft_measurement *row)
+{
+    const char *cell = r->cells[RECOMPUTE];
+    int strategy = weft_i_parse_choice("none|selective|full", cell);
+    int32_t set = 0;
+    weft_error error = {0};
+    weft_status status = WEFT_STATUS_OK;
+    if (strategy < 0) status = weft_recipe_add_recompute(r->recipe, cell, &error, &set);
+    if (status == WEFT_STATUS_USAGE)
+        return weft_i_fail_at(
+            r->error, WEFT_STATUS_BAD_INPUT, r->path, r->line, columns[RECOMPUTE].name,
+            "expected none, selective, full or a set of operators: %s", error.text);
+    if (status != WEFT_STATUS_OK) return weft_i_no_memory(r->error);
+    row->question.recompute = (weft_recompute)(strategy < 0 ? WEFT_RECOMPUTE_SET + set : strategy);
     return WEFT_STATUS_OK;
 }
 
@@ -178,9 +198,8 @@ static weft_status read_choices(const reader *r, weft_measurement *row)
         WEFT_MEASURED_LIST(QUANTITY_TEXT)
 #undef QUANTITY_TEXT
     };
-    int recompute = weft_i_parse_choice("none|selective|full", r->cells[RECOMPUTE]);
-    if (recompute < 0) return fail(r, RECOMPUTE, "none, selective or full");
-    row->question.recompute = (weft_recompute)recompute;
+    weft_status status = read_recompute(r, row);
+    if (status != WEFT_STATUS_OK) return status;
     int q = 0;
     while (q < WEFT_N_MEASURED && strcmp(quantities[q], r->cells[QUANTITY]) != 0)
         q++;

@@ -3,7 +3,9 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/rng.h"
 #include "emu/fit_constants.h"
@@ -166,4 +168,47 @@ Test(fit, says_what_is_wrong)
     cr_expect_str_eq(error.text, "cluster a100 has no stack 'nobody's'");
     cr_expect_eq(error_sum, -1);
     drop(&f);
+}
+
+static weft_status read_rows(const char *rows, weft_error *error, weft_measurements **out)
+{
+    char name[] = "weft-rows-XXXXXX";
+    int fd = mkstemp(name);
+    FILE *file = fdopen(fd, "w");
+    cr_assert_not_null(file);
+    fprintf(file,
+            "set,stack,layers,hidden,heads,seq,vocab,tp,pp,microbatch,global_batch,recompute,"
+            "quantity,value\n%s",
+            rows);
+    fclose(file);
+    weft_status status = weft_measurements_read(name, error, out);
+    unlink(name);
+    return status;
+}
+
+/* Rows of operators by name: megatron-2022 has no fused attention, where selective is its core. */
+Test(fit, rows_of_recomputed_operators)
+{
+    static const char *const rows = "a,megatron-2022,4,256,4,512,512,1,1,4,4,selective,step_ns,9\n"
+                                    "a,megatron-2022,4,256,4,512,512,1,1,4,4,core_attn,step_ns,9\n"
+                                    "a,megatron-2022,4,256,4,512,512,1,1,4,4,mlp,step_ns,9\n"
+                                    "a,megatron-2022,4,256,4,512,512,1,1,4,4,none,step_ns,9\n";
+    weft_error error = {0};
+    weft_cluster *cluster = NULL;
+    weft_measurements *read = NULL;
+    double ns[4];
+    cr_assert_not(weft_cluster_load("a100", &error, &cluster));
+    cr_assert_not(read_rows(rows, &error, &read), "%s", error.text);
+    cr_assert_eq(read->n_rows, 4);
+    for (int i = 0; i < 4; i++)
+        cr_assert_not(weft_measurement_predict(&read->rows[i], cluster, &error, &ns[i]), "%s",
+                      error.text);
+    cr_expect_eq(ns[0], ns[1]);
+    cr_expect(ns[1] > ns[3] && ns[2] > ns[3] && ns[2] != ns[1]);
+    weft_measurements_free(read);
+    weft_cluster_free(cluster);
+    cr_expect_eq(read_rows("a,b,4,256,4,512,512,1,1,4,4,some,step_ns,9\n", &error, &read),
+                 WEFT_STATUS_BAD_INPUT);
+    cr_expect(strstr(error.text, "full or a set of operators: recompute: 'some' is no operator"),
+              "%s", error.text);
 }
