@@ -287,7 +287,11 @@ void weft_i_operators_price(const weft_i_operators *graph, const weft_i_machine 
         ns[i] = weft_i_operator_ns(machine, &graph->operators[i]);
         add_operator(&graph->operators[i], ns[i], &sums);
     }
-    for (int32_t s = 0; s < n_sets; s++)
-        sums.under[s] = price_set(graph, ns, backward, sets[s]);
+    for (int32_t s = 0; s < n_sets; s++) {
+        int32_t twin = 0;
+        while (sets[twin] != sets[s])
+            twin++;
+        sums.under[s] = twin < s ? sums.under[twin] : price_set(graph, ns, backward, sets[s]);
+    }
     *out_sums = sums;
 }
