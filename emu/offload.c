@@ -3,12 +3,18 @@
 
 #include <math.h>
 
-/* Bytes a ns between the slowest device and its host. */
+/* Bytes a ns between the slowest device and its host: all of a node's devices copy at the same time
+ * and share what the host takes. */
 static double host_rate(const weft_i_emu *emu)
 {
     double rate = INFINITY;
-    for (int32_t i = 0; i < emu->cluster->n_node_types; i++)
-        rate = fmin(rate, emu->cluster->node_types[i].host_gbs);
+    int32_t job = weft_i_network_devices(&emu->parallel);
+    for (int32_t i = 0; i < emu->cluster->n_node_types; i++) {
+        const weft_node_type *type = &emu->cluster->node_types[i];
+        rate = fmin(rate, type->host_gbs);
+        if (type->host_total_gbs > 0)
+            rate = fmin(rate, type->host_total_gbs / fmin(type->devices, job));
+    }
     return rate;
 }
 

@@ -108,6 +108,7 @@ static weft_status read_node_type(const weft_i_json *in, weft_i_arena *arena, we
         {FIELD(weft_node_type, devices, INT32), .min = 1, .max = 1024, .required = true},
         {FIELD(weft_node_type, nodes, INT32), .min = 1, .max = MAX_NODES, .required = true},
         {FIELD(weft_node_type, host_gbs, DOUBLE), .min = 1e-3, .max = 1e6, .required = true},
+        {FIELD(weft_node_type, host_total_gbs, DOUBLE), .min = 1e-3, .max = 1e7},
         {FIELD(weft_node_type, host_bytes, INT64), .min = 0, .max = 1e16, .required = true},
     };
     weft_i_json device;

@@ -139,6 +139,8 @@ static void put_node_types(weft_i_json_out *out, const weft_cluster *cluster)
         weft_i_json_put_key_int(out, "devices", type->devices);
         weft_i_json_put_key_int(out, "nodes", type->nodes);
         weft_i_json_put_key_double(out, "host_gbs", type->host_gbs);
+        if (type->host_total_gbs > 0)
+            weft_i_json_put_key_double(out, "host_total_gbs", type->host_total_gbs);
         weft_i_json_put_key_int(out, "host_bytes", type->host_bytes);
         put_device(out, &type->device);
         weft_i_json_close_object(out);

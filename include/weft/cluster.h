@@ -134,6 +134,7 @@ typedef struct weft_node_type {
     int32_t nodes;
     double host_gbs; /* host link of a device */
     int64_t host_bytes;
+    double host_total_gbs; /* what the links of a node's devices reach together; 0 = each its own */
 } weft_node_type;
 
 typedef struct weft_cluster {

@@ -183,3 +183,19 @@ Test(emu_variants, offload_to_the_host)
         cr_expect(two.saved_bytes == 0 && two.fw_ns > sent.fw_ns);
     }
 }
+
+/* Devices of a node that copy at the same time share what their host takes. */
+Test(emu_variants, offload_shares_the_host)
+{
+    c.node_type.host_gbs = 10;
+    c.node_type.host_total_gbs = 16;
+    for (int32_t tp = 1; tp <= 4; tp *= 2) {
+        int32_t dp = tp == 4 ? 4 : 1, sharing = tp == 4 ? 8 : tp; /* 16 devices are two nodes */
+        c.parallel = (weft_parallel){dp, 1, tp, 1, 1};
+        emu_case_start(&c);
+        double rate = tp == 1 ? 10 : 16.0 / sharing;
+        double bytes = (double)stage().cost.saved_bytes;
+        weft_cost sent = emu_case_stage(&c, 0, 1, 1, T, 1, WEFT_I_STRATEGY_OFFLOAD).cost;
+        cr_expect_float_eq((double)sent.fw_ns, bytes / rate, 1, "tp %d", tp);
+    }
+}
