@@ -65,6 +65,7 @@ static void print_lesson(const weft_i_lesson *lesson, FILE *stream)
                 lesson->losses[n - 1], n);
     if (lesson->first_step > 0)
         fprintf(stream, "resumed   after %" PRId64 " steps\n", lesson->first_step);
+    if (lesson->messages) fprintf(stream, "messages  %s\n", lesson->messages);
     if (!lesson->is_checked) return;
     fprintf(stream,
             "check     %s: loss of the serial run %.6g; %" PRId64
@@ -139,6 +140,7 @@ static void put_lesson(weft_i_json_out *out, const weft_i_lesson *lesson)
     for (int32_t s = 0; s < lesson->n_steps; s++)
         weft_i_json_put_double(out, lesson->losses[s]);
     weft_i_json_close_array(out);
+    if (lesson->messages) weft_i_json_put_key_string(out, "messages", lesson->messages);
     if (!lesson->is_checked) return;
     weft_i_json_key(out, "check");
     weft_i_json_open_object(out);

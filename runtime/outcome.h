@@ -18,6 +18,8 @@ typedef struct weft_i_lesson {
     double gradient_error; /* of the parameter that is farthest off: */
     int64_t n_gradients;   /* compared */
     char worst[128];
+    const char *messages; /* how they left the memory of a GPU, "staged" or "direct"; NULL = it was
+                             the host's */
 } weft_i_lesson;
 
 /* What there is to print. steps_ns: each step's longest pipeline. */

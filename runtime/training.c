@@ -130,6 +130,7 @@ weft_status weft_i_training_begin(weft_i_training *training, weft_i_world *world
     weft_status status =
         weft_i_device_kit((weft_i_device)training->launch->device, weft_i_world_slot(world), error,
                           &training->gpu, &options.kit);
+    if (training->gpu) training->lesson.messages = options.is_direct ? "direct" : "staged";
     if (status == WEFT_STATUS_OK)
         status =
             weft_i_worker_create(training->trainee, training->plan, weft_i_world_replica(world),

@@ -272,11 +272,13 @@ case_twin()
     # shellcheck disable=SC2086 # several words
     run 2 "$work/tiny.json" $inputs --device twin --check
     expect_trains
+    grep -q '^messages  staged$' "$out" || fail 'not staged'
     grep -E '^(loss|check) ' "$out" >"$work/staged"
     # Messages that MPI takes from the device's memory bring the same bits.
     # shellcheck disable=SC2086
     run 2 "$work/tiny.json" $inputs --device twin --check --messages direct
     expect_trains
+    grep -q '^messages  direct$' "$out" || fail 'not direct'
     grep -E '^(loss|check) ' "$out" | cmp -s - "$work/staged" || fail 'another result than staged'
     plan_of_tiny tiny-t2v 1 2 --microbatches 1
     # shellcheck disable=SC2086

@@ -45,7 +45,8 @@ static void expect_lesson(bool has_passed, const char *line)
                                   .whole_error = 1e-7,
                                   .gradient_error = 2e-7,
                                   .n_gradients = 1000,
-                                  .worst = "vision layer 3, qkv"};
+                                  .worst = "vision layer 3, qkv",
+                                  .messages = has_passed ? NULL : "direct"};
     weft_i_outcome trained = {&timeline, &measure, steps_ns, &lesson};
     char *text = NULL;
     size_t n = 0;
@@ -55,8 +56,13 @@ static void expect_lesson(bool has_passed, const char *line)
     fclose(stream);
     cr_expect(strstr(text, line), "%s", text);
     cr_expect(strstr(text, "loss      5.5 in the first step, 3.125 in step 3\n"), "%s", text);
-    cr_expect(strstr(text, "\"first_step\":0,\"losses\":[5.5,4.25,3.125],\"check\":{\"passed\":"),
-              "%s", text);
+    cr_expect_eq(!strstr(text, "messages  direct\n"), has_passed, "%s", text);
+    cr_expect_eq(!strstr(text, "\"messages\":\"direct\",\"check\""), has_passed, "%s", text);
+    cr_expect(has_passed || strstr(text, "\"losses\":[5.5,4.25,3.125],\"messages\""), "%s", text);
+    cr_expect(
+        !has_passed ||
+            strstr(text, "\"first_step\":0,\"losses\":[5.5,4.25,3.125],\"check\":{\"passed\":"),
+        "%s", text);
     free(text);
 }
 
