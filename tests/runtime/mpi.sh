@@ -268,7 +268,7 @@ EOF
 # What a GPU would compute, by its twin: copies, looks and kernels of the cuda device.
 case_twin()
 {
-    plan_of_tiny tiny-vlm 2 1 --microbatches 2
+    plan_of_tiny tiny-vlm 2 1 --microbatches 1
     # shellcheck disable=SC2086 # several words
     run 2 "$work/tiny.json" $inputs --device twin --check
     expect_trains
@@ -324,7 +324,7 @@ case_learn()
     run 2 "$work/tiny.json" $inputs --device cpu --check --steps 50 --learning-rate 0.003
     expect_trains
     grep '^loss' "$out" | awk '{ exit !($7 < 0.6 * $2) }' || fail 'the loss does not fall'
-    plan_of_tiny tiny-t2v 2 1
+    plan_of_tiny tiny-t2v 2 1 --microbatches 1
     # shellcheck disable=SC2086
     run 2 "$work/tiny.json" $inputs --device cpu --check --steps 50 --learning-rate 0.003
     expect_trains
