@@ -153,16 +153,17 @@ weft_status weft_i_file_create(const char *name, weft_error *error, weft_i_file_
         *out = (weft_i_file_out){.stream = stdout};
         return WEFT_STATUS_OK;
     }
-    int fd;
+    int fd = -1;
+    file.name = duplicate(name);
+    if (!file.name) return weft_i_no_memory(error);
     if (is_written_in_place(name)) {
         fd = open(name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-        file.name = duplicate(name);
     } else {
-        file.name = final_name(name);
-        fd = file.name ? open_temporary(file.name, &file.temporary) : -1;
-        if (fd >= 0) copy_mode(file.name, fd);
+        file.target = final_name(name);
+        fd = file.target ? open_temporary(file.target, &file.temporary) : -1;
+        if (fd >= 0) copy_mode(file.target, fd);
     }
-    if (fd >= 0 && file.name) file.stream = fdopen(fd, "w");
+    if (fd >= 0) file.stream = fdopen(fd, "w");
     if (!file.stream) {
         int number = errno;
         if (fd >= 0) close(fd);
@@ -189,7 +190,7 @@ static int finish(weft_i_file_out *file)
     if (file->stream != stdout && fclose(file->stream) != 0 && number == 0) number = errno;
     file->stream = NULL;
     bool renames = number == 0 && file->temporary;
-    if (renames && rename(file->temporary, file->name) != 0) number = errno;
+    if (renames && rename(file->temporary, file->target) != 0) number = errno;
     return number;
 }
 
@@ -212,6 +213,7 @@ void weft_i_file_abort(weft_i_file_out *file)
     if (file->stream && file->stream != stdout) fclose(file->stream);
     if (file->temporary) unlink(file->temporary);
     free(file->temporary);
+    free(file->target);
     free(file->name);
     *file = (weft_i_file_out){0};
 }

@@ -21,7 +21,8 @@ const char *weft_i_file_label(const char *name);
 /* A file that appears under its name only when complete. */
 typedef struct weft_i_file_out {
     FILE *stream;
-    char *name;      /* final name; NULL for stdout */
+    char *name;      /* as it was given; NULL for stdout */
+    char *target;    /* what it stands for: where a symbolic link leads */
     char *temporary; /* name while it is written, in the same folder */
 } weft_i_file_out;
 

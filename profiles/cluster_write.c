@@ -179,8 +179,5 @@ weft_status weft_cluster_write(const weft_cluster *cluster, const char *file, we
     if (status != WEFT_STATUS_OK) return status;
     weft_i_json_out_begin(&out, target.stream);
     put_cluster(&out, cluster);
-    status = weft_i_json_out_end(&out, error);
-    if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&target, error);
-    weft_i_file_abort(&target);
-    return status;
+    return weft_i_file_end(&target, weft_i_json_out_end(&out, error), error);
 }

@@ -217,6 +217,18 @@ Test(file, a_failed_commit_leaves_nothing)
     cr_assert_eq(mkdir("plan", 0777), 0);
     cr_expect_eq(weft_i_file_commit(&out, &error), WEFT_STATUS_IO);
     cr_expect_eq(n_entries(), 1, "only the folder in the way");
+    cr_expect_str_eq(error.file, "plan");
+}
+
+Test(file, an_error_has_the_name_as_given)
+{
+    weft_i_file_out out = {0};
+    weft_error error = {0};
+    write_file("plan", "old");
+    cr_assert_eq(weft_i_file_create("./plan", &error, &out), WEFT_STATUS_OK);
+    cr_assert(unlink("plan") == 0 && mkdir("plan", 0777) == 0);
+    cr_expect_eq(weft_i_file_commit(&out, &error), WEFT_STATUS_IO);
+    cr_expect_str_eq(error.file, "./plan");
 }
 
 Test(file, each_allocation_fails_once)
@@ -232,7 +244,7 @@ Test(file, each_allocation_fails_once)
         free(text);
         weft_i_alloc_fail_after(k);
         status = write_out("text", "abc", NULL);
-        cr_expect_eq(status, k <= 2 ? WEFT_STATUS_NO_MEMORY : WEFT_STATUS_OK, "k %ld", k);
+        cr_expect_eq(status, k <= 3 ? WEFT_STATUS_NO_MEMORY : WEFT_STATUS_OK, "k %ld", k);
         weft_i_alloc_fail_after(0);
         cr_expect_eq(n_entries(), 1, "k %ld", k);
     }
