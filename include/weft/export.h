@@ -31,6 +31,16 @@ WEFT_API weft_status weft_export_chrome(const weft_plan *plan, const char *file,
 WEFT_API weft_status weft_export_torch_csv(const weft_plan *plan, int32_t replica, const char *file,
                                            weft_error *error);
 
+/* The same in the form with communication, which _load_csv(file, format="compute_comms") reads:
+ * sends and receives (<stage>SEND_F<microbatch>, RECV_F, SEND_B, RECV_B) stand where the plan posts
+ * them, in an order that does not deadlock between pairs of ranks (weft_plan_check); UNSHARD of
+ * all stages first, REDUCE_GRAD and RESHARD where the plan reduces or after the last pass. Input
+ * and weight gradients stay apart. Of torch 2.9 or later, whose runtime knows REDUCE_GRAD. Statuses
+ * as weft_export_torch_csv.
+ */
+WEFT_API weft_status weft_export_torch_comms(const weft_plan *plan, int32_t replica,
+                                             const char *file, weft_error *error);
+
 #ifdef __cplusplus
 }
 #endif

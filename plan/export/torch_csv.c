@@ -1,312 +1,158 @@
-/* plan/export/torch_csv.c - one replica's order as a schedule of torch.distributed.pipelining.
- *
- * There, stages form one line, each hands one value on to the next for every microbatch, and every
- * forward has a backward. So chunks must form a line, and the stages of each a sub-microbatch must
- * form a chain along it. */
+/* plan/export/torch_csv.c - one replica's order as a schedule of torch.distributed.pipelining, its
+ * passes alone or with its communication. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/arena.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "weft/export.h"
+#include "plan/export/torch_line.h"
 
-typedef struct line {
-    const weft_pipeline *pipeline;
-    const weft_problem *problem;
-    weft_error *error;
-    weft_i_arena arena;
-    int32_t *next, *previous; /* of each chunk; -1 = none */
-    int32_t *place;           /* of each chunk along the line */
-    int32_t first;            /* chunk */
-    int32_t *taken_from;      /* of each stage, what hands its input on; -1 = none */
-    int32_t *handed_to;       /* of each stage; -1 = none */
-    int32_t *microbatch;      /* of each stage; -1 = not known yet */
-} line;
+typedef struct csv_row {
+    const weft_i_torch_line *line;
+    FILE *stream;
+    bool is_begun;
+    /* With communication, of each chunk: its passes to come, and whether the plan reduces it. */
+    int32_t *left;
+    bool *is_reduced;
+} csv_row;
 
-static weft_status choose(const weft_plan *plan, int32_t replica, weft_error *error,
-                          const weft_pipeline **out)
+static const weft_problem *problem_of(const csv_row *row)
 {
-    if (replica < 0 && plan->n_pipelines > 1)
-        return weft_i_fail(error, WEFT_STATUS_USAGE,
-                           "the plan has %d replicas, expected the number of one",
-                           plan->n_pipelines);
-    for (int32_t i = 0; i < plan->n_pipelines; i++) {
-        if (replica >= 0 && plan->pipelines[i].replica != replica) continue;
-        *out = &plan->pipelines[i];
-        return WEFT_STATUS_OK;
-    }
-    return weft_i_fail(error, WEFT_STATUS_USAGE, "the plan has no replica %d", replica);
+    return &row->line->pipeline->problem;
 }
 
-static int32_t *make_none(line *l, int32_t n)
+static int32_t chunk_of(const csv_row *row, int32_t stage)
 {
-    int32_t *made = weft_i_new(&l->arena, int32_t, n);
-    for (int32_t i = 0; made && i < n; i++)
-        made[i] = -1;
-    return made;
+    return problem_of(row)->stages[stage].chunk;
 }
-
-static weft_status make(line *l)
-{
-    int32_t n_chunks = l->problem->n_chunks, n_stages = l->problem->n_stages;
-    l->next = make_none(l, n_chunks);
-    l->previous = make_none(l, n_chunks);
-    l->place = make_none(l, n_chunks);
-    l->taken_from = make_none(l, n_stages);
-    l->handed_to = make_none(l, n_stages);
-    l->microbatch = make_none(l, n_stages);
-    if (!l->next || !l->previous || !l->place || !l->taken_from || !l->handed_to || !l->microbatch)
-        return weft_i_no_memory(l->error);
-    return WEFT_STATUS_OK;
-}
-
-/* --- chunks: one line --- */
-
-static weft_status join_chunks(line *l, int32_t from, int32_t to)
-{
-    if (from == to)
-        return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                           "chunk %d hands data to itself, expected stages in one line", from);
-    if (l->next[from] >= 0 && l->next[from] != to)
-        return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                           "chunk %d hands data to chunks %d and %d, expected stages in one line",
-                           from, l->next[from], to);
-    if (l->previous[to] >= 0 && l->previous[to] != from)
-        return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                           "chunk %d takes data from chunks %d and %d, expected stages in one line",
-                           to, l->previous[to], from);
-    l->next[from] = to;
-    l->previous[to] = from;
-    return WEFT_STATUS_OK;
-}
-
-static weft_status find_line(line *l)
-{
-    const weft_problem *problem = l->problem;
-    for (int32_t e = 0; e < problem->n_edges; e++) {
-        const weft_edge *edge = &problem->edges[e];
-        if (edge->pass != WEFT_PASS_FW) continue;
-        weft_status status =
-            join_chunks(l, problem->stages[edge->from].chunk, problem->stages[edge->to].chunk);
-        if (status != WEFT_STATUS_OK) return status;
-    }
-    l->first = -1;
-    for (int32_t c = 0; c < problem->n_chunks; c++) {
-        if (l->previous[c] >= 0) continue;
-        if (l->first >= 0)
-            return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                               "chunks %d and %d both take no data, expected stages in one line",
-                               l->first, c);
-        l->first = c;
-    }
-    if (l->first < 0)
-        return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                           "chunks hand data round in a circle, expected stages in one line");
-    int32_t place = 0;
-    for (int32_t c = l->first; c >= 0; c = l->next[c])
-        l->place[c] = place++;
-    return WEFT_STATUS_OK;
-}
-
-/* --- stages: one chain a microbatch --- */
-
-static weft_status join_stages(line *l, const weft_edge *edge)
-{
-    if (l->handed_to[edge->from] >= 0)
-        return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                           "stage %d hands data to stages %d and %d, expected one a microbatch",
-                           edge->from, l->handed_to[edge->from], edge->to);
-    if (l->taken_from[edge->to] >= 0)
-        return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                           "stage %d takes data from stages %d and %d, expected one a microbatch",
-                           edge->to, l->taken_from[edge->to], edge->from);
-    l->handed_to[edge->from] = edge->to;
-    l->taken_from[edge->to] = edge->from;
-    return WEFT_STATUS_OK;
-}
-
-/* Every stage has a backward, and a neighbour wherever its chunk has one. */
-static weft_status check_stage(const line *l, int32_t s)
-{
-    const weft_stage *stage = &l->problem->stages[s];
-    if (stage->backward == WEFT_BACKWARD_NONE)
-        return weft_i_fail(
-            l->error, WEFT_STATUS_FAILED,
-            "stage %d of module '%.60s' is frozen, expected a backward of each stage", s,
-            l->problem->chunks[stage->chunk].module);
-    if (l->taken_from[s] < 0 && l->previous[stage->chunk] >= 0)
-        return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                           "stage %d takes no data, expected some from chunk %d", s,
-                           l->previous[stage->chunk]);
-    if (l->handed_to[s] < 0 && l->next[stage->chunk] >= 0)
-        return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                           "stage %d hands no data on, expected some to chunk %d", s,
-                           l->next[stage->chunk]);
-    return WEFT_STATUS_OK;
-}
-
-/* Gradients go the way back of the data, all of it: a backward there waits for them. */
-static weft_status check_gradients(line *l)
-{
-    const weft_problem *problem = l->problem;
-    bool *has_gradient = weft_i_new(&l->arena, bool, problem->n_stages);
-    if (!has_gradient) return weft_i_no_memory(l->error);
-    for (int32_t e = 0; e < problem->n_edges; e++) {
-        const weft_edge *edge = &problem->edges[e];
-        if (edge->pass == WEFT_PASS_FW) continue;
-        if (l->handed_to[edge->to] != edge->from)
-            return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                               "a gradient of stage %d goes to stage %d, expected to stage %d",
-                               edge->from, edge->to, l->taken_from[edge->from]);
-        has_gradient[edge->to] = true;
-    }
-    for (int32_t s = 0; s < problem->n_stages; s++) {
-        if (l->handed_to[s] >= 0 && !has_gradient[s])
-            return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                               "stage %d takes no gradient, expected one from stage %d", s,
-                               l->handed_to[s]);
-    }
-    return WEFT_STATUS_OK;
-}
-
-/* A stage of the first chunk. */
-typedef struct head {
-    int32_t microbatch, index, stage;
-} head;
-
-static int compare(int32_t a, int32_t b)
-{
-    return (a > b) - (a < b);
-}
-
-static int compare_heads(const void *a, const void *b)
-{
-    const head *x = a, *y = b;
-    int by_microbatch = compare(x->microbatch, y->microbatch);
-    int by_index = compare(x->index, y->index);
-    return by_microbatch ? by_microbatch : by_index ? by_index : compare(x->stage, y->stage);
-}
-
-/* Number the first chunk's stages by microbatch, then by place among its sub-microbatches; the
- * others follow along their chains. */
-static weft_status number_microbatches(line *l)
-{
-    const weft_problem *problem = l->problem;
-    int32_t n = 0;
-    head *heads = weft_i_new(&l->arena, head, problem->n_stages);
-    if (!heads) return weft_i_no_memory(l->error);
-    for (int32_t s = 0; s < problem->n_stages; s++) {
-        const weft_stage *stage = &problem->stages[s];
-        const weft_submicrobatch *sub = &problem->submicrobatches[stage->submicrobatch];
-        int32_t microbatch = sub->n_microbatches > 0 ? sub->microbatches[0] : -1;
-        if (stage->chunk == l->first) heads[n++] = (head){microbatch, sub->index, s};
-    }
-    qsort(heads, (size_t)n, sizeof(*heads), compare_heads);
-    for (int32_t i = 0; i < n; i++) {
-        for (int32_t s = heads[i].stage; s >= 0; s = l->handed_to[s])
-            l->microbatch[s] = i;
-    }
-    return WEFT_STATUS_OK;
-}
-
-static weft_status find_chains(line *l)
-{
-    const weft_problem *problem = l->problem;
-    weft_status status = WEFT_STATUS_OK;
-    for (int32_t e = 0; e < problem->n_edges && status == WEFT_STATUS_OK; e++) {
-        if (problem->edges[e].pass == WEFT_PASS_FW) status = join_stages(l, &problem->edges[e]);
-    }
-    for (int32_t s = 0; s < problem->n_stages && status == WEFT_STATUS_OK; s++)
-        status = check_stage(l, s);
-    if (status == WEFT_STATUS_OK) status = check_gradients(l);
-    if (status == WEFT_STATUS_OK) status = number_microbatches(l);
-    return status;
-}
-
-/* --- rows --- */
 
 static bool is_pass(const weft_action *action)
 {
     return action->kind <= WEFT_ACTION_BWW;
 }
 
-static weft_status check_rank(const line *l, int32_t rank)
+/* "2F5", "2SEND_F5": what a stage does for its microbatch. */
+static void write_cell(csv_row *row, int32_t stage, const char *what)
 {
-    const weft_rank_actions *actions = &l->pipeline->ranks[rank];
-    int32_t n_passes = 0;
-    for (int32_t a = 0; a < actions->n_actions; a++) {
-        n_passes += is_pass(&actions->actions[a]);
-        if (actions->actions[a].kind == WEFT_ACTION_OFFLOAD)
-            return weft_i_fail(l->error, WEFT_STATUS_FAILED,
-                               "rank %d offloads what stage %d saves, expected no offload", rank,
-                               actions->actions[a].operand);
-    }
-    if (n_passes == 0)
-        return weft_i_fail(l->error, WEFT_STATUS_FAILED, "rank %d has no pass, expected some",
-                           rank);
-    return WEFT_STATUS_OK;
+    fprintf(row->stream, "%s%d%s%d", row->is_begun ? "," : "",
+            row->line->place[chunk_of(row, stage)], what, row->line->microbatch[stage]);
+    row->is_begun = true;
 }
 
-static void write_cell(const line *l, const weft_action *action, char letter, bool is_first,
-                       FILE *stream)
+static void write_chunk_cell(csv_row *row, int32_t chunk, const char *what)
 {
-    int32_t stage = action->operand;
-    fprintf(stream, "%s%d%c%d", is_first ? "" : ",", l->place[l->problem->stages[stage].chunk],
-            letter, l->microbatch[stage]);
+    fprintf(row->stream, "%s%d%s", row->is_begun ? "," : "", row->line->place[chunk], what);
+    row->is_begun = true;
 }
 
-static void write_row(const line *l, int32_t rank, FILE *stream)
+/* --- passes alone --- */
+
+static void write_passes(csv_row *row, const weft_rank_actions *actions)
 {
-    static const char letters[] = {'F', 'B', 'I', 'W'};
-    const weft_rank_actions *actions = &l->pipeline->ranks[rank];
+    static const char *const letters[] = {"F", "B", "I", "W"};
     const weft_action *waiting = NULL; /* a bwi that is not written yet */
-    bool is_first = true;
     for (int32_t a = 0; a < actions->n_actions; a++) {
         const weft_action *action = &actions->actions[a];
         if (!is_pass(action)) continue;
         bool joins =
             waiting && action->kind == WEFT_ACTION_BWW && action->operand == waiting->operand;
-        if (waiting) {
-            write_cell(l, waiting, joins ? 'B' : 'I', is_first, stream);
-            is_first = false;
-        }
+        if (waiting) write_cell(row, waiting->operand, joins ? "B" : "I");
         waiting = action->kind == WEFT_ACTION_BWI ? action : NULL;
-        if (joins || waiting) continue;
-        write_cell(l, action, letters[action->kind], is_first, stream);
-        is_first = false;
+        if (!joins && !waiting) write_cell(row, action->operand, letters[action->kind]);
     }
-    fputc('\n', stream);
 }
 
-static weft_status write_rows(const line *l, const char *file)
+/* --- with communication --- */
+
+static void look_ahead(csv_row *row, const weft_rank_actions *actions)
 {
+    for (int32_t a = 0; a < actions->n_actions; a++) {
+        const weft_action *action = &actions->actions[a];
+        if (is_pass(action)) row->left[chunk_of(row, action->operand)]++;
+        if (action->kind == WEFT_ACTION_REDUCE) row->is_reduced[action->operand] = true;
+    }
+}
+
+/* Replicas gather and reduce in one group, and may have other orders of passes: so parameters are
+ * gathered in the order of the line, and gradients reduced where the plan has it, which is in the
+ * same sequence everywhere. A single replica reduces after the last pass. */
+static void write_gathers(csv_row *row, int32_t rank)
+{
+    const weft_problem *problem = problem_of(row);
+    for (int32_t place = 0; place < problem->n_chunks; place++) {
+        int32_t chunk = row->line->chunk[place];
+        if (problem->chunks[chunk].rank == rank) write_chunk_cell(row, chunk, "UNSHARD");
+    }
+}
+
+static void write_reduce(csv_row *row, int32_t chunk)
+{
+    write_chunk_cell(row, chunk, "REDUCE_GRAD");
+    write_chunk_cell(row, chunk, "RESHARD");
+}
+
+static void write_pass(csv_row *row, const weft_action *action)
+{
+    static const char *const letters[] = {"F", "B", "I", "W"};
+    int32_t chunk = chunk_of(row, action->operand);
+    write_cell(row, action->operand, letters[action->kind]);
+    if (--row->left[chunk] == 0 && !row->is_reduced[chunk]) write_reduce(row, chunk);
+}
+
+/* Each end of a message is named by the stage that is there. */
+static void write_message(csv_row *row, const weft_action *action)
+{
+    const weft_edge *edge = &problem_of(row)->edges[action->operand];
+    bool is_forward = edge->pass == WEFT_PASS_FW;
+    if (action->kind == WEFT_ACTION_ISEND)
+        write_cell(row, edge->from, is_forward ? "SEND_F" : "SEND_B");
+    else
+        write_cell(row, edge->to, is_forward ? "RECV_F" : "RECV_B");
+}
+
+static void write_all(csv_row *row, const weft_rank_actions *actions)
+{
+    look_ahead(row, actions);
+    for (int32_t a = 0; a < actions->n_actions; a++) {
+        const weft_action *action = &actions->actions[a];
+        if (is_pass(action))
+            write_pass(row, action);
+        else if (action->kind == WEFT_ACTION_ISEND || action->kind == WEFT_ACTION_IRECV)
+            write_message(row, action);
+        else if (action->kind == WEFT_ACTION_REDUCE)
+            write_reduce(row, action->operand);
+    }
+}
+
+static weft_status export(const weft_plan *plan, int32_t replica, bool communicates,
+                          const char *file, weft_error *error)
+{
+    weft_i_torch_line line;
     weft_i_file_out out;
-    weft_status status = WEFT_STATUS_OK;
-    for (int32_t r = 0; r < l->problem->n_ranks && status == WEFT_STATUS_OK; r++)
-        status = check_rank(l, r);
-    if (status == WEFT_STATUS_OK) status = weft_i_file_create(file, l->error, &out);
+    weft_status status = weft_i_torch_line_make(plan, replica, error, &line);
     if (status != WEFT_STATUS_OK) return status;
-    for (int32_t r = 0; r < l->problem->n_ranks; r++)
-        write_row(l, r, out.stream);
-    status = weft_i_file_commit(&out, l->error);
-    weft_i_file_abort(&out);
+    const weft_problem *problem = &line.pipeline->problem;
+    int32_t *left = weft_i_new(&line.arena, int32_t, problem->n_chunks);
+    bool *is_reduced = weft_i_new(&line.arena, bool, problem->n_chunks);
+    status = left && is_reduced ? weft_i_file_create(file, error, &out) : weft_i_no_memory(error);
+    for (int32_t r = 0; r < problem->n_ranks && status == WEFT_STATUS_OK; r++) {
+        csv_row row = {.line = &line, .stream = out.stream, .left = left, .is_reduced = is_reduced};
+        if (communicates) write_gathers(&row, r);
+        (communicates ? write_all : write_passes)(&row, &line.pipeline->ranks[r]);
+        fputc('\n', out.stream);
+    }
+    if (status == WEFT_STATUS_OK) status = weft_i_file_commit(&out, error);
+    weft_i_arena_free(&line.arena);
     return status;
 }
 
 weft_status weft_export_torch_csv(const weft_plan *plan, int32_t replica, const char *file,
                                   weft_error *error)
 {
-    const weft_pipeline *pipeline = NULL;
-    weft_status status = weft_plan_check(plan, error, NULL);
-    if (status == WEFT_STATUS_OK) status = choose(plan, replica, error, &pipeline);
-    if (status != WEFT_STATUS_OK) return status;
-    line l = {.pipeline = pipeline, .problem = &pipeline->problem, .error = error};
-    status = make(&l);
-    if (status == WEFT_STATUS_OK) status = find_line(&l);
-    if (status == WEFT_STATUS_OK) status = find_chains(&l);
-    if (status == WEFT_STATUS_OK) status = write_rows(&l, file);
-    weft_i_arena_free(&l.arena);
-    return status;
+    return export(plan, replica, false, file, error);
+}
+
+weft_status weft_export_torch_comms(const weft_plan *plan, int32_t replica, const char *file,
+                                    weft_error *error)
+{
+    return export(plan, replica, true, file, error);
 }

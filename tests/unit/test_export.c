@@ -14,12 +14,13 @@
 #include "tests/unit/random_plan.h"
 #include "tests/unit/show_case.h"
 
-typedef enum format { CHROME, TORCH_CSV } format;
+typedef enum format { CHROME, TORCH_CSV, TORCH_COMMS } format;
 
 static weft_status export_to(format form, const weft_plan *plan, int32_t replica, const char *file,
                              weft_error *error)
 {
     if (form == CHROME) return weft_export_chrome(plan, file, error);
+    if (form == TORCH_COMMS) return weft_export_torch_comms(plan, replica, file, error);
     return weft_export_torch_csv(plan, replica, file, error);
 }
 
@@ -599,7 +600,7 @@ Test(export, torch_has_one_line_of_stages)
 Test(export, refusals)
 {
     weft_plan *plan = show_plan("pp=2 microbatches=2 fw=10 bw=20", WEFT_I_FIXED_1F1B);
-    for (int form = CHROME; form <= TORCH_CSV; form++) {
+    for (int form = CHROME; form <= TORCH_COMMS; form++) {
         expect_refusal((format)form, plan, -1, WEFT_STATUS_IO, "cannot write");
         plan->pipelines[0].span_ns++;
         expect_refusal((format)form, plan, -1, WEFT_STATUS_VIOLATION, "span_ns");
@@ -622,7 +623,7 @@ Test(export, every_allocation_fails_once)
     weft_plan *plan = show_plan("pp=2 microbatches=2 fw=10 bw=20", WEFT_I_FIXED_1F1B);
     char name[] = "export_XXXXXX";
     close(mkstemp(name));
-    for (int form = CHROME; form <= TORCH_CSV; form++) {
+    for (int form = CHROME; form <= TORCH_COMMS; form++) {
         weft_status status = WEFT_STATUS_NO_MEMORY;
         long k = 0;
         while (status == WEFT_STATUS_NO_MEMORY) {
