@@ -4,6 +4,7 @@
 #include "cli/emulate_memory.h"
 #include "cli/emulate_uniform.h"
 #include "cli/inputs.h"
+#include "cli/recompute_flag.h"
 #include "cli/summary.h"
 
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 #include <string.h>
 
 typedef struct emulate_flags {
-    const char *schedule, *stack;
+    const char *schedule, *stack, *recompute;
     bool json, memory, stats;
     weft_reuse reuse; /* for stats */
 } emulate_flags;
@@ -23,6 +24,10 @@ static const weft_option emulate_table[] = {
      "vpp, gpipe or zb-h1"},
     {"stack", WEFT_OPTION_STRING, offsetof(emulate_flags, stack), 0, 0, NULL, "NAME",
      "the cluster's software stack of that name"},
+    {"recompute", WEFT_OPTION_STRING, offsetof(emulate_flags, recompute), 0, 0, NULL, "WHAT",
+     "what the backward computes again: none, selective, full, operators by name as "
+     "core_attn,layernorm,mlp, or offload: saved on the host (default: what suits; of a uniform "
+     "model none)"},
     {"memory", WEFT_OPTION_BOOL, offsetof(emulate_flags, memory), 0, 0, NULL, NULL,
      "say what each rank's peak is made of"},
     {"stats", WEFT_OPTION_BOOL, offsetof(emulate_flags, stats), 0, 0, NULL, NULL,
@@ -227,6 +232,15 @@ static weft_status open_background(const cli_job *job, weft_error *error,
     return WEFT_STATUS_OK;
 }
 
+/* What the recipe allows, narrowed down to what --recompute says. */
+static weft_status set_recompute(cli_job *job, const char *text, weft_error *error)
+{
+    cli_inputs *in = &job->inputs;
+    weft_status status = WEFT_STATUS_OK;
+    if (!in->recipe) status = weft_recipe_of_model(in->model, error, &in->recipe);
+    return status ? status : cli_recompute_only(in->recipe, text, error);
+}
+
 static int emulate_inputs(const cli_command *command, cli_job *job, emulate_flags *flags)
 {
     int code = cli_job_load(command, job);
@@ -238,6 +252,7 @@ static int emulate_inputs(const cli_command *command, cli_job *job, emulate_flag
     weft_status status = WEFT_STATUS_OK;
     job->options.reuse = flags->stats ? &flags->reuse : NULL;
     if (flags->stack) status = weft_cluster_set_stack(job->inputs.cluster, flags->stack, &error);
+    if (!status && flags->recompute) status = set_recompute(job, flags->recompute, &error);
     if (!status) status = make(job, flags, &error, &plan);
     if (!status && flags->memory && job->inputs.model)
         status = open_background(job, &error, &emulation, &known);
@@ -258,6 +273,7 @@ static int check_flags(const cli_command *command, const cli_job *job, const emu
     if (flags->schedule && (in->problem || in->synthetic))
         return cli_usage(command, "--schedule goes with --model");
     if (flags->stack && !in->model) return cli_usage(command, "--stack goes with --model");
+    if (flags->recompute && !in->model) return cli_usage(command, "--recompute goes with --model");
     if (flags->stats && !in->batch)
         return cli_usage(command, "--stats goes with --model, --cluster and --batch");
     const char *given = cli_uniform_given(uniform);
@@ -281,6 +297,7 @@ int cmd_emulate(const cli_command *command, int argc, char **argv)
     if (code < 0 && job.flags.model && !job.flags.batch && !job.flags.layout &&
         !job.flags.problem && !job.flags.synthetic) {
         const cli_uniform_output output = {flags.schedule, flags.stack, flags.json, flags.memory};
+        uniform.recompute = flags.recompute;
         code = cli_emulate_uniform(command, &job, &uniform, &output);
     }
     if (code < 0) code = emulate_inputs(command, &job, &flags);

@@ -1,5 +1,6 @@
 /* cli/emulate_uniform.c - asking and printing a closed question. */
 #include "cli/emulate_uniform.h"
+#include "cli/recompute_flag.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -16,9 +17,6 @@ const weft_option cli_uniform_table[] = {
      "sequences of a step (default: --microbatches x --dp x --microbatch)"},
     {"segments", WEFT_OPTION_INT, FIELD(segments), 1, 4096, NULL, "N",
      "chunks of a rank (default 1; under --schedule vpp 2)"},
-    {"recompute", WEFT_OPTION_STRING, FIELD(recompute), 0, 0, NULL, "WHAT",
-     "what the backward computes again: none, selective, full, operators by name as "
-     "core_attn,layernorm,mlp, or offload: saved on the host (default none)"},
     {"zero", WEFT_OPTION_INT, FIELD(zero), 0, 3, NULL, "N",
      "ZeRO stage (default 0; of --recipe: the recipe's)"},
     {"sequence-parallel", WEFT_OPTION_BOOL, FIELD(sequence_parallel), 0, 0, NULL, NULL,
@@ -36,7 +34,6 @@ const char *cli_uniform_given(const cli_uniform_flags *flags)
     return flags->microbatch          ? "microbatch"
            : flags->global_batch      ? "global-batch"
            : flags->segments          ? "segments"
-           : flags->recompute         ? "recompute"
            : flags->zero >= 0         ? "zero"
            : flags->sequence_parallel ? "sequence-parallel"
                                       : NULL;
@@ -82,32 +79,6 @@ static weft_status load_cluster(const char *name, int64_t devices, weft_error *e
     return status;
 }
 
-static const char *const recompute_names[] = {"none", "selective", "full", "offload"};
-
-/* A strategy by its name, else operators by theirs. */
-static weft_status set_recompute(const char *text, weft_error *error, asked *a)
-{
-    int32_t set = 0;
-    for (int i = 0; i < WEFT_RECOMPUTE_SET; i++) {
-        if (strcmp(text, recompute_names[i]) != 0) continue;
-        a->question.recompute = (weft_recompute)i;
-        return WEFT_STATUS_OK;
-    }
-    weft_status status = weft_recipe_add_recompute(a->recipe, text, error, &set);
-    if (status == WEFT_STATUS_USAGE) {
-        size_t n = strlen(error->text);
-        snprintf(error->text + n, sizeof error->text - n, "; or none, selective, full, offload");
-    }
-    a->question.recompute = (weft_recompute)(WEFT_RECOMPUTE_SET + set);
-    return status;
-}
-
-static const char *recompute_name(const asked *a)
-{
-    int set = (int)a->question.recompute - WEFT_RECOMPUTE_SET;
-    return set < 0 ? recompute_names[a->question.recompute] : a->recipe->recompute_sets[set];
-}
-
 static weft_status load(const cli_job *job, const cli_uniform_flags *flags, const char *stack,
                         weft_error *error, asked *a)
 {
@@ -120,7 +91,8 @@ static weft_status load(const cli_job *job, const cli_uniform_flags *flags, cons
     }
     if (flags->zero >= 0) a->recipe->zero = (int32_t)flags->zero;
     a->recipe->sequence_parallel |= flags->sequence_parallel;
-    if (flags->recompute) status = set_recompute(flags->recompute, error, a);
+    if (flags->recompute)
+        status = cli_recompute_parse(a->recipe, flags->recompute, error, &a->question.recompute);
     if (status) return status;
     const weft_parallel wanted = {(int32_t)o->dp, (int32_t)o->pp, (int32_t)o->tp, (int32_t)o->cp,
                                   (int32_t)o->ep};
@@ -266,7 +238,8 @@ static void print_json(const asked *a, const weft_uniform_answer *answer,
     printf(",\"schedule\":\"%s\",\"segments\":%d,\"microbatch\":%d,\"microbatches\":%d,"
            "\"global_batch\":%d,\"recompute\":\"%s\",\"zero\":%d,\"sequence_parallel\":%s",
            a->schedule, q->segments, q->microbatch, answer->microbatches, q->global_batch,
-           recompute_name(a), a->recipe->zero, a->recipe->sequence_parallel ? "true" : "false");
+           cli_recompute_name(a->recipe, q->recompute), a->recipe->zero,
+           a->recipe->sequence_parallel ? "true" : "false");
     json_cost("layer", &answer->layer);
     json_cost("embedding", &answer->embedding);
     json_cost("head", &answer->head);

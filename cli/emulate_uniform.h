@@ -7,8 +7,8 @@
 /* What the flags said; 0, -1 and NULL = not given. */
 typedef struct cli_uniform_flags {
     int64_t microbatch, global_batch, segments;
-    int64_t zero; /* -1 = not given */
-    const char *recompute;
+    int64_t zero;          /* -1 = not given */
+    const char *recompute; /* of --recompute, which is not one of these flags */
     bool sequence_parallel;
 } cli_uniform_flags;
 
