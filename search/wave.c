@@ -287,23 +287,44 @@ static bool is_over_limit(const wave *v, int64_t n_stages)
     return false;
 }
 
-/* Blocks that fit, the slowest first. */
-static weft_status run_blocks(wave *v, weft_i_budget *budget, double until,
-                              weft_i_incumbent *incumbent, weft_error *error)
+/* Blocks that fit, the slowest first; *out_any: whether there is one. */
+static weft_status run_blocks(wave *v, const weft_i_block_times *times, weft_i_budget *budget,
+                              double until, weft_i_incumbent *incumbent, weft_error *error,
+                              bool *out_any)
 {
     weft_i_arena arena = {0};
     weft_i_block *block;
-    if (v->course->slots.n != 2 || v->n_ranks < 2) return WEFT_STATUS_OK;
-    weft_status status = weft_i_block_create(&v->longest, v->n_ranks, &arena, error, &block);
-    v->pattern.n_laps = 1;
+    weft_status status = weft_i_block_create(times, v->n_ranks, &arena, error, &block);
     int32_t slowness = status == WEFT_STATUS_OK ? weft_i_block_slowest(block) : -1;
+    *out_any = false;
+    v->pattern.n_laps = 1;
     for (; slowness >= 0 && status == WEFT_STATUS_OK; slowness--) {
         if (is_over(budget, until, incumbent)) break;
         int64_t held = weft_i_block_place(block, slowness, &v->pattern);
-        if (!is_over_limit(v, held)) status = run_placed(v, budget, until, incumbent, error);
+        if (is_over_limit(v, held)) continue;
+        *out_any = true;
+        status = run_placed(v, budget, until, incumbent, error);
     }
     weft_i_arena_free(&arena);
     return status;
+}
+
+/* Where no block fits since messages take time, those that would if they took none: their orders
+ * keep the memory, although ranks wait in them. Few microbatches never come to a steady state, and
+ * annealing gets further from patterns there. */
+static weft_status run_any_blocks(wave *v, weft_i_budget *budget, double until,
+                                  weft_i_incumbent *incumbent, weft_error *error)
+{
+    bool any;
+    weft_i_block_times times = v->longest;
+    if (v->course->slots.n != 2 || v->n_ranks < 2) return WEFT_STATUS_OK;
+    weft_status status = run_blocks(v, &times, budget, until, incumbent, error, &any);
+    bool hops = times.fw_hop_ns > times.fw_ns || times.bw_hop_ns > times.bw_ns;
+    if (status != WEFT_STATUS_OK || any || !hops || v->course->n_turns < 2 * v->n_ranks)
+        return status;
+    times.fw_hop_ns = times.fw_ns;
+    times.bw_hop_ns = times.bw_ns;
+    return run_blocks(v, &times, budget, until, incumbent, error, &any);
 }
 
 weft_status weft_i_wave(weft_i_workbench *workbench, weft_i_budget *budget, double until,
@@ -319,7 +340,7 @@ weft_status weft_i_wave(weft_i_workbench *workbench, weft_i_budget *budget, doub
         weft_i_workbench_set_limits(workbench);
         status = run_gaits(&v, budget, until, incumbent, error);
     }
-    if (status == WEFT_STATUS_OK) status = run_blocks(&v, budget, until, incumbent, error);
+    if (status == WEFT_STATUS_OK) status = run_any_blocks(&v, budget, until, incumbent, error);
     weft_i_arena_free(&arena);
     return status;
 }

@@ -106,6 +106,22 @@ Test(wave, half_of_the_memory_is_used_to_the_bound)
     }
 }
 
+/* Messages leave no block within this memory. Those made for none are run then: ranks wait in them,
+ * but not as long as in what else there is. */
+Test(wave, messages_do_not_leave_it_without_a_block)
+{
+    weft_problem *with =
+        make_problem("pp=16 microbatches=32 fw=1000 bw=2000 bww=1000 transfer=100 limit=8 v=1");
+    weft_problem *without =
+        make_problem("pp=16 microbatches=32 fw=1000 bw=2000 bww=1000 limit=8 v=1");
+    int64_t with_ns = wave_of(with, WEFT_OBJECTIVE_MAKESPAN, "with", 0).pipeline_ns;
+    int64_t without_ns = wave_of(without, WEFT_OBJECTIVE_MAKESPAN, "without", 0).pipeline_ns;
+    cr_expect(with_ns > without_ns && with_ns * 5 < without_ns * 6, "%lld, %lld",
+              (long long)with_ns, (long long)without_ns);
+    weft_problem_free(with);
+    weft_problem_free(without);
+}
+
 Test(wave, every_v_in_enough_memory_has_a_valid_wave)
 {
     weft_i_rng rng;
