@@ -6,10 +6,14 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/least.h"
 #include "search/room.h"
 #include "search/sources.h"
 
 static const int64_t NEVER = INT64_MAX;
+
+/* Times are at most WEFT_INT_MAX, 53 bits; ranks are looked at so many at a time. */
+enum { MAX_RANK_BITS = 10, WAKE_STEP = 4 };
 
 /* A pass whose inputs are there, or on their way. */
 typedef struct waiting {
@@ -31,6 +35,7 @@ typedef struct job {
     int64_t ns;
     int32_t queue;                  /* rank * N_KINDS + kind */
     int32_t follower, end_follower; /* in followers */
+    weft_task first_follower;       /* its task; its own where there is none */
     int32_t source_of;              /* chunk, where it waits for nothing; -1 = it does */
 } job;
 
@@ -57,7 +62,9 @@ struct weft_i_dispatcher {
     follower *followers;
     arrival *at_first, *arrivals; /* by task: before the first pass, and now */
     int64_t *start_ns;            /* by task */
-    int64_t *wake_ns;             /* by rank: when it decides next */
+    int64_t *wake;                /* by rank: when it decides next, and the rank in the low bits */
+    int32_t n_wake;               /* ranks, and some that never wake */
+    int rank_bits;                /* 0 = none, where there are too many ranks */
     int64_t *free_ns;             /* by rank: end of its last pass */
     int32_t *n_waiting;           /* by rank: passes in its queues */
     bool *went_back;              /* by rank: its last pass was no forward */
@@ -107,9 +114,12 @@ static void describe_jobs(weft_i_dispatcher *d)
                            .queue = N_KINDS * net->rank[s] + kind_of(t),
                            .follower = n_followers,
                            .end_follower = n_followers,
+                           .first_follower = t,
                            .source_of = weft_i_is_source(net, t) ? stages[s].chunk : -1};
         if (weft_task_pass(t) == WEFT_PASS_FW) d->at_first[t].ready_ns = stages[s].ready_ns;
         list_followers(d, t);
+        if (d->jobs[t].end_follower > n_followers)
+            d->jobs[t].first_follower = d->followers[n_followers].task;
         n_followers = d->jobs[t].end_follower;
     }
 }
@@ -130,18 +140,28 @@ static bool allocate_queues(weft_i_dispatcher *d, weft_i_arena *arena)
 static bool allocate(weft_i_dispatcher *d, weft_i_arena *arena)
 {
     size_t n_tasks = 4 * (size_t)d->net->n_stages, n_ranks = (size_t)d->net->n_ranks;
+    d->n_wake = (d->net->n_ranks + WAKE_STEP - 1) / WAKE_STEP * WAKE_STEP;
     size_t n_followers = (size_t)d->net->graph->problem->n_edges + (size_t)d->net->n_passes;
     d->jobs = weft_i_new(arena, job, n_tasks);
     d->followers = weft_i_new(arena, follower, n_followers);
     d->at_first = weft_i_new(arena, arrival, n_tasks);
     d->arrivals = weft_i_new(arena, arrival, n_tasks);
     d->start_ns = weft_i_new(arena, int64_t, n_tasks);
-    d->wake_ns = weft_i_new(arena, int64_t, n_ranks);
+    d->wake = weft_i_new(arena, int64_t, d->n_wake);
     d->free_ns = weft_i_new(arena, int64_t, n_ranks);
     d->n_waiting = weft_i_new(arena, int32_t, n_ranks);
     d->went_back = weft_i_new(arena, bool, n_ranks);
-    return d->jobs && d->followers && d->at_first && d->arrivals && d->start_ns && d->wake_ns &&
+    return d->jobs && d->followers && d->at_first && d->arrivals && d->start_ns && d->wake &&
            d->free_ns && d->n_waiting && d->went_back && allocate_queues(d, arena);
+}
+
+/* Bits that number all ranks, where they fit beside any time of a checked problem. */
+static int bits_of(int32_t n_ranks)
+{
+    int bits = 1;
+    while (bits <= MAX_RANK_BITS && (int64_t)1 << bits < n_ranks)
+        bits++;
+    return bits <= MAX_RANK_BITS ? bits : 0;
 }
 
 weft_status weft_i_dispatcher_create(const weft_i_net *net, const weft_i_flow *flow,
@@ -158,6 +178,7 @@ weft_status weft_i_dispatcher_create(const weft_i_net *net, const weft_i_flow *f
     if (!allocate(d, arena) || !(d->order = weft_order_create(net->n_ranks, net->n_rank_passes)))
         return weft_i_no_memory(error);
     describe_jobs(d);
+    d->rank_bits = bits_of(net->n_ranks);
     *out_dispatcher = d;
     return WEFT_STATUS_OK;
 }
@@ -187,10 +208,28 @@ int64_t weft_i_dispatcher_need(const weft_i_dispatcher *dispatcher, int32_t rank
     return dispatcher->room.largest_need[rank];
 }
 
+/* A rank decides at a time; NEVER = not before it is woken. */
+static void set_wake(weft_i_dispatcher *d, int32_t rank, int64_t at_ns)
+{
+    int64_t low = d->rank_bits > 0 ? rank : 0;
+    d->wake[rank] = at_ns == NEVER ? NEVER : (at_ns << d->rank_bits) | low;
+}
+
 static void wake(weft_i_dispatcher *d, int32_t rank, int64_t at_ns)
 {
     if (at_ns < d->free_ns[rank]) at_ns = d->free_ns[rank];
-    if (at_ns < d->wake_ns[rank]) d->wake_ns[rank] = at_ns;
+    if (at_ns < d->wake[rank] >> d->rank_bits) set_wake(d, rank, at_ns);
+}
+
+/* Of large problems have in the cache what a pass will need when it starts. */
+static void fetch_ahead(const weft_i_dispatcher *d, weft_task task)
+{
+    const job *this = &d->jobs[task];
+    __builtin_prefetch(&d->room.passes[task]);
+    __builtin_prefetch(&d->followers[this->follower]);
+    __builtin_prefetch(&d->arrivals[this->first_follower]);
+    __builtin_prefetch(&d->jobs[this->first_follower]);
+    __builtin_prefetch(&d->key[this->first_follower]);
 }
 
 static void push(weft_i_dispatcher *d, weft_task task)
@@ -198,6 +237,8 @@ static void push(weft_i_dispatcher *d, weft_task task)
     int32_t queue = d->jobs[task].queue, rank = queue / N_KINDS;
     pass_queue *q = &d->queues[queue];
     waiting item = {d->key[task], d->arrivals[task].ready_ns, task};
+    if (q->begin == q->end) q->begin = q->end = 0; /* where the cache is warm */
+    fetch_ahead(d, task);
     int32_t i = q->end++;
     for (; i > q->begin && q->items[i - 1].key > item.key; i--)
         q->items[i] = q->items[i - 1];
@@ -235,9 +276,10 @@ static void reset(weft_i_dispatcher *d)
 {
     const weft_i_net *net = d->net;
     memcpy(d->arrivals, d->at_first, 4 * (size_t)net->n_stages * sizeof *d->arrivals);
+    for (int32_t i = 0; i < d->n_wake; i++)
+        d->wake[i] = NEVER;
     for (int32_t r = 0; r < net->n_ranks; r++) {
         d->order->n_tasks[r] = 0;
-        d->wake_ns[r] = NEVER;
         d->free_ns[r] = 0;
         d->n_waiting[r] = 0;
         d->went_back[r] = true;
@@ -377,27 +419,39 @@ static void start(weft_i_dispatcher *d, int32_t rank, weft_task task, int64_t no
     d->order->tasks[rank][d->order->n_tasks[rank]++] = task;
     d->start_ns[task] = now_ns;
     d->free_ns[rank] = end_ns;
-    d->wake_ns[rank] = NEVER;
+    d->wake[rank] = NEVER;
     d->went_back[rank] = kind == WEIGHTS ? d->went_back[rank] : kind == BACKWARDS;
     drop(d, task);
     if (this->source_of >= 0) push_sources(d, this->source_of, now_ns);
     weft_i_room_take(&d->room, task);
     release_followers(d, task, end_ns);
-    if (d->room.passes[task].frees_edges) wake_senders(d, task, now_ns);
+    if (weft_i_room_kind_of(&d->room, task)->frees_edges) wake_senders(d, task, now_ns);
     if (d->n_waiting[rank] > 0) wake(d, rank, end_ns);
 }
 
-/* The rank that decides next: the first of those that wake first. */
-static int32_t next_rank(const weft_i_dispatcher *d)
+/* The first of the ranks that wake first. */
+static int32_t first_awake(const weft_i_dispatcher *d)
 {
     int32_t rank = 0;
-    int64_t least = d->wake_ns[0];
-    for (int32_t r = 1; r < d->net->n_ranks; r++) {
-        int64_t at_ns = d->wake_ns[r];
-        rank = at_ns < least ? r : rank;
-        least = at_ns < least ? at_ns : least;
-    }
+    for (int32_t r = 1; r < d->net->n_ranks; r++)
+        if (d->wake[r] < d->wake[rank]) rank = r;
     return rank;
+}
+
+/* The rank that decides next, and when; -1 where none ever does. With the rank in the low bits one
+ * minimum is all that it takes. */
+static int32_t next_rank(const weft_i_dispatcher *d, int64_t *out_now_ns)
+{
+    int64_t even = NEVER, odd = NEVER;
+    for (const int64_t *w = d->wake; w < d->wake + d->n_wake; w += WAKE_STEP) {
+        even = weft_i_min(weft_i_min(w[0], w[2]), even);
+        odd = weft_i_min(weft_i_min(w[1], w[3]), odd);
+    }
+    int64_t least = weft_i_min(even, odd);
+    *out_now_ns = least >> d->rank_bits;
+    if (least == NEVER) return -1;
+    if (d->rank_bits == 0) return first_awake(d);
+    return (int32_t)(least & (((int64_t)1 << d->rank_bits) - 1));
 }
 
 static void sum_up(const weft_i_dispatcher *d, weft_i_dispatched *out_dispatched)
@@ -421,12 +475,12 @@ bool weft_i_dispatch(weft_i_dispatcher *dispatcher, const weft_i_rule *rule, con
     weft_i_room_reset(&d->room, limit_bytes, soft_bytes, rule->reserve);
     reset(d);
     for (int32_t n_left = d->net->n_passes; n_left > 0;) {
-        int32_t rank = next_rank(d);
-        int64_t now_ns = d->wake_ns[rank], next_ns;
-        if (now_ns == NEVER) return false;
+        int64_t now_ns, next_ns;
+        int32_t rank = next_rank(d, &now_ns);
+        if (rank < 0) return false;
         weft_task chosen = decide(d, rank, now_ns, &next_ns);
         if (chosen < 0) {
-            d->wake_ns[rank] = next_ns;
+            set_wake(d, rank, next_ns);
             continue;
         }
         start(d, rank, chosen, now_ns);

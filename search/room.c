@@ -33,36 +33,52 @@ static int64_t own_bytes(const weft_cost *cost, weft_pass pass)
     return 0;
 }
 
-/* Bytes of a pass; returns those that it takes only while it runs. */
-static int64_t describe_pass(weft_i_room *room, weft_task task)
+/* Returns also the bytes that a pass takes only while it runs. */
+static weft_i_room_kind describe(const weft_i_room *room, weft_task task, int64_t *out_work)
 {
     const weft_i_net *net = room->net;
     const weft_edge *edges = net->graph->problem->edges;
     const weft_cost *cost = &stage_of(room, task)->now.cost;
-    weft_i_room_pass *pass = &room->passes[task];
+    weft_i_room_kind kind = {.rank = net->rank[weft_task_stage(task)],
+                             .is_forward = weft_task_pass(task) == WEFT_PASS_FW,
+                             .own_bytes = own_bytes(cost, weft_task_pass(task))};
     int64_t work = cost->work_bytes[weft_task_pass(task)];
-    pass->rank = net->rank[weft_task_stage(task)];
-    pass->is_forward = weft_task_pass(task) == WEFT_PASS_FW;
-    pass->own_bytes = own_bytes(cost, weft_task_pass(task));
     for (int32_t i = net->out.first[task]; i < net->out.first[task + 1]; i++)
-        pass->out_bytes += edges[net->out.arcs[i].edge].bytes;
+        kind.out_bytes += edges[net->out.arcs[i].edge].bytes;
     for (int32_t i = net->in.first[task]; i < net->in.first[task + 1]; i++) {
         const weft_i_arc *arc = &net->in.arcs[i];
-        pass->frees_edges = pass->frees_edges || edges[arc->edge].bytes > 0;
-        if (net->rank[weft_task_stage(arc->task)] != pass->rank) work += edges[arc->edge].bytes;
+        kind.frees_edges = kind.frees_edges || edges[arc->edge].bytes > 0;
+        if (net->rank[weft_task_stage(arc->task)] != kind.rank) work += edges[arc->edge].bytes;
     }
-    pass->kept_bytes = pass->out_bytes + (pass->is_forward ? pass->own_bytes : 0);
-    pass->peak_bytes = pass->kept_bytes + work;
-    return work;
+    kind.kept_bytes = kind.out_bytes + (kind.is_forward ? kind.own_bytes : 0);
+    kind.peak_bytes = kind.kept_bytes + work;
+    *out_work = work;
+    return kind;
 }
 
-static void describe_passes(weft_i_room *room)
+static bool is_same(const weft_i_room_kind *a, const weft_i_room_kind *b)
+{
+    return a->peak_bytes == b->peak_bytes && a->kept_bytes == b->kept_bytes &&
+           a->own_bytes == b->own_bytes && a->out_bytes == b->out_bytes && a->rank == b->rank &&
+           a->is_forward == b->is_forward && a->frees_edges == b->frees_edges;
+}
+
+/* Stages of a chunk are mostly alike: what is like the same pass of the chunk's stage before is of
+ * its kind. last: by chunk and pass, scratch. */
+static void describe_passes(weft_i_room *room, int32_t *last)
 {
     const weft_i_net *net = room->net;
     for (weft_task t = 0; t < 4 * net->n_stages; t++) {
+        int64_t work, *most = &room->largest_work[net->rank[weft_task_stage(t)]];
         if (net->ns[t] < 0) continue;
-        int64_t *most = &room->largest_work[net->rank[weft_task_stage(t)]];
-        *most = weft_i_max(*most, describe_pass(room, t));
+        weft_i_room_kind kind = describe(room, t, &work);
+        int32_t *like = &last[4 * stage_of(room, t)->chunk + (int32_t)weft_task_pass(t)];
+        *most = weft_i_max(*most, work);
+        if (room->n_kinds == 0 || !is_same(&room->kinds[*like], &kind)) {
+            *like = room->n_kinds;
+            room->kinds[room->n_kinds++] = kind;
+        }
+        room->passes[t].kind = *like;
     }
 }
 
@@ -76,6 +92,7 @@ weft_status weft_i_room_create(const weft_i_net *net, const weft_i_flow *flow, w
                         .fw_turn = weft_i_new(arena, int32_t, n_stages),
                         .bw_turn = weft_i_new(arena, int32_t, n_stages),
                         .passes = weft_i_new(arena, weft_i_room_pass, 4 * n_stages),
+                        .kinds = weft_i_new(arena, weft_i_room_kind, net->n_passes),
                         .need = weft_i_new(arena, int64_t, n_cells),
                         .largest_need = weft_i_new(arena, int64_t, n_ranks),
                         .all = weft_i_new(arena, int64_t, n_ranks),
@@ -89,11 +106,13 @@ weft_status weft_i_room_create(const weft_i_net *net, const weft_i_flow *flow, w
                         .left = weft_i_new(arena, int32_t, n_cells),
                         .oldest = weft_i_new(arena, int32_t, n_ranks)};
     int32_t *turn = weft_i_new(arena, int32_t, flow->n_microbatches);
-    if (!room.fw_turn || !room.bw_turn || !room.passes || !room.need || !room.largest_need ||
-        !room.largest_work || !room.all || !room.is_loose || !room.n_passes || !room.used ||
-        !room.reserved || !room.held || !room.older || !room.left || !room.oldest || !turn)
+    int32_t *last = weft_i_new(arena, int32_t, 4 * (size_t)net->graph->problem->n_chunks);
+    if (!room.fw_turn || !room.bw_turn || !room.passes || !room.kinds || !room.need ||
+        !room.largest_need || !room.largest_work || !room.all || !room.is_loose || !room.n_passes ||
+        !room.used || !room.reserved || !room.held || !room.older || !room.left || !room.oldest ||
+        !turn || !last)
         return weft_i_no_memory(error);
-    describe_passes(&room);
+    describe_passes(&room, last);
     for (int32_t m = 0; m < flow->n_microbatches; m++)
         turn[m] = m;
     weft_i_room_set_turns(&room, flow, turn);
@@ -136,9 +155,10 @@ static void set_pass_turns(weft_i_room *room)
         int32_t stage = weft_task_stage(t);
         bool frozen = stage_of(room, t)->backward == WEFT_BACKWARD_NONE;
         pass->fw_turn = room->fw_turn[stage];
-        pass->turn = pass->is_forward ? room->fw_turn[stage] : room->bw_turn[stage];
+        pass->turn =
+            weft_task_pass(t) == WEFT_PASS_FW ? room->fw_turn[stage] : room->bw_turn[stage];
         pass->last_turn = frozen ? room->fw_turn[stage] : room->bw_turn[stage];
-        room->n_passes[at(room, pass->rank, pass->last_turn)]++;
+        room->n_passes[at(room, net->rank[stage], pass->last_turn)]++;
     }
 }
 
@@ -191,9 +211,9 @@ void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *s
 
 bool weft_i_room_fits(const weft_i_room *room, weft_task task)
 {
-    const weft_i_room_pass *pass = &room->passes[task];
-    return room->is_loose[pass->rank] ||
-           room->used[pass->rank] + pass->peak_bytes <= room->limit[pass->rank];
+    const weft_i_room_kind *kind = weft_i_room_kind_of(room, task);
+    return room->is_loose[kind->rank] ||
+           room->used[kind->rank] + kind->peak_bytes <= room->limit[kind->rank];
 }
 
 /* Whether a turn has begun on a rank, and is not finished there. */
@@ -212,16 +232,16 @@ static bool may_begin(const weft_i_room *room, int32_t rank, int32_t turn)
     return sum * room->reserve <= (double)room->limit[rank] * 100;
 }
 
-/* Whether every older turn under way or to come could still take its full need beside what later
- * ones hold, this forward included. */
-static bool leaves_older_room(const weft_i_room *room, const weft_i_room_pass *pass)
+/* Whether every turn before this one that is under way or to come could still take its full need
+ * beside what later ones hold, this forward included. */
+static bool leaves_older_room(const weft_i_room *room, const weft_i_room_kind *kind, int32_t turn)
 {
-    size_t row = at(room, pass->rank, 0);
+    size_t row = at(room, kind->rank, 0);
     const int64_t *need = room->need + row, *held = room->held + row;
     const int32_t *left = room->left + row;
-    int64_t later = room->used[pass->rank] + pass->kept_bytes - room->older[pass->rank];
-    int64_t limit = room->limit[pass->rank];
-    for (int32_t k = room->oldest[pass->rank]; k < pass->turn; k++) {
+    int64_t later = room->used[kind->rank] + kind->kept_bytes - room->older[kind->rank];
+    int64_t limit = room->limit[kind->rank];
+    for (int32_t k = room->oldest[kind->rank]; k < turn; k++) {
         later -= held[k];
         if (left[k] > 0 && later > limit - need[k]) return false;
     }
@@ -230,18 +250,18 @@ static bool leaves_older_room(const weft_i_room *room, const weft_i_room_pass *p
 
 bool weft_i_room_admits(const weft_i_room *room, weft_task task)
 {
-    const weft_i_room_pass *pass = &room->passes[task];
-    int32_t rank = pass->rank;
+    const weft_i_room_kind *kind = weft_i_room_kind_of(room, task);
+    int32_t rank = kind->rank, turn = room->passes[task].turn;
     if (room->is_loose[rank]) return true;
-    int64_t used = room->used[rank];
-    if (used + pass->peak_bytes > room->limit[rank]) return false;
-    if (!pass->is_forward) return true;
-    bool is_oldest = pass->turn <= room->oldest[rank];
-    if (room->soft_limit && !is_oldest && used + pass->kept_bytes > room->soft_limit[rank])
+    int64_t used = room->used[rank], limit = room->limit[rank];
+    if (used + kind->peak_bytes > limit) return false;
+    if (!kind->is_forward) return true;
+    bool is_oldest = turn <= room->oldest[rank];
+    if (room->soft_limit && !is_oldest && used + kind->kept_bytes > room->soft_limit[rank])
         return false;
-    if (!may_begin(room, rank, pass->turn)) return false;
-    if (used + pass->kept_bytes + room->largest_need[rank] <= room->limit[rank]) return true;
-    return leaves_older_room(room, pass);
+    if (!may_begin(room, rank, turn)) return false;
+    if (used + kind->kept_bytes + room->largest_need[rank] <= limit) return true;
+    return leaves_older_room(room, kind, turn);
 }
 
 /* Bytes that a turn takes (or, negative, gives back) on a rank. */
@@ -259,21 +279,29 @@ static void free_edges(weft_i_room *room, weft_task task)
     const weft_edge *edges = net->graph->problem->edges;
     for (int32_t i = net->in.first[task]; i < net->in.first[task + 1]; i++) {
         const weft_i_arc *arc = &net->in.arcs[i];
-        const weft_i_room_pass *from = &room->passes[arc->task];
-        hold(room, from->rank, from->turn, -edges[arc->edge].bytes);
+        int32_t rank = weft_i_room_kind_of(room, arc->task)->rank;
+        hold(room, rank, room->passes[arc->task].turn, -edges[arc->edge].bytes);
     }
+}
+
+/* One pass of a turn less to come. */
+static void count_off(weft_i_room *room, int32_t rank, int32_t turn)
+{
+    size_t cell = at(room, rank, turn);
+    if (room->reserve > 0 && !is_under_way(room, rank, turn))
+        room->reserved[rank] += room->need[cell];
+    int32_t left = --room->left[cell];
+    if (room->reserve > 0 && !is_under_way(room, rank, turn))
+        room->reserved[rank] -= room->need[cell];
+    if (left == 0 && turn == room->oldest[rank]) pass_finished_turns(room, rank);
 }
 
 void weft_i_room_take(weft_i_room *room, weft_task task)
 {
     const weft_i_room_pass *pass = &room->passes[task];
-    int32_t rank = pass->rank, turn = pass->last_turn;
-    hold(room, rank, pass->turn, pass->out_bytes);
-    hold(room, rank, pass->fw_turn, pass->own_bytes);
-    if (pass->frees_edges) free_edges(room, task);
-    if (room->is_loose[rank]) return;
-    if (!is_under_way(room, rank, turn)) room->reserved[rank] += room->need[at(room, rank, turn)];
-    room->left[at(room, rank, turn)]--;
-    if (!is_under_way(room, rank, turn)) room->reserved[rank] -= room->need[at(room, rank, turn)];
-    pass_finished_turns(room, rank);
+    const weft_i_room_kind *kind = &room->kinds[pass->kind];
+    hold(room, kind->rank, pass->turn, kind->out_bytes);
+    hold(room, kind->rank, pass->fw_turn, kind->own_bytes);
+    if (kind->frees_edges) free_edges(room, task);
+    if (!room->is_loose[kind->rank]) count_off(room, kind->rank, pass->last_turn);
 }

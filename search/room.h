@@ -11,17 +11,22 @@
 #include "search/flow.h"
 #include "search/net.h"
 
-/* A pass, with what memory needs of it in one cache line. */
-typedef struct weft_i_room_pass {
+/* What memory needs of passes that are alike. */
+typedef struct weft_i_room_kind {
     int64_t peak_bytes; /* while it runs, beyond what its rank held before */
     int64_t kept_bytes; /* of those, what is there after its start for others: saved and edges */
     int64_t own_bytes;  /* that it leaves to its stage's next pass; negative where it frees them */
     int64_t out_bytes;  /* of edges that leave it */
-    int32_t rank, turn;
-    int32_t fw_turn;   /* of its stage's forward */
-    int32_t last_turn; /* with which it is finished */
+    int32_t rank;
     bool is_forward;
     bool frees_edges; /* of some edge into it that weighs something */
+} weft_i_room_kind;
+
+/* A pass: all of a stage in one cache line, and the few kinds stay in the cache. */
+typedef struct weft_i_room_pass {
+    int32_t kind, turn;
+    int32_t fw_turn;   /* of its stage's forward */
+    int32_t last_turn; /* with which it is finished */
 } weft_i_room_pass;
 
 typedef struct weft_i_room {
@@ -29,11 +34,13 @@ typedef struct weft_i_room {
     int32_t n_turns;
     int32_t *fw_turn, *bw_turn; /* by stage */
     weft_i_room_pass *passes;   /* by task; only of tasks that run */
-    int64_t *need;              /* by rank * n_turns + turn: most that the turn holds at a time */
-    int64_t *largest_need;      /* by rank */
-    int64_t *all;               /* by rank: most that all turns together can hold */
-    int64_t *largest_work;      /* by rank: most that a pass takes only while it runs */
-    int32_t *n_passes;          /* by rank * n_turns + turn */
+    weft_i_room_kind *kinds;
+    int32_t n_kinds;
+    int64_t *need;         /* by rank * n_turns + turn: most that the turn holds at a time */
+    int64_t *largest_need; /* by rank */
+    int64_t *all;          /* by rank: most that all turns together can hold */
+    int64_t *largest_work; /* by rank: most that a pass takes only while it runs */
+    int32_t *n_passes;     /* by rank * n_turns + turn */
     /* The state while a schedule is made. */
     const int64_t *limit, *soft_limit; /* by rank; the second may be NULL */
     int64_t *used;                     /* by rank */
@@ -57,6 +64,11 @@ void weft_i_room_set_turns(weft_i_room *room, const weft_i_flow *flow, const int
  * go on; 0 = a turn holds what it holds. */
 void weft_i_room_reset(weft_i_room *room, const int64_t *limit, const int64_t *soft_limit,
                        int32_t reserve);
+
+static inline const weft_i_room_kind *weft_i_room_kind_of(const weft_i_room *room, weft_task task)
+{
+    return &room->kinds[room->passes[task].kind];
+}
 
 /* Whether a pass fits on its rank now. */
 bool weft_i_room_fits(const weft_i_room *room, weft_task task);

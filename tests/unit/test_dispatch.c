@@ -159,6 +159,29 @@ Test(dispatch, waits_for_backwards)
     weft_problem_free(problem);
 }
 
+/* Of more ranks than fit beside a time into 64 bits, the first of those that wake first decides as
+ * well: where passes take one time, every rank starts when its input is there. */
+Test(dispatch, more_than_a_thousand_ranks)
+{
+    weft_i_rng rng;
+    fixture f;
+    weft_problem *problem;
+    weft_i_dispatched result;
+    weft_i_rng_seed(&rng, 1);
+    cr_assert_eq(
+        weft_problem_synthetic("pp=1100 microbatches=1 fw=10 bw=20 segments=1", NULL, &problem),
+        WEFT_STATUS_OK);
+    open_fixture(&f, problem, false, &rng);
+    weft_i_keys_by_turn(&f.net, &f.flow, &f.course, &f.turns, 1, f.key);
+    for (int32_t r = 0; r < problem->n_ranks; r++)
+        f.limit[r] = WEFT_INT_MAX;
+    weft_i_rule rule = {.prefer = WEFT_I_PREFER_BACKWARD};
+    cr_assert(weft_i_dispatch(f.dispatcher, &rule, f.key, f.limit, NULL, &result));
+    cr_expect_eq(result.pipeline_ns, 1100 * (int64_t)30000);
+    close_fixture(&f);
+    weft_problem_free(problem);
+}
+
 /* Forward first with a cap and no other rule: false when no rank can go on. */
 static bool naive_greedy(const weft_i_net *net, const int64_t *limit)
 {
