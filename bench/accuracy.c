@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/numbers.h"
 #include "bench/optimus.h"
 #include "bench/published.h"
 #include "bench/schedule_memory.h"
@@ -51,12 +52,6 @@ static void check(weft_status status, const weft_error *error)
     exit(1);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static statistic statistic_of(const bench *b, set s, const double *values)
 {
     int first = b->all.firsts[s], n = b->all.firsts[s + 1] - first;
@@ -73,7 +68,7 @@ static statistic statistic_of(const bench *b, set s, const double *values)
         out.mean += error;
         errors[out.n++] = error;
     }
-    qsort(errors, (size_t)out.n, sizeof *errors, by_value);
+    numbers_sort(errors, out.n);
     out.mean /= out.n;
     out.median = (errors[(out.n - 1) / 2] + errors[out.n / 2]) / 2;
     out.worst = errors[out.n - 1];

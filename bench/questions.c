@@ -10,6 +10,8 @@
 #include <time.h>
 #include <weft/weft.h>
 
+#include "bench/numbers.h"
+
 enum { N = 1000 };
 
 static uint64_t state;
@@ -35,15 +37,9 @@ static double now_us(void)
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void print(const char *what, double *us)
 {
-    qsort(us, N, sizeof *us, by_value);
+    numbers_sort(us, N);
     printf("%s: median %.1f us, 90 %% under %.1f us, worst %.1f us\n", what, us[N / 2],
            us[N * 9 / 10], us[N - 1]);
 }

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <weft/weft.h>
 
+#include "bench/numbers.h"
+
 enum { COLD_RUNS = 7, PLAIN_RUNS = 3, NEW_BATCHES = 21 };
 
 static const struct row {
@@ -115,12 +117,6 @@ static double least(double a, double b)
     return a < b ? a : b;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Least time of pricing without memory. */
 static double time_plain(const struct row *row, const setup *s, weft_reuse_mode reuse,
                          const weft_emulated *expected)
@@ -159,8 +155,8 @@ static warm_times time_new_batches(const setup *s, weft_emulation *emulation)
         price_ms[i] = price(emulation, &emulated);
     }
     free(turned.samples);
-    qsort(price_ms, NEW_BATCHES, sizeof *price_ms, by_value);
-    qsort(load_ms, NEW_BATCHES, sizeof *load_ms, by_value);
+    numbers_sort(price_ms, NEW_BATCHES);
+    numbers_sort(load_ms, NEW_BATCHES);
     return (warm_times){price_ms[NEW_BATCHES / 2], load_ms[NEW_BATCHES / 2]};
 }
 

@@ -2,9 +2,9 @@
 # bench/two_hosts.sh - weft-run over TCP between two hosts, with messages of a model's sizes: is a step
 # as long as the emulator says, once it knows the link?
 #
-# usage: two_hosts.sh BUILD_FOLDER [MBIT=1000] [STEPS=3]
+# usage: two_hosts.sh BUILD_FOLDER [MBIT=1000] [STEPS=3] [MICROSECONDS]
 #
-# The hosts are network namespaces, joined by a link of MBIT Mbit/s (tests/runtime/hosts.sh). Each is a
+# With microseconds, each way of the link takes so long more (tests/runtime/relay.c). The hosts are network namespaces, joined by a link of MBIT Mbit/s (tests/runtime/hosts.sh). Each is a
 # node of 8 H800 and holds one rank of a model of 4 layers. Times are stretched, by 50 or 20, so the
 # plan's cluster has a network that is so many times as fast as the link. What the link is: by its rate
 # (0.94 of it is payload, the rest headers of frames of 1500 bytes), or as weft-run --profile measures
@@ -12,7 +12,7 @@
 # by short messages and by such as take nearly as long as a pass; and one made for 25 GB/s, to see
 # that the link matters. Status 77 where the machine refuses namespaces.
 
-build=${1:?usage: two_hosts.sh BUILD_FOLDER [MBIT] [STEPS]}
+build=${1:?usage: two_hosts.sh BUILD_FOLDER [MBIT] [STEPS] [MICROSECONDS]}
 mbit=${2:-1000}
 steps=${3:-3}
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -23,7 +23,7 @@ export OMPI_MCA_rmaps_base_oversubscribe=1
 work=$(mktemp -d)
 trap 'hosts_down; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-if ! hosts_up "$work" "$mbit"; then
+if ! hosts_up "$work" "$mbit" "$4" "$build/tests/runtime/relay"; then
     echo 'no network namespaces on this machine: skipped'
     exit 77
 fi

@@ -138,33 +138,49 @@ static void put(fit *f, const double *x)
     take_constants(f);
 }
 
-/* Logarithms of emulated / measured, N_PASSES of a row. */
-static weft_status log_errors(void *context, const double *x, int32_t changed, double *out)
+/* A measured time of a row, and what the emulator says of it. */
+typedef struct sample {
+    int32_t row, place; /* place among N_PASSES of each row */
+    double measured, emulated;
+} sample;
+
+/* Every time that was measured, after asking the emulator about each row. */
+static weft_status for_each(fit *f, void (*visit)(fit *, const sample *, void *), void *context)
 {
-    fit *f = context;
-    (void)changed;
-    put(f, x);
     for (int32_t r = 0; r < f->n_rows; r++) {
         double emulated[N_PASSES];
         weft_status status = emulate_row(f, r, emulated);
         if (status != WEFT_STATUS_OK) return status;
         for (int k = 0; k < N_PASSES; k++) {
-            double measured = (double)times_of(&f->rows[r])[k];
-            out[r * N_PASSES + k] = measured > 0 ? log(fmax(emulated[k], 1) / measured) : 0;
+            const sample one = {r, r * N_PASSES + k, (double)times_of(&f->rows[r])[k], emulated[k]};
+            if (one.measured > 0) visit(f, &one, context);
         }
     }
     return WEFT_STATUS_OK;
 }
 
-/* Every pass that was measured counts, and a long one more. */
-static void weigh(const fit *f, double *weights)
+static void put_log_error(fit *f, const sample *one, void *context)
 {
-    for (int32_t r = 0; r < f->n_rows; r++)
-        for (int k = 0; k < N_PASSES; k++) {
-            double measured = (double)times_of(&f->rows[r])[k];
-            weights[r * N_PASSES + k] =
-                measured > 0 ? 0.2 / f->n_times + 0.8 * measured / f->total_ns : 0;
-        }
+    double *errors = context;
+    (void)f;
+    errors[one->place] = log(fmax(one->emulated, 1) / one->measured);
+}
+
+/* Logarithms of emulated / measured, N_PASSES of a row; 0 where nothing was measured. */
+static weft_status log_errors(void *context, const double *x, int32_t changed, double *out)
+{
+    fit *f = context;
+    (void)changed;
+    put(f, x);
+    memset(out, 0, (size_t)f->n_rows * N_PASSES * sizeof *out);
+    return for_each(f, put_log_error, out);
+}
+
+/* Every pass that was measured counts, and a long one more. */
+static void put_weight(fit *f, const sample *one, void *context)
+{
+    double *weights = context;
+    weights[one->place] = 0.2 / f->n_times + 0.8 * one->measured / f->total_ns;
 }
 
 /* From several bandwidths, as what takes bandwidth can be mistaken for what takes flop. */
@@ -180,8 +196,7 @@ static weft_status search(fit *f, double *weights)
                                      .residuals = log_errors,
                                      .context = f};
     const constant *memory = &f->constants[f->memory];
-    weft_status status = WEFT_STATUS_OK;
-    weigh(f, weights);
+    weft_status status = for_each(f, put_weight, weights);
     for (int32_t i = 0; i < f->n_constants; i++)
         given[i] = best[i] = place_of(&f->constants[i]);
     for (size_t i = 0; status == WEFT_STATUS_OK && i < sizeof(scales) / sizeof(*scales); i++) {
@@ -197,27 +212,30 @@ static weft_status search(fit *f, double *weights)
     return status;
 }
 
+/* Sums of a report in the making. */
+typedef struct reckoning {
+    weft_calibration found;
+    double total_ns; /* emulated */
+} reckoning;
+
+static void reckon(fit *f, const sample *one, void *context)
+{
+    reckoning *r = context;
+    double error = fabs(one->emulated / one->measured - 1);
+    r->total_ns += one->emulated;
+    r->found.mean += error / f->n_times;
+    if (error <= r->found.worst && r->found.worst_row >= 0) return;
+    r->found.worst = error;
+    r->found.worst_row = one->row;
+}
+
 static weft_status report(fit *f, weft_calibration *out)
 {
-    weft_calibration found = {.worst_row = -1};
-    double total = 0;
-    for (int32_t r = 0; r < f->n_rows; r++) {
-        double emulated[N_PASSES];
-        weft_status status = emulate_row(f, r, emulated);
-        if (status != WEFT_STATUS_OK) return status;
-        for (int k = 0; k < N_PASSES; k++) {
-            double measured = (double)times_of(&f->rows[r])[k];
-            if (measured <= 0) continue;
-            double error = fabs(emulated[k] / measured - 1);
-            total += emulated[k];
-            found.mean += error / f->n_times;
-            if (error <= found.worst && found.worst_row >= 0) continue;
-            found.worst = error;
-            found.worst_row = r;
-        }
-    }
-    found.total = f->total_ns > 0 ? fabs(total / f->total_ns - 1) : 0;
-    *out = found;
+    reckoning r = {.found = {.worst_row = -1}};
+    weft_status status = for_each(f, reckon, &r);
+    if (status != WEFT_STATUS_OK) return status;
+    r.found.total = f->total_ns > 0 ? fabs(r.total_ns / f->total_ns - 1) : 0;
+    *out = r.found;
     return WEFT_STATUS_OK;
 }
 

@@ -1,4 +1,6 @@
 /* emu/measurements.c - a CSV file of measured steps into rows. Not: quotes. */
+#include "emu/measurements.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +9,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/parse.h"
-#include "weft/fit.h"
 
 enum { MAX_CELL = 64, MAX_ROWS = 1 << 20, MAX_SIZE = 1 << 30 };
 
@@ -257,6 +258,9 @@ static weft_status read_row(reader *r, char *line)
     for (int i = 0; i < n; i++)
         r->cells[r->at[i]] = cells[i];
     weft_measurements *all = &r->out->result;
+    if (all->n_rows == MAX_ROWS)
+        return weft_i_fail_at(r->error, WEFT_STATUS_BAD_INPUT, r->path, r->line, NULL,
+                              "expected at most %d rows", MAX_ROWS);
     if (weft_i_grow(&all->rows, &r->out->cap, (size_t)all->n_rows + 1, sizeof *all->rows) != 0)
         return weft_i_no_memory(r->error);
     weft_measurement *row = &all->rows[all->n_rows++];
@@ -290,24 +294,36 @@ static weft_status read_lines(reader *r, char *text)
     return status;
 }
 
-weft_status weft_measurements_read(const char *path, weft_error *error,
-                                   weft_measurements **out_measurements)
+weft_status weft_i_measurements_parse(const char *name, char *text, size_t n, weft_error *error,
+                                      weft_measurements **out_measurements)
 {
-    char *text = NULL;
-    size_t n = 0;
+    const char *end = memchr(text, '\0', n);
+    if (end)
+        return weft_i_fail_at(error, WEFT_STATUS_BAD_INPUT, name, 0, NULL,
+                              "expected text, found a byte 0 at %zu", (size_t)(end - text));
     owned *out = weft_i_alloc(1, sizeof *out);
     if (!out) return weft_i_no_memory(error);
     out->result.owner = out;
-    reader r = {.path = path, .error = error, .out = out};
-    weft_status status = weft_i_file_read(path, error, &text, &n);
-    if (status == WEFT_STATUS_OK) status = read_lines(&r, text);
-    free(text);
+    reader r = {.path = name, .error = error, .out = out};
+    weft_status status = read_lines(&r, text);
     if (status != WEFT_STATUS_OK) {
         weft_measurements_free(&out->result);
         return status;
     }
     *out_measurements = &out->result;
     return WEFT_STATUS_OK;
+}
+
+weft_status weft_measurements_read(const char *path, weft_error *error,
+                                   weft_measurements **out_measurements)
+{
+    char *text = NULL;
+    size_t n = 0;
+    weft_status status = weft_i_file_read(path, error, &text, &n);
+    if (status == WEFT_STATUS_OK)
+        status = weft_i_measurements_parse(path, text, n, error, out_measurements);
+    free(text);
+    return status;
 }
 
 void weft_measurements_free(weft_measurements *measurements)

@@ -3,14 +3,12 @@
 
 #include <math.h>
 
+#include "base/least.h"
+#include "emu/algorithms.h"
+
 int32_t weft_i_network_devices(const weft_parallel *parallel)
 {
     return parallel->dp * parallel->pp * parallel->tp * parallel->cp;
-}
-
-static int32_t least(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
 }
 
 /* Innermost level in which devices first..last lie in one group. */
@@ -39,7 +37,7 @@ static weft_i_group group_of(const weft_cluster *cluster, int32_t devices, int32
     int32_t near = cluster->levels[0].devices / stride;
     return (weft_i_group){.devices = devices,
                           .level = level_of_tiles(cluster, devices * stride, total),
-                          .node_devices = near < 1 ? 1 : least(near, devices)};
+                          .node_devices = near < 1 ? 1 : weft_i_min32(near, devices)};
 }
 
 weft_i_network weft_i_network_make(const weft_cluster *cluster, const weft_parallel *parallel)
@@ -91,18 +89,81 @@ static double slowest_rate(const weft_cluster *cluster, const weft_i_group *grou
     return slowest;
 }
 
+/* Of all-reduces in the table of a level, the last: of the fastest algorithm on large buffers.
+ * Where switches add up that is theirs, and the links are slower than its bus bandwidth says. */
+static double link_rate(const weft_level *level, int32_t devices)
+{
+    const weft_table *table = fractions(level, devices);
+    double busy = table->points[table->n_points - 1].y * level->gbs / level->oversubscription;
+    double n = devices;
+    return level->multicast && n > 1 ? busy * fmin(1, (n + 1) / (2 * (n - 1))) : busy;
+}
+
+static weft_i_reach reach_of(const weft_cluster *cluster, const weft_i_group *group)
+{
+    const weft_level *inner = &cluster->levels[0];
+    int32_t k = group->level > 0 ? group->node_devices : group->devices;
+    weft_i_reach reach = {.nodes = (group->devices + k - 1) / k,
+                          .node_devices = k,
+                          .near_ns = (double)inner->latency_ns,
+                          .near_rate = link_rate(inner, k),
+                          .far_rate = INFINITY,
+                          .multicast = k == 1 || inner->multicast};
+    for (int32_t l = 1; l <= group->level; l++) {
+        const weft_level *level = &cluster->levels[l];
+        reach.far_ns = (double)level->latency_ns;
+        reach.far_rate = fmin(reach.far_rate, link_rate(level, group->devices));
+        reach.multicast = reach.multicast && level->multicast;
+    }
+    return reach;
+}
+
+/* Below the first point of the table the time is constant. */
+static double counted_bytes(const weft_level *level, const weft_i_group *group, double bytes)
+{
+    return fmax(bytes, fractions(level, group->devices)->points[0].x);
+}
+
+/* Everyone sends to all others at once at the rate of an all-reduce of as many bytes: over nodes by
+ * each device's own share of the NICs. */
+static double measured_exchange_ns(const weft_cluster *cluster, const weft_i_group *group,
+                                   double bytes)
+{
+    weft_i_reach reach = reach_of(cluster, group);
+    double counted = counted_bytes(&cluster->levels[group->level], group, bytes);
+    reach.near_rate = ring_rate(cluster, group, 0, counted);
+    reach.near_ns = reach.far_ns = 0;
+    for (int32_t l = 1; l <= group->level; l++) {
+        double own = ring_rate(cluster, group, l, counted) / group->node_devices;
+        reach.far_rate = l == 1 ? own : fmin(reach.far_rate, own);
+    }
+    return weft_i_all_to_all_ns(WEFT_ALL_TO_ALL_DIRECT, &reach, counted);
+}
+
+static double measured_ns(const weft_cluster *cluster, const weft_i_group *group,
+                          weft_i_collective kind, double bytes)
+{
+    if (kind == WEFT_I_COLLECTIVE_ALL_TO_ALL) return measured_exchange_ns(cluster, group, bytes);
+    double counted = counted_bytes(&cluster->levels[group->level], group, bytes);
+    double part = (double)(group->devices - 1) / group->devices;
+    double passes = kind == WEFT_I_COLLECTIVE_ALL_REDUCE ? 2 : 1;
+    return passes * part * counted / slowest_rate(cluster, group, counted);
+}
+
 double weft_i_network_collective_ns(const weft_i_network *network, const weft_i_group *group,
                                     weft_i_collective kind, double bytes)
 {
+    const weft_cluster *cluster = network->cluster;
     if (group->devices <= 1 || bytes <= 0) return 0;
-    const weft_level *level = &network->cluster->levels[group->level];
-    const weft_table *table = fractions(level, group->devices);
-    /* Below the first point the time is constant. */
-    double counted = fmax(bytes, table->points[0].x);
-    double part = (double)(group->devices - 1) / group->devices;
-    double passes = kind == WEFT_I_COLLECTIVE_ALL_REDUCE ? 2 : 1;
-    double ring_ns = passes * part * counted / slowest_rate(network->cluster, group, counted);
-    return fmax(ring_ns, (double)level->latency_ns);
+    const weft_level *level = &cluster->levels[group->level];
+    bool exchanges = kind == WEFT_I_COLLECTIVE_ALL_TO_ALL;
+    bool is_measured = exchanges ? level->all_to_all == WEFT_ALL_TO_ALL_MEASURED
+                                 : level->algorithm == WEFT_ALGORITHM_MEASURED;
+    if (is_measured)
+        return fmax(measured_ns(cluster, group, kind, bytes), (double)level->latency_ns);
+    weft_i_reach reach = reach_of(cluster, group);
+    return exchanges ? weft_i_all_to_all_ns(level->all_to_all, &reach, bytes)
+                     : weft_i_algorithm_ns(level->algorithm, kind, &reach, bytes);
 }
 
 /* A single pair reaches what the best collective of the level reaches. */

@@ -47,9 +47,10 @@ weft_i_group weft_i_network_replicas(const weft_i_network *network, int32_t rank
 /* Devices of the job. */
 int32_t weft_i_network_devices(const weft_parallel *parallel);
 
-/* Ring time of a collective on `bytes`, the whole buffer; 0 in a group of one. The slowest level
- * that the group crosses decides: where k of its devices share a node, the ring uses the NIC shares
- * of all k. */
+/* Time of a collective on `bytes`, the whole buffer; 0 in a group of one. By the table of the level
+ * the time is a ring's: the slowest level that the group crosses decides, and where k of its
+ * devices share a node, the ring uses the NIC shares of all k. A level may say another algorithm
+ * (emu/algorithms.h). */
 double weft_i_network_collective_ns(const weft_i_network *network, const weft_i_group *group,
                                     weft_i_collective kind, double bytes);
 

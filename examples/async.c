@@ -4,14 +4,15 @@
  * plan is late, the best found so far is taken: training never waits for a better one.
  */
 #include <stdio.h>
-#include <unistd.h>
+#include <threads.h>
 #include <weft/weft.h>
 
 static void train(const weft_plan *plan, const char *batch)
 {
     printf("%s: step %.3f s predicted, %s\n", batch, (double)plan->predicted.step_ns / 1e9,
            plan->method);
-    usleep(200000); /* here the trainer runs the plan's actions */
+    /* Here the trainer runs the plan's actions. */
+    thrd_sleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
 }
 
 /* Submit the batch of `file`; NULL after a printed error. */

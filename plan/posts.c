@@ -4,23 +4,14 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/least.h"
 
 typedef enum end_kind { LOW, HIGH } end_kind; /* the lower or the higher rank of a message */
 
-static int32_t min32(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
-
-static int32_t max32(int32_t a, int32_t b)
-{
-    return a > b ? a : b;
-}
-
 static int32_t rank_at(const weft_i_message *message, end_kind end)
 {
-    return end == LOW ? min32(message->sender, message->receiver)
-                      : max32(message->sender, message->receiver);
+    return end == LOW ? weft_i_min32(message->sender, message->receiver)
+                      : weft_i_max32(message->sender, message->receiver);
 }
 
 static void list_messages(const weft_i_sequence *sequence, weft_i_posts *posts)
@@ -79,8 +70,8 @@ static void bound_from_above(weft_i_posts *posts, const int32_t *first, const in
     for (const int32_t *i = end; i-- > first;) {
         weft_i_message *message = &posts->messages[*i];
         int sender = message->sender > message->receiver;
-        int32_t at = min32(max32(message->consumer - 1, 0), before[!sender]);
-        message->irecv = max32(at, message->irecv);
+        int32_t at = weft_i_min32(weft_i_max32(message->consumer - 1, 0), before[!sender]);
+        message->irecv = weft_i_max32(at, message->irecv);
         before[!sender] = message->irecv;
         before[sender] = message->producer;
     }
@@ -114,7 +105,7 @@ static int32_t place_wait(const weft_i_sequence *sequence, const weft_i_message 
     int32_t low = message->producer + 1, high = low, step = 1;
     while (high < n && sequence->place[own[high]] < posted_place) {
         low = high + 1;
-        high = min32(low + step, n);
+        high = weft_i_min32(low + step, n);
         step *= 2;
     }
     while (low < high) {

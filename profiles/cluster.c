@@ -78,13 +78,14 @@ weft_status weft_cluster_set_stack(weft_cluster *cluster, const char *name, weft
     size_t used = 0;
     if (strcmp(cluster->stack.name, name) == 0) return WEFT_STATUS_OK;
     for (int32_t i = 0; i < cluster->n_stacks; i++) {
-        const weft_stack *stack = &cluster->stacks[i];
-        if (strcmp(stack->name, name) == 0) {
-            cluster->stack = *stack;
+        const weft_stack named = cluster->stacks[i];
+        if (strcmp(named.name, name) == 0) {
+            cluster->stacks[i] = cluster->stack;
+            cluster->stack = named;
             return WEFT_STATUS_OK;
         }
         if (used < sizeof(names))
-            used += (size_t)snprintf(names + used, sizeof(names) - used, ", %s", stack->name);
+            used += (size_t)snprintf(names + used, sizeof(names) - used, ", %s", named.name);
     }
     return weft_i_fail(error, WEFT_STATUS_USAGE, "cluster %s has no stack '%s', expected %s%s",
                        cluster->name, name, cluster->stack.name, names);

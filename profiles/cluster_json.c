@@ -160,6 +160,9 @@ static weft_status read_level(const weft_i_json *in, weft_i_arena *arena, weft_e
         {FIELD(weft_level, nic_gbs, DOUBLE), .min = 1e-3, .max = 1e6},
         {FIELD(weft_level, latency_ns, INT64), .min = 0, .max = 1e12, .required = true},
         {FIELD(weft_level, oversubscription, DOUBLE), .min = 1, .max = 1e6},
+        {WEFT_I_FIELD_ENUM("algorithm", weft_level, algorithm, WEFT_I_ALGORITHMS)},
+        {WEFT_I_FIELD_ENUM("all_to_all", weft_level, all_to_all, WEFT_I_ALL_TO_ALLS)},
+        {FIELD(weft_level, multicast, BOOL)},
         {WEFT_I_FIELD_OTHER("collectives"), .required = true},
     };
     out->oversubscription = 1;
@@ -207,10 +210,12 @@ static weft_status read_stacks(const weft_i_json *root, weft_i_arena *arena, wef
         weft_i_json item = weft_i_json_item(&array, i);
         status = read_stack(&item, arena, error, &cluster->stacks[i]);
         if (status != WEFT_STATUS_OK) return status;
+        bool is_twice = strcmp(cluster->stack.name, cluster->stacks[i].name) == 0;
         for (size_t k = 0; k < i; k++)
-            if (strcmp(cluster->stacks[k].name, cluster->stacks[i].name) == 0)
-                return weft_i_json_fail(&item, error, "stack '%s' is there twice",
-                                        cluster->stacks[i].name);
+            is_twice |= strcmp(cluster->stacks[k].name, cluster->stacks[i].name) == 0;
+        if (is_twice)
+            return weft_i_json_fail(&item, error, "stack '%s' is there twice",
+                                    cluster->stacks[i].name);
     }
     cluster->n_stacks = (int32_t)n;
     return WEFT_STATUS_OK;

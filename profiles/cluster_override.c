@@ -15,6 +15,7 @@ typedef struct overrides {
     int64_t memory_bytes;
     int64_t reserved_bytes; /* -1 = not given */
     int32_t nodes, devices, nics;
+    int algorithm, all_to_all; /* -1 = not given */
 } overrides;
 
 #define KEY(field, kind, low, high)                                                                \
@@ -22,11 +23,18 @@ typedef struct overrides {
         WEFT_I_FIELD(#field, WEFT_I_JSON_##kind, overrides, field), .min = low, .max = high        \
     }
 static const weft_i_json_field keys[] = {
-    KEY(nodes, INT32, 1, 1 << 20),       KEY(devices, INT32, 1, 1024),
-    KEY(nics, INT32, 1, 1024),           KEY(nic_gbs, DOUBLE, 1e-3, 1e6),
-    KEY(gbs, DOUBLE, 1e-3, 1e6),         KEY(oversubscription, DOUBLE, 1, 1e6),
-    KEY(bf16_tflops, DOUBLE, 1e-3, 1e6), KEY(memory_gbs, DOUBLE, 1e-3, 1e6),
-    KEY(memory_bytes, INT64, 1, 1e15),   KEY(reserved_bytes, INT64, 0, 1e15),
+    KEY(nodes, INT32, 1, 1 << 20),
+    KEY(devices, INT32, 1, 1024),
+    KEY(nics, INT32, 1, 1024),
+    KEY(nic_gbs, DOUBLE, 1e-3, 1e6),
+    KEY(gbs, DOUBLE, 1e-3, 1e6),
+    KEY(oversubscription, DOUBLE, 1, 1e6),
+    KEY(bf16_tflops, DOUBLE, 1e-3, 1e6),
+    KEY(memory_gbs, DOUBLE, 1e-3, 1e6),
+    KEY(memory_bytes, INT64, 1, 1e15),
+    KEY(reserved_bytes, INT64, 0, 1e15),
+    {WEFT_I_FIELD_ENUM("algorithm", overrides, algorithm, WEFT_I_ALGORITHMS)},
+    {WEFT_I_FIELD_ENUM("all_to_all", overrides, all_to_all, WEFT_I_ALL_TO_ALLS)},
 };
 
 static weft_status set_node_type(const overrides *o, weft_cluster *cluster, weft_error *error)
@@ -54,13 +62,17 @@ static weft_status set_node_type(const overrides *o, weft_cluster *cluster, weft
 
 static weft_status set_levels(const overrides *o, weft_cluster *cluster, weft_error *error)
 {
-    int32_t n_inner = 0, n_outer = 0;
+    int32_t n_inner = 0, n_outer = 0, n_switches = 0;
     for (int32_t i = 0; i < cluster->n_levels; i++) {
         weft_level *level = &cluster->levels[i];
         bool has_nics = level->nics > 0;
         if (has_nics && o->nics) level->nics = o->nics;
         if (has_nics && o->nic_gbs > 0) level->nic_gbs = o->nic_gbs;
         if (!has_nics && o->gbs > 0) level->gbs = o->gbs;
+        if (o->algorithm >= 0 && (o->algorithm != WEFT_ALGORITHM_SWITCH || level->multicast))
+            level->algorithm = (weft_algorithm)o->algorithm;
+        n_switches += level->multicast;
+        if (o->all_to_all >= 0) level->all_to_all = (weft_all_to_all)o->all_to_all;
         n_inner += !has_nics;
         n_outer += has_nics;
     }
@@ -68,6 +80,9 @@ static weft_status set_levels(const overrides *o, weft_cluster *cluster, weft_er
         cluster->levels[cluster->n_levels - 1].oversubscription = o->oversubscription;
     if (o->gbs > 0 && n_inner == 0)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "cluster: gbs: no level without NICs");
+    if (o->algorithm == WEFT_ALGORITHM_SWITCH && n_switches == 0)
+        return weft_i_fail(error, WEFT_STATUS_USAGE,
+                           "cluster: algorithm: no level has switches that multicast");
     if ((o->nics || o->nic_gbs > 0) && n_outer == 0)
         return weft_i_fail(error, WEFT_STATUS_USAGE, "cluster: nics: no level with NICs");
     return WEFT_STATUS_OK;
@@ -75,7 +90,7 @@ static weft_status set_levels(const overrides *o, weft_cluster *cluster, weft_er
 
 weft_status weft_i_cluster_override(weft_cluster *cluster, const char *text, weft_error *error)
 {
-    overrides o = {.reserved_bytes = -1};
+    overrides o = {.reserved_bytes = -1, .algorithm = -1, .all_to_all = -1};
     weft_i_keyvalue pair = {.rest = text};
     bool more = true;
     while (more) {
@@ -134,6 +149,8 @@ bool weft_i_cluster_complete(weft_cluster *cluster, weft_i_cluster_fault *out_fa
         if (is_last && level->devices < total)
             return unsound(out_fault, i, "expected all %lld devices in the last level, found %d",
                            (long long)total, level->devices);
+        if (level->algorithm == WEFT_ALGORITHM_SWITCH && !level->multicast)
+            return unsound(out_fault, i, "expected multicast for the algorithm switch");
         inside = level->devices;
     }
     return true;

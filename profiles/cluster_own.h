@@ -9,6 +9,10 @@
 #include "base/json_in.h"
 #include "weft/cluster.h"
 
+/* Words of weft_algorithm and weft_all_to_all. */
+#define WEFT_I_ALGORITHMS  "measured|least|ring|tree|switch|direct"
+#define WEFT_I_ALL_TO_ALLS "measured|least|direct|pairwise|bruck"
+
 /* Fill a zeroed cluster from a weft.cluster text, change it by `overrides` unless NULL, complete
  * it. */
 weft_status weft_i_cluster_read_json(const char *name, const char *text, size_t n,

@@ -1,7 +1,9 @@
 /* profiles/cluster_write.c - a cluster as a weft.cluster file. */
+#include <string.h>
+
 #include "base/file.h"
 #include "base/json_out.h"
-#include "weft/cluster.h"
+#include "profiles/cluster_own.h"
 
 static void put_table(weft_i_json_out *out, const char *key, const weft_table *table)
 {
@@ -16,6 +18,19 @@ static void put_table(weft_i_json_out *out, const char *key, const weft_table *t
         weft_i_json_close_array(out);
     }
     weft_i_json_close_array(out);
+}
+
+/* A word of "a|b|c" by its place, unless it is the first, which is the default. */
+static void put_choice(weft_i_json_out *out, const char *key, const char *choices, int value)
+{
+    char word[32];
+    if (value == 0) return;
+    for (; value > 0; value--)
+        choices += strcspn(choices, "|") + 1;
+    size_t n = strcspn(choices, "|");
+    memcpy(word, choices, n);
+    word[n] = 0;
+    weft_i_json_put_key_string(out, key, word);
 }
 
 static void put_attention(weft_i_json_out *out, const weft_device *device)
@@ -93,6 +108,9 @@ static void put_level(weft_i_json_out *out, const weft_level *level)
     }
     weft_i_json_put_key_int(out, "latency_ns", level->latency_ns);
     weft_i_json_put_key_double(out, "oversubscription", level->oversubscription);
+    put_choice(out, "algorithm", WEFT_I_ALGORITHMS, (int)level->algorithm);
+    put_choice(out, "all_to_all", WEFT_I_ALL_TO_ALLS, (int)level->all_to_all);
+    if (level->multicast) weft_i_json_put_key_bool(out, "multicast", true);
     weft_i_json_key(out, "collectives");
     weft_i_json_open_array(out);
     for (int32_t i = 0; i < level->n_collectives; i++) {

@@ -29,10 +29,16 @@ namespace {
     }
 WEFT_I_GPU_KERNELS(DEFINE_KERNEL)
 
-/* One for each process: a stream in which all is done in order. */
+/* Copies beside whose ends are known apart; more may be under way only after a wait. */
+enum { N_MARKS = 64 };
+
+/* One for each process: a stream in which all is done in order, and one for copies beside. */
 struct device {
     int index;
-    cudaStream_t stream;
+    cudaStream_t stream, copies;
+    cudaEvent_t asked;          /* all that the next copy has to wait for */
+    cudaEvent_t marks[N_MARKS]; /* ends of the last copies, by their numbers */
+    int64_t n_copies;
     cublasHandle_t blas;
     char fault[192];    /* the first call that failed; "" = none has */
     char shortage[128]; /* the last allocation, if that failed */
@@ -118,6 +124,20 @@ void copy(void *context, void *to, const void *from, size_t n_bytes)
     CHECK(of, cudaMemcpyAsync, to, from, n_bytes, cudaMemcpyDefault, of->stream);
 }
 
+/* The copy that had the mark before is over when it is set again. */
+int64_t copy_beside(void *context, void *to, const void *from, size_t n_bytes)
+{
+    device *of = device_of(context);
+    int64_t number = ++of->n_copies;
+    cudaEvent_t mark = of->marks[number % N_MARKS];
+    CHECK(of, cudaEventSynchronize, mark);
+    CHECK(of, cudaEventRecord, of->asked, of->stream);
+    CHECK(of, cudaStreamWaitEvent, of->copies, of->asked, 0);
+    CHECK(of, cudaMemcpyAsync, to, from, n_bytes, cudaMemcpyDefault, of->copies);
+    CHECK(of, cudaEventRecord, mark, of->copies);
+    return number;
+}
+
 void clear(void *context, void *data, size_t n_bytes)
 {
     device *of = device_of(context);
@@ -166,20 +186,32 @@ void launch(void *context, weft_i_kernel kernel, int64_t n_blocks, const void *a
     }
 }
 
+weft_i_gpu_state state_of(device *of, cudaError_t state, const char *call)
+{
+    if (state == cudaErrorNotReady && of->fault[0] == '\0') return WEFT_I_GPU_BUSY;
+    if (state != cudaErrorNotReady) is_good(of, state, call);
+    return of->fault[0] == '\0' ? WEFT_I_GPU_DONE : WEFT_I_GPU_FAILED;
+}
+
 weft_i_gpu_state reached(void *context)
 {
     device *of = device_of(context);
-    cudaError_t state = cudaStreamQuery(of->stream);
-    if (state == cudaErrorNotReady && of->fault[0] == '\0') return WEFT_I_GPU_BUSY;
-    if (state != cudaErrorNotReady) is_good(of, state, "cudaStreamQuery");
-    return of->fault[0] == '\0' ? WEFT_I_GPU_DONE : WEFT_I_GPU_FAILED;
+    return state_of(of, cudaStreamQuery(of->stream), "cudaStreamQuery");
+}
+
+weft_i_gpu_state copied(void *context, int64_t number)
+{
+    device *of = device_of(context);
+    if (number <= of->n_copies - N_MARKS) return state_of(of, cudaSuccess, "");
+    return state_of(of, cudaEventQuery(of->marks[number % N_MARKS]), "cudaEventQuery");
 }
 
 weft_i_gpu_state finish(void *context)
 {
     device *of = device_of(context);
     CHECK(of, cudaStreamSynchronize, of->stream);
-    return of->fault[0] == '\0' ? WEFT_I_GPU_DONE : WEFT_I_GPU_FAILED;
+    CHECK(of, cudaStreamSynchronize, of->copies);
+    return state_of(of, cudaSuccess, "");
 }
 
 const char *fault(void *context)
@@ -197,16 +229,25 @@ void close_device(void *context)
 {
     device *of = device_of(context);
     if (of->blas != nullptr) cublasDestroy(of->blas);
+    for (cudaEvent_t mark : of->marks)
+        if (mark != nullptr) cudaEventDestroy(mark);
+    if (of->asked != nullptr) cudaEventDestroy(of->asked);
+    if (of->copies != nullptr) cudaStreamDestroy(of->copies);
     if (of->stream != nullptr) cudaStreamDestroy(of->stream);
     delete of;
 }
 
-/* Ranks that share a device have a stream each. */
+/* Ranks that share a device have streams each. */
 bool begin(device *of)
 {
-    return CHECK(of, cudaSetDevice, of->index) &&
-           CHECK(of, cudaStreamCreateWithFlags, &of->stream, cudaStreamNonBlocking) &&
-           CHECK(of, cublasCreate, &of->blas) && CHECK(of, cublasSetStream, of->blas, of->stream) &&
+    bool good = CHECK(of, cudaSetDevice, of->index) &&
+                CHECK(of, cudaStreamCreateWithFlags, &of->stream, cudaStreamNonBlocking) &&
+                CHECK(of, cudaStreamCreateWithFlags, &of->copies, cudaStreamNonBlocking) &&
+                CHECK(of, cudaEventCreateWithFlags, &of->asked, cudaEventDisableTiming);
+    for (int i = 0; good && i < N_MARKS; i++)
+        good = CHECK(of, cudaEventCreateWithFlags, &of->marks[i], cudaEventDisableTiming);
+    return good && CHECK(of, cublasCreate, &of->blas) &&
+           CHECK(of, cublasSetStream, of->blas, of->stream) &&
            CHECK(of, cublasSetMathMode, of->blas, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
 }
 
@@ -247,10 +288,12 @@ weft_i_cuda_open(int index, size_t n_bytes, weft_i_gpu *out, char *words, size_t
     out->allocate_host = allocate_host;
     out->release_host = release_host;
     out->copy = copy;
+    out->copy_beside = copy_beside;
     out->clear = clear;
     out->multiply = multiply;
     out->launch = launch;
     out->reached = reached;
+    out->copied = copied;
     out->finish = finish;
     out->fault = fault;
     out->shortage = shortage;

@@ -91,12 +91,15 @@ typedef struct weft_i_gpu {
     void (*release_host)(void *context, void *data);
 
     void (*copy)(void *context, void *to, const void *from, size_t n_bytes); /* any direction */
+    /* Beside all else: begins when what was asked for before is done. Its number, from 1. */
+    int64_t (*copy_beside)(void *context, void *to, const void *from, size_t n_bytes);
     void (*clear)(void *context, void *data, size_t n_bytes);
     void (*multiply)(void *context, const weft_i_product *product);
     void (*launch)(void *context, weft_i_kernel kernel, int64_t n_blocks, const void *args);
 
-    /* How far it is; finish waits. */
+    /* How far it is, and how far with the copies beside, up to one; finish waits for all. */
     weft_i_gpu_state (*reached)(void *context);
+    weft_i_gpu_state (*copied)(void *context, int64_t copy);
     weft_i_gpu_state (*finish)(void *context);
     const char *(*fault)(void *context);
     const char *(*shortage)(void *context);

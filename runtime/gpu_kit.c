@@ -25,6 +25,12 @@ static void copy(void *context, void *to, const void *from, size_t n_bytes)
     if (n_bytes > 0) gpu->copy(gpu->context, to, from, n_bytes);
 }
 
+static int64_t copy_beside(void *context, void *to, const void *from, size_t n_bytes)
+{
+    const weft_i_gpu *gpu = context;
+    return n_bytes > 0 ? gpu->copy_beside(gpu->context, to, from, n_bytes) : 0;
+}
+
 static bool import(void *context, const float *from, int64_t n, void *to)
 {
     const weft_i_gpu *gpu = context;
@@ -82,6 +88,15 @@ static weft_status reached(void *context, weft_error *error, bool *out_done)
     return status_of(gpu, state, error);
 }
 
+static weft_status copied(void *context, int64_t copy_number, weft_error *error, bool *out_done)
+{
+    const weft_i_gpu *gpu = context;
+    weft_i_gpu_state state =
+        copy_number > 0 ? gpu->copied(gpu->context, copy_number) : WEFT_I_GPU_DONE;
+    *out_done = state == WEFT_I_GPU_DONE;
+    return status_of(gpu, state, error);
+}
+
 static weft_status finish(void *context, weft_error *error)
 {
     const weft_i_gpu *gpu = context;
@@ -116,6 +131,8 @@ weft_status weft_i_gpu_kit_create(const weft_i_gpu *gpu, weft_error *error,
                                .host = &made->host,
                                .clear = clear,
                                .copy = copy,
+                               .copy_beside = copy_beside,
+                               .copied = copied,
                                .import = import,
                                .add = add,
                                .bind = weft_i_gpu_bind,

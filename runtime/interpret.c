@@ -11,7 +11,7 @@
 
 /* A first look again comes after this long; then ever later, as what has not come for long seldom
  * comes just now. */
-enum { SHORTEST_SLEEP_NS = 10000, SLEEP_SHARE = 8 };
+enum { SHORTEST_SLEEP_NS = 10000, SLEEP_SHARE = 8, MOST_LATER = 32 };
 
 typedef struct runner {
     const weft_pipeline *pipeline;
@@ -22,6 +22,9 @@ typedef struct runner {
     weft_error *error;
     weft_run_action now;
     int64_t since_ns; /* begin of the action */
+    /* Begun and to be posted when the device is ready, in this order. */
+    weft_run_action later[MOST_LATER];
+    int n_later;
 } runner;
 
 static int64_t clock_now_ns(void *context)
@@ -77,17 +80,24 @@ void weft_run_action_words(const weft_run_action *action, char *text, size_t siz
 }
 
 /* Say which action a failure belongs to. */
-static weft_status fail(const runner *run, weft_status status, const char *text)
+static weft_status fail(const runner *run, const weft_run_action *action, weft_status status,
+                        const char *text)
 {
     char words[96];
-    weft_run_action_words(&run->now, words, sizeof(words));
+    weft_run_action_words(action, words, sizeof(words));
     return weft_i_fail(run->error, status, "%s: %s", words, text);
 }
 
-static weft_status wrap(const runner *run, weft_status status, const weft_error *error)
+static weft_status wrap(const runner *run, const weft_run_action *action, weft_status status,
+                        const weft_error *error)
 {
     if (status == WEFT_STATUS_OK) return status;
-    return fail(run, status, error->text[0] ? error->text : weft_status_text(status));
+    return fail(run, action, status, error->text[0] ? error->text : weft_status_text(status));
+}
+
+static int64_t clock_of(const runner *run)
+{
+    return run->options.now_ns(run->options.clock_context);
 }
 
 static int32_t rank_of_stage(const runner *run, int32_t stage)
@@ -109,14 +119,14 @@ static weft_status look(const runner *run, int64_t now_ns)
     const weft_run_options *options = &run->options;
     int64_t since_ns = now_ns - run->since_ns;
     if (options->watch && !options->watch(options->watch_context, &run->now, since_ns))
-        return fail(run, WEFT_STATUS_INTERRUPTED, "interrupted");
+        return fail(run, &run->now, WEFT_STATUS_INTERRUPTED, "interrupted");
     if (options->timeout_ns == 0) return WEFT_STATUS_OK;
     double limit_ns = (double)options->timeout_ns + (double)run->now.planned_ns * options->scale;
     if ((double)since_ns <= limit_ns) return WEFT_STATUS_OK;
     char text[96];
     snprintf(text, sizeof(text), "not done after %.1f s, expected at most %.1f s",
              (double)since_ns / 1e9, limit_ns / 1e9);
-    return fail(run, WEFT_STATUS_LIMIT, text);
+    return fail(run, &run->now, WEFT_STATUS_LIMIT, text);
 }
 
 static void sleep_for(const runner *run, int64_t ns)
@@ -125,68 +135,129 @@ static void sleep_for(const runner *run, int64_t ns)
     if (ns > 0) run->options.sleep_ns(run->options.clock_context, ns);
 }
 
-/* begin, then poll until done; the transport goes on in between. */
-static weft_status work(const runner *run)
+static weft_status post(const runner *run, const weft_run_action *action)
+{
+    weft_error error = {0};
+    weft_run_buffer buffer = {0};
+    weft_status status = run->device->buffer(run->device->context, action, &error, &buffer);
+    if (status == WEFT_STATUS_OK)
+        status = run->transport->post(run->transport->context, action, &buffer, &error);
+    return wrap(run, action, status, &error);
+}
+
+/* Post what was put off, as far as it is ready; in order, as reductions have to be. */
+static weft_status post_later(runner *run)
+{
+    while (run->n_later > 0) {
+        const weft_run_action first = run->later[0];
+        weft_error error = {0};
+        int64_t idle_ns = WEFT_RUN_DONE;
+        weft_status status = run->device->poll(run->device->context, &first, &error, &idle_ns);
+        if (status != WEFT_STATUS_OK) return wrap(run, &first, status, &error);
+        if (idle_ns != WEFT_RUN_DONE) return status;
+        run->n_later--;
+        memmove(run->later, run->later + 1, (size_t)run->n_later * sizeof(run->later[0]));
+        status = post(run, &first);
+        if (status != WEFT_STATUS_OK) return status;
+    }
+    return WEFT_STATUS_OK;
+}
+
+static bool can_be_later(const runner *run)
+{
+    bool is_post = run->now.kind == WEFT_ACTION_ISEND || run->now.kind == WEFT_ACTION_REDUCE;
+    return is_post && run->n_later < MOST_LATER;
+}
+
+/* Between two looks at whatever the action waits for. */
+static weft_status go_on(runner *run, int64_t now_ns, int64_t idle_ns)
+{
+    weft_status status = post_later(run);
+    if (status == WEFT_STATUS_OK) status = look(run, now_ns);
+    if (status == WEFT_STATUS_OK) sleep_for(run, idle_ns);
+    return status;
+}
+
+/* begin, then poll until done, or until the device goes on by itself; the transport goes on in
+ * between. */
+static weft_status work(runner *run, bool *out_is_later)
 {
     const weft_run_device *device = run->device;
     weft_error error = {0};
     weft_status status = device->begin(device->context, &run->now, &error);
+    *out_is_later = false;
     while (status == WEFT_STATUS_OK) {
         int64_t idle_ns = WEFT_RUN_DONE;
         status = device->poll(device->context, &run->now, &error, &idle_ns);
-        if (status != WEFT_STATUS_OK || idle_ns == WEFT_RUN_DONE) break;
+        *out_is_later = idle_ns == WEFT_RUN_LATER && can_be_later(run);
+        if (status != WEFT_STATUS_OK || idle_ns == WEFT_RUN_DONE || *out_is_later) break;
         status = run->transport->progress(run->transport->context, &error);
         if (status != WEFT_STATUS_OK) break;
-        weft_status looked = look(run, run->options.now_ns(run->options.clock_context));
-        if (looked != WEFT_STATUS_OK) return looked;
-        sleep_for(run, idle_ns);
+        weft_status gone_on =
+            go_on(run, clock_of(run), idle_ns == WEFT_RUN_LATER ? SHORTEST_SLEEP_NS : idle_ns);
+        if (gone_on != WEFT_STATUS_OK) return gone_on;
     }
-    return wrap(run, status, &error);
+    return wrap(run, &run->now, status, &error);
 }
 
-static weft_status post(const runner *run)
+/* Whether what a wait is for has not been posted yet. */
+static bool is_later(const runner *run)
 {
-    weft_error error = {0};
-    weft_run_buffer buffer = {0};
-    weft_status status = run->device->buffer(run->device->context, &run->now, &error, &buffer);
-    if (status == WEFT_STATUS_OK)
-        status = run->transport->post(run->transport->context, &run->now, &buffer, &error);
-    return wrap(run, status, &error);
+    weft_action_kind kind =
+        run->now.kind == WEFT_ACTION_WAIT_REDUCE ? WEFT_ACTION_REDUCE : WEFT_ACTION_ISEND;
+    if (run->now.kind == WEFT_ACTION_WAIT_IRECV) return false;
+    for (int i = 0; i < run->n_later; i++)
+        if (run->later[i].kind == kind && run->later[i].operand == run->now.operand) return true;
+    return false;
 }
 
 /* Ask the transport until what was posted is complete. */
-static weft_status wait(const runner *run)
+static weft_status wait(runner *run)
 {
     weft_error error = {0};
     for (;;) {
         bool done = false;
         weft_status status =
-            run->transport->test(run->transport->context, &run->now, &error, &done);
-        if (status != WEFT_STATUS_OK) return wrap(run, status, &error);
+            is_later(run) ? run->transport->progress(run->transport->context, &error)
+                          : run->transport->test(run->transport->context, &run->now, &error, &done);
+        if (status != WEFT_STATUS_OK) return wrap(run, &run->now, status, &error);
         if (done) return WEFT_STATUS_OK;
-        int64_t now_ns = run->options.now_ns(run->options.clock_context);
-        status = look(run, now_ns);
+        int64_t now_ns = clock_of(run), waited_ns = now_ns - run->since_ns;
+        int64_t sleep_ns = waited_ns / SLEEP_SHARE;
+        if (sleep_ns < SHORTEST_SLEEP_NS) sleep_ns = SHORTEST_SLEEP_NS;
+        status = go_on(run, now_ns, waited_ns < run->options.spin_ns ? 0 : sleep_ns);
         if (status != WEFT_STATUS_OK) return status;
-        if (now_ns - run->since_ns < run->options.spin_ns) continue;
-        int64_t sleep_ns = (now_ns - run->since_ns) / SLEEP_SHARE;
-        sleep_for(run, sleep_ns > SHORTEST_SLEEP_NS ? sleep_ns : SHORTEST_SLEEP_NS);
     }
 }
 
-static weft_status run_action(const runner *run)
+/* Work, and post it at once, or put that off. What is ready never overtakes what is not. */
+static weft_status work_and_post(runner *run)
 {
+    bool is_put_off = false;
+    weft_status status = work(run, &is_put_off);
+    while (status == WEFT_STATUS_OK && !is_put_off && run->n_later > 0 &&
+           run->now.kind != WEFT_ACTION_IRECV)
+        status = go_on(run, clock_of(run), SHORTEST_SLEEP_NS);
+    if (status != WEFT_STATUS_OK) return status;
+    if (!is_put_off) return post(run, &run->now);
+    run->later[run->n_later++] = run->now;
+    return status;
+}
+
+static weft_status run_action(runner *run)
+{
+    bool is_put_off;
     weft_status status;
     switch (run->now.kind) {
     case WEFT_ACTION_WAIT_ISEND:
     case WEFT_ACTION_WAIT_IRECV:
     case WEFT_ACTION_WAIT_REDUCE:
         status = wait(run);
-        return status == WEFT_STATUS_OK ? work(run) : status;
+        return status == WEFT_STATUS_OK ? work(run, &is_put_off) : status;
     case WEFT_ACTION_ISEND:
     case WEFT_ACTION_IRECV:
     case WEFT_ACTION_REDUCE:
-        status = work(run);
-        return status == WEFT_STATUS_OK ? post(run) : status;
+        return work_and_post(run);
     case WEFT_ACTION_FW:
     case WEFT_ACTION_BW:
     case WEFT_ACTION_BWI:
@@ -201,7 +272,7 @@ static weft_status run_action(const runner *run)
     case WEFT_N_ACTIONS:
         break;
     }
-    return work(run);
+    return work(run, &is_put_off);
 }
 
 static weft_status run_all(runner *run, const weft_rank_actions *rank, weft_run_time *times)
@@ -213,13 +284,13 @@ static weft_status run_all(runner *run, const weft_rank_actions *rank, weft_run_
                                      .index = a,
                                      .peer = peer_of(run, action),
                                      .planned_ns = action->end_ns - action->start_ns};
-        run->since_ns = run->options.now_ns(run->options.clock_context);
+        run->since_ns = clock_of(run);
         weft_status status = look(run, run->since_ns);
         if (status == WEFT_STATUS_OK) status = run_action(run);
         if (status != WEFT_STATUS_OK) return status;
         if (!times) continue;
         times[a].start_ns = run->since_ns;
-        times[a].end_ns = run->options.now_ns(run->options.clock_context);
+        times[a].end_ns = clock_of(run);
     }
     return WEFT_STATUS_OK;
 }

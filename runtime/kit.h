@@ -2,7 +2,7 @@
  * (cpu_kit.h), or a GPU. Tape, stages and worker know no other way to either.
  *
  * What a kit is asked for is done in the order in which it was asked for, at once or later: nothing
- * but `reached` and `finish` tells. What goes wrong later they tell too. */
+ * but `reached`, `copied` and `finish` tells. What goes wrong later they tell too. */
 #ifndef WEFT_RUNTIME_KIT_H
 #define WEFT_RUNTIME_KIT_H
 
@@ -44,13 +44,18 @@ typedef struct weft_i_kit {
     const char *name;
     int64_t memory_bytes;        /* 0 = the host's */
     size_t value_bytes;          /* of a value of a tensor or of its gradient: float, or bfloat16 */
-    bool is_far;                 /* its memory is not the host's: messages go by `host` */
+    bool is_far;                 /* its memory is not the host's: it has all of `copy_beside` */
     const weft_i_memory *memory; /* cleared when new */
     const weft_i_memory *host;   /* that copies are quick from and to */
 
     void (*clear)(void *context, void *data, size_t n_bytes);
     void (*copy)(void *context, void *to, const void *from,
                  size_t n_bytes); /* also from the host */
+    /* A copy that goes on beside all else, on a queue of its own: it begins when what was asked for
+     * before it is done, and nothing waits for it. Its number, from 1; 0 = it is done. */
+    int64_t (*copy_beside)(void *context, void *to, const void *from, size_t n_bytes);
+    /* Whether that copy is done, and so all before it. FAILED with what the device says. */
+    weft_status (*copied)(void *context, int64_t copy, weft_error *error, bool *out_done);
     /* n floats of the host into values; the host's may go at once. False when out of memory. */
     bool (*import)(void *context, const float *from, int64_t n, void *to);
     /* n values of a tensor onto others. */
@@ -71,8 +76,8 @@ typedef struct weft_i_kit {
     /* Operands of n parameters, where they are not the values themselves. */
     void (*make_operands)(void *context, const weft_i_shelf *shelf, int64_t n);
 
-    /* Whether all that was asked for is done; and wait until it is. FAILED with what the device
-     * says. */
+    /* Whether all that was asked for is done, but for copies beside it; and wait until it is, and
+     * they are. FAILED with what the device says. */
     weft_status (*reached)(void *context, weft_error *error, bool *out_done);
     weft_status (*finish)(void *context, weft_error *error);
     /* What was missing, after a NO_MEMORY; may be NULL. */

@@ -9,6 +9,8 @@
 
 typedef enum job_kind { JOB_COPY, JOB_CLEAR, JOB_MULTIPLY, JOB_LAUNCH } job_kind;
 
+enum { LOOKS_OF_A_COPY = 5 };
+
 /* What was asked for. */
 typedef struct job {
     job_kind kind;
@@ -22,6 +24,13 @@ typedef struct job {
     } how;
 } job;
 
+/* A copy beside. */
+typedef struct side_job {
+    void *to;
+    const void *from;
+    size_t n_bytes;
+} side_job;
+
 /* Before what was allocated. */
 typedef struct label {
     _Alignas(16) size_t n_bytes;
@@ -30,6 +39,10 @@ typedef struct label {
 typedef struct twin {
     job *jobs;
     size_t n_jobs, cap_jobs;
+    side_job *side_jobs; /* asked for and not done */
+    size_t n_side_jobs, cap_side_jobs;
+    int64_t n_copies; /* beside, asked for */
+    int n_looks;      /* after copies since the last was asked for or done */
     size_t memory_bytes, used_bytes;
     float *scratch; /* of products */
     size_t cap_scratch;
@@ -128,6 +141,16 @@ static void run_all(twin *of)
     of->n_jobs = 0;
 }
 
+/* As late as can be: what was asked for after a copy, and might spoil it, is done before it. */
+static void run_copies(twin *of)
+{
+    run_all(of);
+    for (size_t i = 0; i < of->n_side_jobs && !of->has_lost; i++)
+        memmove(of->side_jobs[i].to, of->side_jobs[i].from, of->side_jobs[i].n_bytes);
+    of->n_side_jobs = 0;
+    of->n_looks = 0;
+}
+
 static job *add_job(twin *of, job_kind kind)
 {
     of->is_new = true;
@@ -149,7 +172,7 @@ static void *allocate_host(void *context, size_t n_bytes)
 /* As on a GPU, it goes when all that was asked for is done. */
 static void release_host(void *context, void *data)
 {
-    run_all(context);
+    run_copies(context);
     free(data);
 }
 
@@ -176,7 +199,7 @@ static void release(void *context, void *data)
 {
     twin *of = context;
     if (!data) return;
-    run_all(of);
+    run_copies(of);
     label *at = (label *)data - 1;
     of->used_bytes -= at->n_bytes;
     free(at);
@@ -189,6 +212,19 @@ static void copy(void *context, void *to, const void *from, size_t n_bytes)
     made->to = to;
     made->from = from;
     made->n = (int64_t)n_bytes;
+}
+
+static int64_t copy_beside(void *context, void *to, const void *from, size_t n_bytes)
+{
+    twin *of = context;
+    if (weft_i_grow(&of->side_jobs, &of->cap_side_jobs, of->n_side_jobs + 1,
+                    sizeof(*of->side_jobs)) != 0) {
+        of->has_lost = true;
+        return ++of->n_copies;
+    }
+    of->side_jobs[of->n_side_jobs++] = (side_job){to, from, n_bytes};
+    of->n_looks = 0;
+    return ++of->n_copies;
 }
 
 static void clear(void *context, void *data, size_t n_bytes)
@@ -217,7 +253,7 @@ static void launch(void *context, weft_i_kernel kernel, int64_t n_blocks, const 
 static weft_i_gpu_state finish(void *context)
 {
     twin *of = context;
-    run_all(of);
+    run_copies(of);
     of->is_new = false;
     return of->has_lost ? WEFT_I_GPU_FAILED : WEFT_I_GPU_DONE;
 }
@@ -226,9 +262,24 @@ static weft_i_gpu_state finish(void *context)
 static weft_i_gpu_state reached(void *context)
 {
     twin *of = context;
-    if (!of->is_new) return finish(of);
-    of->is_new = false;
-    return WEFT_I_GPU_BUSY;
+    if (of->has_lost) return WEFT_I_GPU_FAILED;
+    if (of->is_new) {
+        of->is_new = false;
+        return WEFT_I_GPU_BUSY;
+    }
+    run_all(of);
+    return of->has_lost ? WEFT_I_GPU_FAILED : WEFT_I_GPU_DONE;
+}
+
+/* Nor are copies, and they take longer: what comes next goes on meanwhile. */
+static weft_i_gpu_state copied(void *context, int64_t number)
+{
+    twin *of = context;
+    if (of->has_lost) return WEFT_I_GPU_FAILED;
+    if (number <= of->n_copies - (int64_t)of->n_side_jobs) return WEFT_I_GPU_DONE;
+    if (++of->n_looks < LOOKS_OF_A_COPY) return WEFT_I_GPU_BUSY;
+    run_copies(of);
+    return of->has_lost ? WEFT_I_GPU_FAILED : WEFT_I_GPU_DONE;
 }
 
 static const char *fault(void *context)
@@ -245,6 +296,7 @@ static void close_twin(void *context)
 {
     twin *of = context;
     free(of->jobs);
+    free(of->side_jobs);
     free(of->scratch);
     free(of);
 }
@@ -262,10 +314,12 @@ bool weft_i_twin_open(size_t memory_bytes, weft_i_gpu *out)
                         .allocate_host = allocate_host,
                         .release_host = release_host,
                         .copy = copy,
+                        .copy_beside = copy_beside,
                         .clear = clear,
                         .multiply = multiply,
                         .launch = launch,
                         .reached = reached,
+                        .copied = copied,
                         .finish = finish,
                         .fault = fault,
                         .shortage = shortage,

@@ -3,7 +3,8 @@
  * a model where no GPU is.
  *
  * It does nothing before it is asked how far it is, so that who looks at results too early, or lets
- * go of what is still to be read, is found out. */
+ * go of what is still to be read, is found out. Copies beside come after all that was asked for
+ * when they are done, so that who writes to their ends meanwhile is found out, too. */
 #ifndef WEFT_RUNTIME_TWIN_H
 #define WEFT_RUNTIME_TWIN_H
 

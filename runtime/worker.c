@@ -107,7 +107,7 @@ static weft_status begin_reduce(weft_i_worker *device, int32_t chunk, weft_error
 static void take_reduced(weft_i_worker *device, int32_t chunk)
 {
     const weft_i_weights *weights = &device->weights[chunk];
-    if (device->staging.reductions[chunk])
+    if (device->staging.reductions[chunk].data)
         weft_i_staging_in(&device->staging, &device->staging.reductions[chunk],
                           weights->shelf.gradients, gradient_bytes(weights));
 }
@@ -121,7 +121,7 @@ static void release_payload(void *context, void *data)
 static void release_staged(void *context, void *data)
 {
     weft_i_worker *device = context;
-    weft_i_staging_give(&device->staging, &data);
+    weft_i_staging_give(&device->staging, data);
 }
 
 /* The transport has what is sent from here on. */
@@ -131,7 +131,7 @@ static void part_with(weft_i_worker *device, int32_t edge, weft_run_buffer *buff
     buffer->release_context = device;
     if (stages_messages(device)) weft_i_pool_give(&device->shop.pool, device->shop.payloads[edge]);
     device->shop.payloads[edge] = NULL;
-    device->staging.messages[edge] = NULL;
+    weft_i_staging_take(&device->staging.messages[edge]);
 }
 
 /* A chunk that has a layer of a module: its weights, or NULL where another rank has it. */
@@ -247,12 +247,37 @@ static weft_status begin_action(weft_i_worker *device, const weft_run_action *ac
     return WEFT_STATUS_OK;
 }
 
+/* What an action copies beside, or NULL. */
+static weft_i_place *place_of(const weft_i_worker *device, const weft_run_action *action)
+{
+    weft_i_place *place = NULL;
+    if (action->kind == WEFT_ACTION_ISEND || action->kind == WEFT_ACTION_WAIT_IRECV)
+        place = &device->staging.messages[action->operand];
+    if (action->kind == WEFT_ACTION_REDUCE || action->kind == WEFT_ACTION_WAIT_REDUCE)
+        place = &device->staging.reductions[action->operand];
+    return place && place->data ? place : NULL;
+}
+
+/* What goes out may take its time; what has come in is needed now. */
+static weft_status go_on_copying(weft_i_worker *device, const weft_run_action *action,
+                                 weft_i_place *place, weft_error *error, int64_t *out_idle_ns)
+{
+    bool done = false, goes_out = action->kind == WEFT_ACTION_ISEND;
+    goes_out = goes_out || action->kind == WEFT_ACTION_REDUCE;
+    weft_status status = weft_i_staging_reached(&device->staging, place, error, &done);
+    *out_idle_ns = done ? WEFT_RUN_DONE : goes_out ? WEFT_RUN_LATER : LOOK_NS;
+    if (done && !goes_out) weft_i_staging_give(&device->staging, weft_i_staging_take(place));
+    return status;
+}
+
 /* All of the pass; then until the kit is through with it. */
 static weft_status go_on(weft_i_worker *device, const weft_run_action *action, weft_error *error,
                          int64_t *out_idle_ns)
 {
     const weft_i_kit *kit = device->shop.kit;
     bool is_pass = action->kind <= WEFT_ACTION_BWW, done = false;
+    weft_i_place *place = place_of(device, action);
+    if (place) return go_on_copying(device, action, place, error, out_idle_ns);
     if (is_pass && !device->has_passed) {
         *out_idle_ns = 0;
         weft_status status = weft_i_worker_stage_go_on(
@@ -261,10 +286,6 @@ static weft_status go_on(weft_i_worker *device, const weft_run_action *action, w
     }
     weft_status status = kit->reached(kit->context, error, &done);
     *out_idle_ns = done ? WEFT_RUN_DONE : LOOK_NS;
-    if (done && action->kind == WEFT_ACTION_WAIT_IRECV)
-        weft_i_staging_give(&device->staging, &device->staging.messages[action->operand]);
-    if (done && action->kind == WEFT_ACTION_WAIT_REDUCE)
-        weft_i_staging_give(&device->staging, &device->staging.reductions[action->operand]);
     return status;
 }
 
@@ -301,14 +322,14 @@ static weft_status buffer(void *context, const weft_run_action *action, weft_err
     const weft_i_kit *kit = device->shop.kit;
     if (action->kind == WEFT_ACTION_REDUCE) {
         const weft_i_weights *weights = &device->weights[operand];
-        *out_buffer = (weft_run_buffer){.data = kit->is_far ? device->staging.reductions[operand]
-                                                            : weights->gradients,
-                                        .n_bytes = gradient_bytes(weights),
-                                        .element = WEFT_RUN_ELEMENT_FLOAT};
+        *out_buffer = (weft_run_buffer){
+            .data = kit->is_far ? device->staging.reductions[operand].data : weights->gradients,
+            .n_bytes = gradient_bytes(weights),
+            .element = WEFT_RUN_ELEMENT_FLOAT};
         return WEFT_STATUS_OK;
     }
     bool is_staged = stages_messages(device);
-    *out_buffer = (weft_run_buffer){.data = is_staged ? device->staging.messages[operand]
+    *out_buffer = (weft_run_buffer){.data = is_staged ? device->staging.messages[operand].data
                                                       : device->shop.payloads[operand],
                                     .n_bytes = weft_i_worker_edge_bytes(&device->shop, operand),
                                     .element = WEFT_RUN_ELEMENT_BYTE,

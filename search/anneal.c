@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "base/least.h"
 #include "plan/compile.h"
 
 /* How far past a neighbour a pass may jump, the part of moves that look at no critical path, how
@@ -22,8 +23,11 @@ typedef struct annealer {
     weft_i_rng *rng;
     int32_t n_path; /* nodes in timing.path: those of a critical path that wait for their rank */
     int32_t stale;  /* moves made since it was traced */
+    const int32_t *choices;     /* by stage: those in force */
+    const int64_t *spare_bytes; /* by rank; NULL = none */
     int64_t current_ns, best_ns;
     weft_order *best;
+    weft_order *sound;  /* the last that was within all limits */
     bool improved;      /* since the last offer */
     int64_t *room;      /* by rank, for passes alone */
     bool *split;        /* by stage */
@@ -143,7 +147,8 @@ static void step(annealer *a, double heat)
     }
 }
 
-/* What passes may hold: the limit less what is static and what messages take in the incumbent. */
+/* What passes may hold: the limit less what is static, what messages take in the first order, and
+ * what of the spare bytes is free there. */
 static weft_status find_room(annealer *a, weft_i_incumbent *incumbent, weft_error *error)
 {
     const weft_problem *problem = &a->variant.problem;
@@ -152,7 +157,9 @@ static weft_status find_room(annealer *a, weft_i_incumbent *incumbent, weft_erro
     for (int32_t r = 0; status == WEFT_STATUS_OK && r < problem->n_ranks; r++) {
         int64_t own = weft_i_timing_peak(&a->timing, r) + problem->static_bytes[r];
         int64_t messages = incumbent->peaks[r] > own ? incumbent->peaks[r] - own : 0;
-        a->room[r] = problem->limit_bytes[r] - problem->static_bytes[r] - messages;
+        int64_t room = problem->limit_bytes[r] - problem->static_bytes[r] - messages;
+        int64_t left = weft_i_max(problem->limit_bytes[r] - incumbent->peaks[r], 0);
+        a->room[r] = room - (a->spare_bytes ? weft_i_min(a->spare_bytes[r], left) : 0);
     }
     return status;
 }
@@ -169,11 +176,12 @@ static weft_status open_annealer(annealer *a, weft_i_incumbent *incumbent, weft_
     const weft_problem *problem = a->graph->problem;
     weft_status status = weft_i_variant_init(a->graph, &a->arena, error, &a->variant);
     if (status != WEFT_STATUS_OK) return status;
-    weft_i_variant_set_all(&a->variant, incumbent->choices);
+    weft_i_variant_set_all(&a->variant, a->choices);
     a->room = weft_i_new(&a->arena, int64_t, problem->n_ranks);
     a->split = weft_i_new(&a->arena, bool, problem->n_stages);
     a->best = weft_order_copy(incumbent->order);
-    if (!a->room || !a->split || !a->best) return weft_i_no_memory(error);
+    a->sound = weft_order_copy(incumbent->order);
+    if (!a->room || !a->split || !a->best || !a->sound) return weft_i_no_memory(error);
     weft_i_net_split_of(incumbent->order, a->split);
     status = weft_i_net_build(&a->variant.graph, a->split, &a->arena, error, &a->net);
     if (status == WEFT_STATUS_OK)
@@ -191,14 +199,20 @@ static weft_status offer(annealer *a, weft_i_incumbent *incumbent, weft_error *e
 {
     weft_i_offer fate;
     a->improved = false;
-    weft_status status = weft_i_incumbent_offer(incumbent, a->best, incumbent->choices,
-                                                incumbent->method, error, &fate);
-    if (status != WEFT_STATUS_OK || fate != WEFT_I_OFFER_OVER_LIMIT) return status;
+    weft_status status =
+        weft_i_incumbent_offer(incumbent, a->best, a->choices, incumbent->method, error, &fate);
+    if (status != WEFT_STATUS_OK || fate == WEFT_I_OFFER_NO_BETTER) return status;
+    if (fate == WEFT_I_OFFER_TAKEN) {
+        weft_order *taken = a->best;
+        a->best = a->sound;
+        a->sound = taken;
+        return WEFT_STATUS_OK;
+    }
     for (int32_t r = 0; r < a->net.n_ranks; r++) {
         int64_t excess = incumbent->peaks[r] - a->variant.problem.limit_bytes[r];
         a->room[r] -= excess > 0 ? excess : 0;
     }
-    weft_i_timing_read(&a->timing, incumbent->order);
+    weft_i_timing_read(&a->timing, a->sound);
     begin(a);
     return WEFT_STATUS_OK;
 }
@@ -237,11 +251,16 @@ weft_status weft_i_anneal(const weft_i_graph *graph, const weft_i_anneal_options
                           weft_i_budget *budget, weft_i_rng *rng, weft_i_incumbent *incumbent,
                           weft_error *error)
 {
-    annealer a = {.graph = graph, .objective = incumbent->objective, .rng = rng};
+    annealer a = {.graph = graph,
+                  .objective = incumbent->objective,
+                  .rng = rng,
+                  .choices = options->choices ? options->choices : incumbent->choices,
+                  .spare_bytes = options->spare_bytes};
     weft_status status = open_annealer(&a, incumbent, error);
     if (status == WEFT_STATUS_OK && a.timing.n_nodes > 1)
         status = run(&a, options, budget, incumbent, error);
     weft_order_free(a.best);
+    weft_order_free(a.sound);
     weft_i_arena_free(&a.arena);
     return status;
 }

@@ -10,6 +10,9 @@
 /* Of the changes, so many in a hundred are of the rule; MEMORY: see accept. */
 enum { RULE_CHANGES = 10, MEMORY = 20 };
 
+/* The part of the time after which it is over where nothing has been gained. */
+static const double PATIENCE = 1.0 / 3;
+
 /* The first sequences are drawn anew, each from so many of the next groups in data order: rollouts
  * of the paper's search. They get away from data order faster than single changes. */
 static const int32_t WINDOWS[] = {1, 2, 2, 3, 3, 4, 4, 8, 16};
@@ -119,7 +122,9 @@ weft_status weft_i_climb(weft_i_player *player, weft_i_budget *budget, double un
     if (!c.now.sequence || !c.next.sequence || !c.used) return weft_i_no_memory(error);
     for (int i = 0; i < MEMORY; i++)
         remembered[i] = WEFT_INT_MAX;
-    for (int64_t i = 0; c.n > 0 && weft_i_budget_used(budget) < until; i++) {
+    double used = weft_i_budget_used(budget), end = used + (until - used) * PATIENCE;
+    for (int64_t i = 0; c.n > 0 && used < end; i++, used = weft_i_budget_used(budget)) {
+        int64_t before_ns = weft_i_incumbent_ns(incumbent);
         if (i < DRAWN)
             draw_anew(&c, i);
         else
@@ -128,6 +133,7 @@ weft_status weft_i_climb(weft_i_player *player, weft_i_budget *budget, double un
         if (status != WEFT_STATUS_OK) return status;
         budget->iterations++;
         if (weft_i_incumbent_ns(incumbent) <= budget->bound_ns) break;
+        if (weft_i_incumbent_ns(incumbent) < before_ns) end = until;
         if (i >= DRAWN || c.next.ns < c.now.ns) accept(&c, &remembered[i % MEMORY]);
     }
     return WEFT_STATUS_OK;

@@ -76,6 +76,18 @@ weft_status weft_i_incumbent_offer(weft_i_incumbent *incumbent, const weft_order
     return take(incumbent, order, choices, &time, method, error);
 }
 
+weft_status weft_i_incumbent_bound(const weft_i_incumbent *incumbent, weft_error *error,
+                                   int64_t *out_ns)
+{
+    weft_bounds bounds;
+    const int32_t *choices = incumbent->order ? incumbent->choices : NULL;
+    weft_status status = weft_bounds_compute(incumbent->variant.base, choices, error, &bounds);
+    if (status != WEFT_STATUS_OK) return status;
+    bool span = incumbent->objective == WEFT_OBJECTIVE_SPAN;
+    *out_ns = span ? bounds.span_ns : bounds.makespan_ns;
+    return WEFT_STATUS_OK;
+}
+
 weft_status weft_i_incumbent_hand_over(weft_i_incumbent *incumbent, const weft_i_budget *budget,
                                        weft_error *error, weft_solution *out_solution)
 {

@@ -42,6 +42,11 @@ weft_status weft_i_incumbent_offer(weft_i_incumbent *incumbent, const weft_order
                                    const int32_t *choices, const char *method, weft_error *error,
                                    weft_i_offer *out_offer);
 
+/* A bound of the objective at the best answer's costs; at those in force while there is none.
+ * NO_MEMORY or OK. */
+weft_status weft_i_incumbent_bound(const weft_i_incumbent *incumbent, weft_error *error,
+                                   int64_t *out_ns);
+
 /* Hand the best answer, which must be there, over to the caller, with what the budget says of the
  * search. NO_MEMORY or OK. */
 weft_status weft_i_incumbent_hand_over(weft_i_incumbent *incumbent, const weft_i_budget *budget,

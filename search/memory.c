@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/least.h"
 #include "base/threads.h"
 #include "plan/compile.h"
 #include "plan/order_time.h"
+#include "plan/sequence.h"
 #include "plan/shortage.h"
 #include "search/levels.h"
 #include "search/memory_mix.h"
@@ -24,7 +26,8 @@ typedef struct chooser {
     int32_t *chosen;      /* strategy of each rank */
     int32_t *uniform;     /* candidate of each stage under `chosen` */
     int32_t *choices;     /* those in force */
-    int32_t *best;        /* the best of all so far, and its makespan */
+    bool ahead;           /* the order is still to be improved */
+    int32_t *best;        /* the best of all so far, and its value */
     int64_t best_ns;
     int64_t until_ns; /* 0 = no end */
     weft_i_arena arena;
@@ -177,13 +180,30 @@ static bool open_chooser(chooser *c)
            c->choices;
 }
 
-/* Keep the choices in force if they are the fastest so far. */
+/* Work of the busiest rank. */
+static int64_t busiest_ns(const chooser *c)
+{
+    int64_t most = 0;
+    for (int32_t r = 0; r < c->order->n_ranks; r++) {
+        int64_t sum = 0;
+        for (int32_t i = 0; i < c->order->n_tasks[r]; i++)
+            sum += weft_i_task_ns(&c->variant.graph, c->order->tasks[r][i]);
+        most = weft_i_max(most, sum);
+    }
+    return most;
+}
+
+/* Keep the choices in force if they are the best so far: the fastest; where the order is still to
+ * be improved, by the middle of what they take and the least that they could take. */
 static weft_status keep_best(chooser *c, weft_error *error)
 {
     weft_schedule_time time;
     weft_status status = weft_i_order_time(&c->variant.graph, c->order, error, NULL, NULL, &time);
-    if (status != WEFT_STATUS_OK || time.pipeline_ns >= c->best_ns) return status;
-    c->best_ns = time.pipeline_ns;
+    if (status != WEFT_STATUS_OK) return status;
+    int64_t ns = time.pipeline_ns;
+    if (c->ahead) ns = busiest_ns(c) + (ns - busiest_ns(c)) / 2;
+    if (ns >= c->best_ns) return WEFT_STATUS_OK;
+    c->best_ns = ns;
     memcpy(c->best, c->choices, (size_t)c->problem->n_stages * sizeof *c->best);
     return status;
 }
@@ -236,16 +256,29 @@ static weft_status choose(chooser *c, const weft_i_graph *graph, weft_error *err
     return choose_mixes(c, error);
 }
 
+static weft_status run(chooser *c, const weft_i_graph *graph, weft_error *error,
+                       int64_t *out_missing_bytes, int32_t *out_choices)
+{
+    weft_status status = choose(c, graph, error, out_missing_bytes);
+    if (status == WEFT_STATUS_OK)
+        memcpy(out_choices, c->best, (size_t)c->problem->n_stages * sizeof *out_choices);
+    weft_i_arena_free(&c->arena);
+    return status;
+}
+
 weft_status weft_i_memory_choose_until(const weft_i_graph *graph, const weft_order *order,
                                        int64_t until_ns, weft_error *error,
                                        int64_t *out_missing_bytes, int32_t *out_choices)
 {
     chooser c = {.problem = graph->problem, .order = order, .until_ns = until_ns};
-    weft_status status = choose(&c, graph, error, out_missing_bytes);
-    if (status == WEFT_STATUS_OK)
-        memcpy(out_choices, c.best, (size_t)c.problem->n_stages * sizeof *out_choices);
-    weft_i_arena_free(&c.arena);
-    return status;
+    return run(&c, graph, error, out_missing_bytes, out_choices);
+}
+
+weft_status weft_i_memory_choose_ahead(const weft_i_graph *graph, const weft_order *order,
+                                       int64_t until_ns, weft_error *error, int32_t *out_choices)
+{
+    chooser c = {.problem = graph->problem, .order = order, .until_ns = until_ns, .ahead = true};
+    return run(&c, graph, error, NULL, out_choices);
 }
 
 weft_status weft_i_memory_choose(const weft_i_graph *graph, const weft_order *order,

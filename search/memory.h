@@ -23,4 +23,10 @@ weft_status weft_i_memory_choose_until(const weft_i_graph *graph, const weft_ord
                                        int64_t until_ns, weft_error *error,
                                        int64_t *out_missing_bytes, int32_t *out_choices);
 
+/* The same for an order that is still to be improved: the choice whose makespan and whose work of
+ * the busiest rank have the least mean, since improving an order brings the first nearer the
+ * second. */
+weft_status weft_i_memory_choose_ahead(const weft_i_graph *graph, const weft_order *order,
+                                       int64_t until_ns, weft_error *error, int32_t *out_choices);
+
 #endif

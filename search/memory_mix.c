@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/least.h"
 #include "base/threads.h"
 #include "plan/compile.h"
 #include "search/pick.h"
@@ -152,8 +153,16 @@ static weft_status mix_rank(mixer *m, int32_t rank)
     return m->kind == WEFT_I_MIX_PICK ? mix_by_picking(m, rank, room) : mix_greedily(m, rank, room);
 }
 
+/* How much more to leave free where a mix went over. Another choice of a stage moves messages, and
+ * may bring as much as it took away: the second time it is a thousandth of all memory at least. */
+static int64_t margin_for(const mixer *m, int32_t rank, int64_t excess, int round)
+{
+    if (excess <= 0) return 0;
+    return round == 0 ? excess : weft_i_max(excess, m->problem->limit_bytes[rank] / 1000);
+}
+
 /* Mix the ranks that are not done and look at the exact peaks. */
-static weft_status mix_round(mixer *m, weft_error *error, bool *out_fits)
+static weft_status mix_round(mixer *m, int round, weft_error *error, bool *out_fits)
 {
     for (int32_t r = 0; r < m->problem->n_ranks; r++)
         if (!m->ranks[r].done && mix_rank(m, r)) return weft_i_no_memory(error);
@@ -163,7 +172,7 @@ static weft_status mix_round(mixer *m, weft_error *error, bool *out_fits)
     for (int32_t r = 0; status == WEFT_STATUS_OK && r < m->problem->n_ranks; r++) {
         int64_t excess = m->peaks[r] - m->problem->limit_bytes[r];
         m->ranks[r].done = excess <= 0;
-        m->ranks[r].margin += excess > 0 ? excess : 0;
+        m->ranks[r].margin += margin_for(m, r, excess, round);
         *out_fits = *out_fits && excess <= 0;
     }
     return status;
@@ -189,7 +198,7 @@ static weft_status mix(mixer *m, weft_error *error)
     if (!open_mixer(m)) return weft_i_no_memory(error);
     for (int round = 0; round <= MIX_ROUNDS; round++) {
         bool fits = false;
-        weft_status status = mix_round(m, error, &fits);
+        weft_status status = mix_round(m, round, error, &fits);
         if (status != WEFT_STATUS_OK || fits) return status;
         for (int32_t r = 0; r < m->problem->n_ranks; r++)
             m->ranks[r].given_up = round == MIX_ROUNDS - 1 && !m->ranks[r].done;

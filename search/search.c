@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "base/threads.h"
-#include "search/anneal.h"
 #include "search/climb.h"
 #include "search/dual_queue.h"
 #include "search/fixed.h"
+#include "search/improve.h"
 #include "search/levels.h"
 #include "search/memory.h"
 #include "search/modulo.h"
@@ -18,8 +18,8 @@
 #include "search/wave.h"
 #include "search/zb_v.h"
 
-/* Temperatures of the annealing, in mean passes. */
-static const double HOT = 0.2, WARM = 0.1, COLD = 0.003;
+/* Temperatures at which annealing begins, in mean passes: after lists, after an earlier search. */
+static const double HOT = 0.05, WARM = 0.1;
 
 /* The part of the budget after which no more waves are tried. */
 static const double WAVES_UNTIL = 0.1;
@@ -36,10 +36,12 @@ enum { LATE = 4 };
 typedef struct searcher {
     const weft_problem *problem;
     weft_i_graph graph;
+    weft_i_spare spare;
     weft_i_budget budget;
     weft_i_incumbent best;
     weft_i_rng rng;
     int32_t n_strategies; /* levels of the problem (search/levels.h), at least 1 */
+    int64_t mixed_ns;     /* of the incumbent when strategies were last mixed for it */
     int64_t list_ns;      /* the best of list scheduling */
     int32_t strategy;     /* that it did best with ... */
     bool splits;          /* ... and whether backwards were split */
@@ -69,7 +71,9 @@ static weft_status offer_with_memory(searcher *s, const weft_order *order, const
     if (s->best.objective != WEFT_OBJECTIVE_SPAN && floor_ns >= weft_i_incumbent_ns(&s->best))
         return WEFT_STATUS_OK;
     weft_error why = {0};
-    status = weft_i_memory_choose_until(&s->graph, order, until_ns, &why, NULL, s->choices);
+    status = weft_i_memory_choose_until(&s->spare.graph, order, until_ns, &why, NULL, s->choices);
+    if (status == WEFT_STATUS_INFEASIBLE)
+        status = weft_i_memory_choose_until(&s->graph, order, until_ns, &why, NULL, s->choices);
     if (status == WEFT_STATUS_INFEASIBLE) return WEFT_STATUS_OK;
     if (status != WEFT_STATUS_OK) return weft_i_fail(error, status, "%s", why.text);
     return weft_i_incumbent_offer(&s->best, order, s->choices, method, error, &offer);
@@ -180,10 +184,12 @@ static bool can_split(const searcher *s)
 /* Let the best order have faster strategies in the memory that it leaves. */
 static weft_status use_memory(searcher *s, weft_error *error)
 {
+    if (s->mixed_ns == weft_i_incumbent_ns(&s->best)) return WEFT_STATUS_OK;
     weft_order *order = weft_order_copy(s->best.order);
     if (!order) return weft_i_no_memory(error);
     weft_status status = offer_with_memory(s, order, s->best.method, error);
     weft_order_free(order);
+    s->mixed_ns = weft_i_incumbent_ns(&s->best);
     return status;
 }
 
@@ -347,42 +353,18 @@ static weft_status prepare(searcher *s, const weft_search_options *options, weft
     s->split = weft_i_new(&s->arena, bool, s->problem->n_stages);
     if (!s->choices || !s->split) return weft_i_no_memory(error);
     weft_i_rng_seed(&s->rng, options->seed != 0 ? options->seed : 1);
+    status = weft_i_spare_init(&s->graph, &s->arena, error, &s->spare);
+    if (status != WEFT_STATUS_OK) return status;
     status = weft_i_incumbent_init(&s->graph, options->objective, &s->arena, error, &s->best);
     s->best.budget = &s->budget;
     return status;
 }
 
-/* The bound of the best answer's costs; of those in force while there is none. */
-static weft_status find_bound(searcher *s, weft_error *error)
-{
-    weft_bounds bounds;
-    const int32_t *choices = s->best.order ? s->best.choices : NULL;
-    weft_status status = weft_bounds_compute(s->problem, choices, error, &bounds);
-    if (status != WEFT_STATUS_OK) return status;
-    bool span = s->best.objective == WEFT_OBJECTIVE_SPAN;
-    s->budget.bound_ns = span ? bounds.span_ns : bounds.makespan_ns;
-    return WEFT_STATUS_OK;
-}
-
-/* Anneal the best order; where there are strategies to choose from, the memory that the new order
- * leaves is used, and what is then best is annealed again. */
 static weft_status improve(searcher *s, double hot, weft_error *error)
 {
-    int n_rounds = s->n_strategies > 1 ? 2 : 1;
-    weft_status status = WEFT_STATUS_OK;
-    for (int round = 0; round < n_rounds && status == WEFT_STATUS_OK; round++) {
-        double used = weft_i_budget_used(&s->budget);
-        weft_i_anneal_options options = {.hot = round == 0 ? hot : WARM,
-                                         .cold = COLD,
-                                         .until = used + (1 - used) / (n_rounds - round)};
-        if (used >= 1) break;
-        status = find_bound(s, error);
-        options.bound_ns = s->budget.bound_ns;
-        if (status == WEFT_STATUS_OK)
-            status = weft_i_anneal(&s->graph, &options, &s->budget, &s->rng, &s->best, error);
-        if (status == WEFT_STATUS_OK && s->n_strategies > 1) status = use_memory(s, error);
-    }
-    return status;
+    const weft_i_improver improver = {&s->graph, &s->spare, &s->budget,
+                                      &s->rng,   &s->best,  s->choices};
+    return weft_i_improve(&improver, hot, error);
 }
 
 static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts, weft_error *error)
@@ -395,7 +377,8 @@ static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts
     if (status == WEFT_STATUS_OK) status = try_wave(s, error);
     if (status == WEFT_STATUS_OK) status = try_fixed(s, error);
     if (status == WEFT_STATUS_OK) status = try_zb_v(s, error);
-    if (status == WEFT_STATUS_OK && !lists_first) status = find_bound(s, error);
+    if (status == WEFT_STATUS_OK && !lists_first)
+        status = weft_i_incumbent_bound(&s->best, error, &s->budget.bound_ns);
     if (status == WEFT_STATUS_OK && !lists_first) status = try_strategies(s, LISTS_UNTIL, error);
     if (status == WEFT_STATUS_OK && !s->best.order) status = try_serial(s, error);
     if (status == WEFT_STATUS_OK && !is_done(s)) status = try_periods(s, error);
@@ -407,7 +390,8 @@ static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts
 static weft_status run_on(searcher *s, const weft_i_start *start, weft_error *error)
 {
     weft_status status = try_starts(s, start, 1, error);
-    return status == WEFT_STATUS_OK ? improve(s, WARM, error) : status;
+    if (status != WEFT_STATUS_OK) return status;
+    return improve(s, WARM, error);
 }
 
 weft_status weft_i_search_default(const weft_problem *problem, const weft_search_options *options,

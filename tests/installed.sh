@@ -54,8 +54,8 @@ compile()
     fi
     shared=$(pkg-config --cflags --libs "$package")
     static=$(pkg-config --static --libs "$package" | sed 's/-lweft\(-run\)\{0,1\} \{0,1\}//g')
-    eval "cc -Wall -Wextra -Werror \"\$1\" -o \"\$out-shared\" $shared -lm"
-    eval "cc \"\$1\" -o \"\$out-static\" $archives $(pkg-config --cflags "$package") $static"
+    eval "cc -std=c11 -pedantic -Wall -Wextra -Werror \"\$1\" -o \"\$out-shared\" $shared -lm"
+    eval "cc -std=c11 \"\$1\" -o \"\$out-static\" $archives $(pkg-config --cflags "$package") $static"
 }
 
 compile "$work/smallest.c"
@@ -72,7 +72,7 @@ if [ -f "$pkgconfig/weft-run.pc" ] && [ -x "$prefix/bin/weft" ]; then
     for kind in shared static; do
         "$work/embed_runtime-$kind" "$work/plan.json" | grep -q '^loss .* serial training'
     done
-    exports=$(nm -D --defined-only "$library/libweft-run.so" | grep -v ' weft_run_mpi_[a-z]*$' || :)
+    exports=$(nm -D --defined-only "$library/libweft-run.so" | grep -v ' weft_run_mpi_[a-z_]*$' || :)
     [ -z "$exports" ] || { echo "libweft-run exports: $exports"; exit 1; }
 fi
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/numbers.h"
+
 double speed_now(void)
 {
     struct timespec t;
@@ -16,15 +18,9 @@ double speed_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double speed_median(double *values, int n)
 {
-    qsort(values, (size_t)n, sizeof *values, by_value);
+    numbers_sort(values, n);
     return values[n / 2];
 }
 

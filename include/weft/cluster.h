@@ -88,6 +88,30 @@ typedef struct weft_collective_row {
     weft_table fraction;
 } weft_collective_row;
 
+/* How a collective goes about it. MEASURED: what the table of collectives says. The others are
+ * formulas (docs/emulator.md has them and their sources), out of the latency of a hop and the rate
+ * that the table ends with; LEAST is the one of RING, TREE and SWITCH that takes least, as NCCL
+ * chooses. SWITCH: switches that add up and multicast (NVLink SHARP). DIRECT: each device with all
+ * others at once. */
+typedef enum weft_algorithm {
+    WEFT_ALGORITHM_MEASURED,
+    WEFT_ALGORITHM_LEAST,
+    WEFT_ALGORITHM_RING,
+    WEFT_ALGORITHM_TREE,
+    WEFT_ALGORITHM_SWITCH,
+    WEFT_ALGORITHM_DIRECT
+} weft_algorithm;
+
+/* The same of an all-to-all. MEASURED: all at once at the rate of the table for as many bytes.
+ * PAIRWISE: one partner after the other; BRUCK: half of the bytes in each of log2 n steps. */
+typedef enum weft_all_to_all {
+    WEFT_ALL_TO_ALL_MEASURED,
+    WEFT_ALL_TO_ALL_LEAST,
+    WEFT_ALL_TO_ALL_DIRECT,
+    WEFT_ALL_TO_ALL_PAIRWISE,
+    WEFT_ALL_TO_ALL_BRUCK
+} weft_all_to_all;
+
 /* A level of the network, innermost first: groups of `devices` devices reach each other at
  * `gbs` (1e9 bytes a second, one direction, per device; on levels over a node the node's NICs
  * are shared by its devices: gbs = nics * nic_gbs / devices of a node). The last level spans the
@@ -102,6 +126,9 @@ typedef struct weft_level {
     double oversubscription;          /* 1 = none; what all use at once is gbs / oversubscription */
     weft_collective_row *collectives; /* n_collectives >= 1, group size ascending */
     int32_t n_collectives;
+    weft_algorithm algorithm; /* of groups that reach up to this level */
+    weft_all_to_all all_to_all;
+    bool multicast; /* its switches add up and multicast */
 } weft_level;
 
 /* The software: constants that are fitted to measurements, at most five of which are not at their
@@ -166,7 +193,8 @@ WEFT_API weft_status weft_cluster_write(const weft_cluster *cluster, const char 
 /* Names of the shipped clusters; NULL past the last. */
 WEFT_API const char *weft_cluster_shipped(size_t index);
 
-/* Put the stack of that name in force. USAGE where the cluster has none, with those it has. */
+/* Put the stack of that name in force; the one that was takes its place among the others. USAGE
+ * where the cluster has none, with those it has. */
 WEFT_API weft_status weft_cluster_set_stack(weft_cluster *cluster, const char *name,
                                             weft_error *error);
 

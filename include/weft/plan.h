@@ -97,10 +97,10 @@ typedef struct weft_prediction {
 
 typedef struct weft_plan {
     weft_input model, cluster, recipe, layout;
-    weft_input batch;   /* its name is not in the file */
-    int32_t n_samples;  /* of the batch */
-    uint64_t seed;      /* at most WEFT_INT_MAX */
-    int objective;      /* 0 step, 1 makespan, 2 span */
+    weft_input batch;  /* its name is not in the file */
+    int32_t n_samples; /* of the batch */
+    uint64_t seed;     /* at most WEFT_INT_MAX */
+    weft_objective objective;
     const char *method; /* "default", "paper", or the baseline's name */
     weft_parallel parallel;
     int32_t n_chunks, n_shared, n_pipelines;

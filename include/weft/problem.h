@@ -23,6 +23,13 @@ extern "C" {
  * bytes is none. */
 #define WEFT_INT_MAX INT64_C(9007199254740991)
 
+/* What a plan is to make least. */
+typedef enum weft_objective {
+    WEFT_OBJECTIVE_STEP,     /* of one problem the same as MAKESPAN */
+    WEFT_OBJECTIVE_MAKESPAN, /* pipeline_ns, T */
+    WEFT_OBJECTIVE_SPAN      /* span_ns, Z */
+} weft_objective;
+
 /* What the backward of a stage computes. NONE: frozen, there is no backward pass and saved_bytes is
  * 0. INPUT: no weight gradient. FULL: both. */
 typedef enum weft_backward {

@@ -76,7 +76,7 @@ typedef struct weft_recipe {
     const char *recompute_sets[WEFT_MAX_RECOMPUTE_SETS];
     int32_t n_recompute_sets;
     bool overlap_dp, overlap_tp;
-    int objective; /* weft_objective */
+    weft_objective objective;
     int64_t post_ns;
     weft_parallel parallel; /* 0 = not said */
     int32_t microbatches;   /* of one replica; 0 = as the batch gives */

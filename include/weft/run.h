@@ -51,6 +51,12 @@ typedef struct weft_run_buffer {
 /* What weft_run_device.poll says when an action is done. */
 #define WEFT_RUN_DONE INT64_C(-1)
 
+/* What it may say of an isend or a reduce whose data gets ready beside what comes next, by a copy
+ * engine say: the interpreter goes on, polls this action again between polls of later ones, and
+ * posts it when it is done, in the order in which they were put off. Times have the action end when
+ * it was put off. */
+#define WEFT_RUN_LATER INT64_C(-2)
+
 /* What does the work of a rank. All three are called for one action after another:
  *
  *     isend, irecv, reduce     begin, poll until done, buffer; then the transport has the buffer
@@ -65,8 +71,8 @@ typedef struct weft_run_device {
     /* Start an action, or do all of it. */
     weft_status (*begin)(void *context, const weft_run_action *action, weft_error *error);
 
-    /* Do a part of the action or look after it. *out_idle_ns = WEFT_RUN_DONE when it is done, else
-     * for how long nothing has to be done for it; 0 = call again at once. */
+    /* Do a part of the action or look after it. *out_idle_ns = WEFT_RUN_DONE when it is done, or
+     * WEFT_RUN_LATER, else for how long nothing has to be done for it; 0 = call again at once. */
     weft_status (*poll)(void *context, const weft_run_action *action, weft_error *error,
                         int64_t *out_idle_ns);
 

@@ -12,12 +12,6 @@
 extern "C" {
 #endif
 
-typedef enum weft_objective {
-    WEFT_OBJECTIVE_STEP,     /* of one problem the same as MAKESPAN */
-    WEFT_OBJECTIVE_MAKESPAN, /* pipeline_ns, T */
-    WEFT_OBJECTIVE_SPAN      /* span_ns, Z */
-} weft_objective;
-
 /* How to search. */
 typedef enum weft_search_method {
     WEFT_SEARCH_DEFAULT, /* the best that the library can do */

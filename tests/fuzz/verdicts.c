@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "weft/batch.h"
 #include "weft/cluster.h"
+#include "weft/fit.h"
 #include "weft/layout.h"
 #include "weft/model.h"
 #include "weft/recipe.h"
@@ -65,6 +66,14 @@ static weft_status read_layout(const char *name, weft_error *error)
     return status;
 }
 
+static weft_status read_measurements(const char *name, weft_error *error)
+{
+    weft_measurements *measurements = NULL;
+    weft_status status = weft_measurements_read(name, error, &measurements);
+    weft_measurements_free(measurements);
+    return status;
+}
+
 /* How a kind is read from a file, and from a line after its prefix. */
 typedef struct kind {
     const char *name;
@@ -76,7 +85,7 @@ typedef struct kind {
 static const kind KINDS[] = {
     {"model", read_model, "gpt:", read_model},    {"cluster", read_cluster, "h800:", read_cluster},
     {"recipe", read_recipe, "", override_recipe}, {"batch", read_batch, NULL, NULL},
-    {"layout", read_layout, NULL, NULL},
+    {"layout", read_layout, NULL, NULL},          {"measurements", read_measurements, NULL, NULL},
 };
 
 static weft_status read_line(const kind *of, const char *path, weft_error *error)

@@ -27,7 +27,8 @@ BEYOND_A_SCHEMA = {
     "model": """edge_back edge_layer edge_layers edge_layers_far edge_module edge_width experts
         feeds_nothing heads kv_heads lora mamba merge merge_huge modality parameters pixels rows
         same_name size tied tiles video width window""",
-    "cluster": "attention_order gemm_order group_order level_last level_order reserved stack_twice stack_twice",
+    "cluster": """attention_order gemm_order group_order level_last level_order reserved stack_twice stack_twice_in_force
+        switch""",
     "recipe": "none_allowed recompute_set_twice recompute_twice",
     "layout": """devices direction gap module no_slot overflow rank same segment shared slot""",
     "timeline": "backwards overlap ranks step times",

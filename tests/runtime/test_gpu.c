@@ -381,6 +381,39 @@ Test(gpu, products)
     gpu.close(gpu.context);
 }
 
+/* A copy beside is not done before it has been looked at again and again, and then with what has
+ * been written since: who does so before it is done is found out. Those before it are done, too. */
+Test(gpu, copies_beside)
+{
+    static const char first[] = "first", other[] = "other";
+    char from[sizeof(first)], to[2][sizeof(first)] = {"", ""};
+    weft_i_gpu_kit *made = twin_kit(0);
+    const weft_i_kit *kit = weft_i_gpu_kit_table(made);
+    bool is_done = false;
+    int n_looks = 0;
+    kit->copy(kit->context, from, first, sizeof(first));
+    int64_t one = kit->copy_beside(kit->context, to[0], from, sizeof(from));
+    int64_t two = kit->copy_beside(kit->context, to[1], from, sizeof(from));
+    kit->copy(kit->context, from, other, sizeof(other));
+    for (; !is_done; n_looks++) {
+        cr_assert_str_eq(to[0], "");
+        cr_assert_eq(kit->copied(kit->context, two, NULL, &is_done), 0);
+        if (n_looks == 0) cr_assert_eq(kit->reached(kit->context, NULL, &is_done), 0);
+    }
+    cr_expect_geq(n_looks, 3);
+    cr_expect_str_eq(to[0], other);
+    cr_expect_str_eq(to[1], other);
+    cr_assert_eq(kit->copied(kit->context, one, NULL, &is_done), 0);
+    cr_expect(is_done);
+    cr_expect_eq(kit->copy_beside(kit->context, to[0], from, 0), 0);
+    one = kit->copy_beside(kit->context, to[0], first, sizeof(first));
+    cr_assert_eq(kit->finish(kit->context, NULL), 0);
+    cr_expect_str_eq(to[0], first);
+    cr_assert_eq(kit->copied(kit->context, one, NULL, &is_done), 0);
+    cr_expect(is_done);
+    weft_i_gpu_kit_free(made);
+}
+
 /* An element of an operand by columns, as cublasGemmStridedBatchedEx documents it. */
 static double element_of(const weft_i_operand *of, int64_t batch, int64_t row, int64_t column)
 {

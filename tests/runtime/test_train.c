@@ -489,8 +489,8 @@ Test(train, gpu_too_small)
 Test(train, direct_as_staged)
 {
     setting s = load("tiny-vlm", BATCHES "tiny-vlm.jsonl");
-    s.microbatches = 1;
-    weft_plan *plan = plan_by(&s, "zb-h1", 2, 2, NULL);
+    s.microbatches = 2;
+    weft_plan *plan = plan_by(&s, "zb-h1", 2, 1, NULL);
     train runs[2];
     for (int i = 0; i < 2; i++) {
         train_begin_on(&runs[i], &s, plan, i == 0 ? STAGED : DIRECT);

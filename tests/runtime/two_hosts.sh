@@ -2,12 +2,14 @@
 # tests/runtime/two_hosts.sh - weft-run on two hosts, over TCP: messages, payloads, clocks, and a rank of
 # the other host that dies.
 #
-# usage: two_hosts.sh WEFT WEFT_RUN FOLLOWS EXAMPLES. Status 77 where the machine refuses network namespaces.
+# usage: two_hosts.sh WEFT WEFT_RUN FOLLOWS EXAMPLES RELAY. Status 77 where the machine refuses network
+# namespaces.
 
 weft=$1
 weft_run=$2
 follows=$3
 examples=$4
+relay=$5
 # shellcheck source=tests/runtime/hosts.sh
 . "$(dirname "$0")/hosts.sh"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -46,6 +48,19 @@ for case in 'plan' 'large --payload --scale 0.5'; do
         [ "$(grep -c "\"host\": *\"$host\"" "$work/t.json")" = 2 ] || fail "expected 2 ranks on $host"
     done
 done
+# A link that takes 2 ms each way: clocks are known no better than that, and the run follows its plan.
+hosts_down
+if hosts_up "$work" 10000 2000 "$relay"; then
+    hosts_mpirun 4 "$weft_run" "$work/plan.json" --timeline "$work/t.json" \
+        >"$work/out" 2>"$work/err" || fail 'weft-run with a delay'
+    "$follows" "$work/plan.json" "$work/t.json" >>"$work/out" 2>>"$work/err" || fail 'follows, with a delay'
+    grep -o '"clock_error_ns": *[0-9]*' "$work/t.json" | sed 's/.*: *//' |
+        awk '$1 >= 2000000 { n++ } END { exit n == 2 ? 0 : 1 }' || fail 'no delay'
+else
+    echo "no relay on this machine: $(cat "$work/relay")"
+    hosts_down
+    hosts_up "$work" 10000 || fail 'the hosts do not come again'
+fi
 # mpirun 4.1.4 itself crashes now and then (139) while it is told of an abort on another host.
 for _ in 1 2 3; do
     WEFT_RUN_FAULT=kill:2:20 hosts_mpirun 4 -x WEFT_RUN_FAULT "$weft_run" "$work/plan.json" \

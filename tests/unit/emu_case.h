@@ -34,8 +34,14 @@ static inline void emu_case_make(emu_case *c, const char *model)
     weft_table half = {&c->half, 1};
     c->attention = (weft_attention_row){128, half, half, {0}, {0}};
     c->collective = (weft_collective_row){8, {&c->whole, 1}};
-    c->levels[0] = (weft_level){"node", 8, 100, 0, 0, 1000, 1, &c->collective, 1};
-    c->levels[1] = (weft_level){"network", 16, 10, 8, 10, 2000, 1, &c->collective, 1};
+    c->levels[0] = (weft_level){.name = "node", .devices = 8, .gbs = 100, .latency_ns = 1000};
+    c->levels[1] = (weft_level){
+        .name = "network", .devices = 16, .gbs = 10, .nics = 8, .nic_gbs = 10, .latency_ns = 2000};
+    for (int l = 0; l < 2; l++) {
+        c->levels[l].oversubscription = 1;
+        c->levels[l].collectives = &c->collective;
+        c->levels[l].n_collectives = 1;
+    }
     c->node_type = (weft_node_type){.devices = 8, .nodes = 2, .host_gbs = 10};
     c->node_type.device = (weft_device){.name = "round",
                                         .bf16_tflops = 100,

@@ -105,6 +105,13 @@ Test(cluster, a_file_takes_overrides_too)
     cr_assert_eq(weft_cluster_set_stack(cluster, "t", &error), WEFT_STATUS_OK);
     cr_expect(cluster->stack.unfused_attention && cluster->stack.blocking_messages);
     cr_expect(cluster->stack.gradient_bytes == 2 && cluster->stack.message_ns == 8);
+    /* And back: no stack is lost, none is there twice. */
+    cr_expect_eq(weft_cluster_set_stack(cluster, "u", &error), WEFT_STATUS_USAGE);
+    cr_expect(strstr(error.text, "expected t, s"), "%s", error.text);
+    error = (weft_error){0};
+    cr_assert_eq(weft_cluster_set_stack(cluster, "s", &error), WEFT_STATUS_OK);
+    cr_expect(cluster->stack.elementwise == 0.5 && cluster->n_stacks == 1);
+    cr_expect_str_eq(cluster->stacks[0].name, "t");
     weft_cluster_free(cluster);
     cr_expect_eq(weft_cluster_load("no/such.json:nodes=3", &error, &cluster), WEFT_STATUS_IO);
     weft_cluster_free(NULL);
@@ -163,6 +170,11 @@ Test(cluster, overrides_follow_through)
     cluster = load("h800:reserved_bytes=0");
     cr_expect_eq(cluster->node_types[0].device.reserved_bytes, 0, "all of the memory");
     weft_cluster_free(cluster);
+    cluster = load("h100:algorithm=switch,all_to_all=pairwise");
+    cr_expect_eq(cluster->levels[0].algorithm, WEFT_ALGORITHM_SWITCH);
+    cr_expect_eq(cluster->levels[1].algorithm, WEFT_ALGORITHM_MEASURED, "without such switches");
+    cr_expect_eq(cluster->levels[1].all_to_all, WEFT_ALL_TO_ALL_PAIRWISE);
+    weft_cluster_free(cluster);
     weft_cluster_free(plain);
 }
 
@@ -173,6 +185,9 @@ Test(cluster, refuses_wrong_overrides)
         {"h800:nodes", "cluster: expected key=value, found 'nodes'"},
         {"h800:nodes=0", "cluster: nodes: expected an integer from 1 to 1048576, found '0'"},
         {"h800:node=4", "cluster: unknown key 'node', did you mean 'nodes'?"},
+        {"h800:algorithm=nccl", "cluster: algorithm: expected one of measured, least, ring, tree, "
+                                "switch, direct, found 'nccl'"},
+        {"h800:algorithm=switch", "cluster: algorithm: no level has switches that multicast"},
         {"h800:reserved_bytes=84825604096",
          "cluster: reserved_bytes 84825604096 leave nothing of memory_bytes 84825604096"},
         {"h8000", "'h8000' is neither a file nor a shipped cluster, did you mean 'h800'?"},

@@ -51,6 +51,8 @@ typedef struct script {
     int64_t now_ns;
     int64_t spin_ns, tick_ns; /* the option; by how much the clock goes on with each look at it */
     bool is_stuck;            /* the clock goes on, nothing else */
+    bool puts_off;            /* an isend or a reduce goes on by itself... */
+    int n_later;              /* for so many polls */
 } script;
 
 static void note(script *s, const char *what, const weft_run_action *action)
@@ -82,6 +84,13 @@ static weft_status poll(void *context, const weft_run_action *action, weft_error
                         int64_t *out_idle_ns)
 {
     script *s = context;
+    bool is_post = action->kind == WEFT_ACTION_ISEND || action->kind == WEFT_ACTION_REDUCE;
+    if (s->puts_off && is_post) {
+        note(s, "poll", s->n_later > 0 ? action : NULL);
+        *out_idle_ns = s->n_later > 0 ? WEFT_RUN_LATER : WEFT_RUN_DONE;
+        s->n_later -= s->n_later > 0;
+        return answer(s, "poll", action, error);
+    }
     note(s, "poll", NULL);
     *out_idle_ns = s->n_left-- == 0 ? WEFT_RUN_DONE : s->idle_ns;
     return answer(s, "poll", action, error);
@@ -182,6 +191,39 @@ Test(interpret, moves_messages_while_the_device_works)
     cr_expect(strstr(s.log, "begin:fw poll progress sleep=30 poll progress sleep=30 poll "));
     cr_expect_eq(times[1].end_ns - times[1].start_ns, 60);
     cr_expect_eq(times[1].start_ns, times[0].end_ns);
+}
+
+/* Where the wait follows at once, it waits for the post as well; the transport is not asked. */
+Test(interpret, goes_on_while_a_send_gets_ready)
+{
+    script s = {.puts_off = true, .n_later = 3};
+    cr_assert_eq(run(&s, NULL, NULL), WEFT_STATUS_OK);
+    cr_expect(strstr(s.log, "begin:isend poll:isend progress poll:isend sleep=10000 "
+                            "progress poll:isend sleep=10000 progress poll buffer post:isend "
+                            "sleep=10000 test begin:wait_isend "),
+              "%s", s.log);
+}
+
+/* A send and a reduction that get ready during the pass behind them are posted in their order, at
+ * the first look after they are. */
+Test(interpret, posts_in_order_what_got_ready_later)
+{
+    static weft_action later[] = {
+        {.kind = WEFT_ACTION_ISEND},      {.kind = WEFT_ACTION_REDUCE},
+        {.kind = WEFT_ACTION_FW},         {.kind = WEFT_ACTION_WAIT_REDUCE},
+        {.kind = WEFT_ACTION_WAIT_ISEND},
+    };
+    const weft_rank_actions before = ranks[0];
+    script s = {.puts_off = true, .n_later = 4, .n_polls = 3, .idle_ns = 70};
+    ranks[0] = (weft_rank_actions){later, 5};
+    cr_expect_eq(run(&s, NULL, NULL), WEFT_STATUS_OK);
+    ranks[0] = before;
+    cr_expect(strstr(s.log, "begin:isend poll:isend begin:reduce poll:reduce "
+                            "begin:fw poll progress poll:isend sleep=70 "
+                            "poll progress poll:isend sleep=70 "
+                            "poll progress poll buffer post:isend poll buffer post:reduce sleep=70 "
+                            "poll test begin:wait_reduce "),
+              "%s", s.log);
 }
 
 Test(interpret, does_not_sleep_where_the_device_has_work)

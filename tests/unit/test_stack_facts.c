@@ -1,6 +1,7 @@
 /* tests/unit/test_stack_facts.c - what a software stack says beside its rates: kernels of a head,
- * softmax without a kernel of its own, a forward that overlaps, messages that slow passes down; and
- * what of a layer TP leaves whole. Each against the rule written out. */
+ * softmax without a kernel of its own, a forward that overlaps, messages that slow passes down or
+ * block them, what collectives wait for, the host in larger groups; and what of a layer TP leaves
+ * whole. Each against the rule written out. */
 #include <math.h>
 
 #include "emu/attention.h"
@@ -106,6 +107,32 @@ Test(stack_facts, forward_that_overlaps)
     emu_case_free(&c);
 }
 
+/* One microbatch on so many ranks. */
+static weft_uniform_answer ask_once(const emu_case *c, int32_t pp)
+{
+    const weft_uniform question = {.model = c->model,
+                                   .cluster = &c->cluster,
+                                   .recipe = c->recipe,
+                                   .parallel = {1, pp, 1, 1, 1},
+                                   .microbatch = 1,
+                                   .global_batch = 1,
+                                   .segments = 1};
+    weft_uniform_answer answer;
+    weft_error error = {0};
+    cr_assert(!weft_emulate_uniform(&question, &error, NULL, &answer), "%s", error.text);
+    return answer;
+}
+
+/* The passes of the embedding, of all four layers and of the head, one after the other. */
+static double passes_ns(const weft_uniform_answer *answer)
+{
+    const weft_cost *costs[] = {&answer->embedding, &answer->layer, &answer->head};
+    double ns = 0;
+    for (int i = 0; i < 3; i++)
+        ns += (i == 1 ? 4 : 1) * (double)(costs[i]->fw_ns + costs[i]->bw_ns);
+    return ns;
+}
+
 /* Of one microbatch on two ranks nothing runs side by side: passes one by one, each as much longer
  * as the stack says, and two messages. */
 Test(stack_facts, messages_slow_passes_down)
@@ -114,25 +141,61 @@ Test(stack_facts, messages_slow_passes_down)
     emu_case_make(&c, model);
     c.node_type.device.memory_bytes = INT64_C(1) << 40;
     c.cluster.stack.message_slowdown = 1.25;
-    weft_uniform question = {.model = c.model,
-                             .cluster = &c.cluster,
-                             .recipe = c.recipe,
-                             .parallel = {1, 2, 1, 1, 1},
-                             .microbatch = 1,
-                             .global_batch = 1,
-                             .segments = 1};
-    weft_uniform_answer two, one;
-    weft_error error = {0};
-    cr_assert(!weft_emulate_uniform(&question, &error, NULL, &two), "%s", error.text);
-    const weft_cost *costs[] = {&two.embedding, &two.layer, &two.head};
-    double ns = 0;
-    for (int i = 0; i < 3; i++)
-        ns += (i == 1 ? 4 : 1) * 1.25 * (double)(costs[i]->fw_ns + costs[i]->bw_ns);
-    cr_expect_float_eq((double)two.pipeline_ns, ns + 2 * (double)two.transfer_ns, 4);
+    weft_uniform_answer two = ask_once(&c, 2), one = ask_once(&c, 1);
+    double ns = passes_ns(&two);
+    cr_expect_float_eq((double)two.pipeline_ns, 1.25 * ns + 2 * (double)two.transfer_ns, 4);
     /* Without messages nothing is slowed down. */
-    question.parallel.pp = 1;
-    cr_assert(!weft_emulate_uniform(&question, &error, NULL, &one), "%s", error.text);
-    cr_expect_float_eq((double)one.pipeline_ns, ns / 1.25, 1);
+    cr_expect_float_eq((double)one.pipeline_ns, ns, 1);
+    emu_case_free(&c);
+}
+
+/* On four ranks each of the three messages each way is spent on both its ranks. */
+Test(stack_facts, messages_that_block_come_in_and_go_out_one_by_one)
+{
+    emu_case c;
+    emu_case_make(&c, model);
+    c.node_type.device.memory_bytes = INT64_C(1) << 40;
+    c.cluster.stack.blocking_messages = true;
+    weft_uniform_answer four = ask_once(&c, 4);
+    cr_expect(four.transfer_ns > 0);
+    cr_expect_float_eq((double)four.pipeline_ns, passes_ns(&four) + 12 * (double)four.transfer_ns,
+                       1);
+    emu_case_free(&c);
+}
+
+/* Two collectives of a forward, each later by so much for each doubling of the group. */
+Test(stack_facts, collectives_wait_for_the_last_device)
+{
+    emu_case c;
+    emu_case_make(&c, model);
+    for (int32_t tp = 1, doublings = 0; tp <= 8; tp *= 2, doublings++) {
+        c.parallel.tp = tp;
+        c.cluster.stack.collective_wait_ns = 0;
+        emu_case_start(&c);
+        weft_cost none = emu_case_stage(&c, 0, 1, 1, 2048, 1, 0).cost;
+        c.cluster.stack.collective_wait_ns = 10000;
+        emu_case_start(&c);
+        weft_cost wait = emu_case_stage(&c, 0, 1, 1, 2048, 1, 0).cost;
+        cr_expect_float_eq((double)(wait.fw_ns - none.fw_ns), 2e4 * doublings, 2, "tp %d", tp);
+    }
+    emu_case_free(&c);
+}
+
+/* Where the host decides, a layer takes as much longer as it does. */
+Test(stack_facts, the_host_is_slower_in_larger_groups)
+{
+    emu_case c;
+    emu_case_make(&c, model);
+    c.node_type.device.host_growth = 0.1;
+    c.cluster.stack.host_kernel_ns = 100000000;
+    double kernel_ns[9] = {0};
+    for (int32_t tp = 2; tp <= 8; tp *= 2) {
+        c.parallel.tp = tp;
+        emu_case_start(&c);
+        kernel_ns[tp] = (double)emu_case_stage(&c, 0, 1, 1, 2048, 1, 0).cost.fw_ns;
+    }
+    cr_expect_float_eq(kernel_ns[4] / kernel_ns[2], 1.3 / 1.1, 1e-6);
+    cr_expect_float_eq(kernel_ns[8] / kernel_ns[2], 1.7 / 1.1, 1e-6);
     emu_case_free(&c);
 }
 
