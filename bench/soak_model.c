@@ -149,6 +149,18 @@ bool soak_write_model(soak_rng *rng, const char *file, soak_modalities *out)
     return fclose(f) == 0;
 }
 
+/* Up to four sets of recomputed operators as further strategies. */
+static void write_sets(soak_rng *rng, FILE *f)
+{
+    static const char *const sets[] = {"layernorm",   "mlp",
+                                       "elementwise", "core_attn+qkv_proj",
+                                       "mlp_act+moe", "layernorm+modulation+mla_up_proj"};
+    int64_t n = soak_chance(rng, 30) ? soak_in(rng, 1, 4) : 0, first = soak_in(rng, 0, 5);
+    for (int64_t i = 0; i < n; i++)
+        fprintf(f, "%s\"%s\"", i > 0 ? "," : ",\"recompute_sets\":[", sets[(first + i) % 6]);
+    if (n > 0) fputc(']', f);
+}
+
 bool soak_write_recipe(soak_rng *rng, const char *file)
 {
     static const char *const packings[] = {"first_fit", "next_fit", "none"};
@@ -160,12 +172,14 @@ bool soak_write_recipe(soak_rng *rng, const char *file)
             "\"sequence\":%d,\"max_images\":%d,\"max_clips\":%d,\"max_seconds\":%d,"
             "\"packing\":\"%s\",\"zero\":%d,\"sequence_parallel\":%s,\"flash_attention\":%s,"
             "\"allow_none\":%s,\"allow_selective\":%s,\"allow_full\":%s,\"overlap_dp\":%s,"
-            "\"objective\":\"%s\",\"tp\":%d,\"pp\":%d,\"cp\":%d}\n",
+            "\"objective\":\"%s\",\"tp\":%d,\"pp\":%d,\"cp\":%d",
             1 << soak_in(rng, 9, 13), (int)soak_in(rng, 4, 48), (int)soak_in(rng, 1, 8),
             (int)soak_in(rng, 16, 64), packings[soak_in(rng, 0, 2)], (int)soak_in(rng, 0, 1),
             flag(soak_chance(rng, 80)), flag(soak_chance(rng, 80)),
             flag(soak_chance(rng, 80) || !(selective || full)), flag(selective), flag(full),
             flag(soak_chance(rng, 50)), soak_chance(rng, 25) ? "span" : "step",
             1 << soak_in(rng, 0, 2), (int)soak_in(rng, 1, 4), soak_chance(rng, 10) ? 2 : 1);
+    write_sets(rng, f);
+    fputs("}\n", f);
     return fclose(f) == 0;
 }
