@@ -91,6 +91,21 @@ static int check_settled(const cli_command *command, const cli_job *job)
     return cli_usage(command, "%s is for --model; --problem and --synthetic have it settled", flag);
 }
 
+/* A model without a recipe of its own runs on one device, which is rarely meant. */
+static void note_sizes(const cli_job *job)
+{
+    const weft_planner_options *o = &job->options;
+    const cli_inputs *in = &job->inputs;
+    weft_recipe *own = NULL;
+    if (!in->model || in->recipe || in->layout || o->tp > 0 || o->pp > 0) return;
+    if (weft_recipe_of_model(in->model, NULL, &own) == WEFT_STATUS_OK) {
+        const weft_parallel *said = &own->parallel;
+        if (said->tp <= 1 && said->pp <= 1)
+            cli_note(NULL, "no recipe and no flag says tp or pp: a device holds the whole model");
+    }
+    weft_recipe_free(own);
+}
+
 int cli_job_load(const cli_command *command, cli_job *job)
 {
     const cli_input_flags *flags = &job->flags;
@@ -108,6 +123,7 @@ int cli_job_load(const cli_command *command, cli_job *job)
     if (!status && flags->layout) status = weft_layout_read(flags->layout, &error, &in->layout);
     if (!status && flags->batch) status = weft_batch_read(flags->batch, &error, &in->batch);
     if (status) return cli_fail_input(&error);
+    note_sizes(job);
     cli_catch_interrupt();
     return -1;
 }

@@ -184,6 +184,7 @@ weft_status weft_planner_wait(weft_planner *planner, double seconds, weft_error 
 
 void weft_planner_cancel(weft_planner *planner)
 {
+    if (!planner) return;
     pthread_mutex_lock(&planner->lock);
     if (planner->state != IDLE) {
         planner->stop = true;

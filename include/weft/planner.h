@@ -167,7 +167,7 @@ WEFT_API bool weft_planner_poll(weft_planner *planner);
 WEFT_API weft_status weft_planner_wait(weft_planner *planner, double seconds, weft_error *error,
                                        weft_plan **out_plan);
 
-/* Stop planning the submitted batch and forget it. */
+/* Stop planning the submitted batch and forget it; nothing to do without one, or for NULL. */
 WEFT_API void weft_planner_cancel(weft_planner *planner);
 WEFT_API void weft_planner_free(weft_planner *planner);
 

@@ -188,6 +188,7 @@ Test(planner_batch, the_next_batch_is_planned_beside)
     weft_plan_free(again);
     cr_assert(!weft_planner_submit(planner, in.batch, &error));
     weft_planner_cancel(planner);
+    weft_planner_cancel(NULL);
     cr_assert(!weft_planner_submit(planner, in.batch, &error));
     weft_planner_free(planner); /* with a batch under way */
     unload(&in);
