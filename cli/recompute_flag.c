@@ -33,7 +33,7 @@ const char *cli_recompute_name(const weft_recipe *recipe, weft_recompute recompu
 weft_status cli_recompute_only(weft_recipe *recipe, const char *text, weft_error *error)
 {
     weft_recompute only;
-    char change[256];
+    char change[512];
     recipe->n_recompute_sets = 0;
     weft_status status = cli_recompute_parse(recipe, text, error, &only);
     if (status) return status;

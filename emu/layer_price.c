@@ -84,8 +84,11 @@ weft_i_layer_price weft_i_layer_price_of(const weft_i_machine *machine, const we
     weft_i_layer_price cost = {0};
     time_layer(machine, class, sums, core, strategy, &cost);
     const weft_i_strategy_sums *under = &sums->under[strategy];
-    double saved = under->core_saved ? core->saved_bytes : 0, passing = core->saved_bytes - saved;
+    double saved = under->core_saved ? core->saved_bytes : 0;
+    double sent = under->core_sent ? core->saved_bytes : 0;
+    double passing = core->saved_bytes - saved - sent;
     cost.saved_bytes = weft_i_whole_bytes(under->saved_bytes + saved);
+    cost.host_bytes = weft_i_whole_bytes(under->host_bytes + sent);
     cost.held_bytes = weft_i_whole_bytes(sums->held_bytes);
     cost.made_bytes = weft_i_whole_bytes(sums->held_bytes - under->held_saved);
     cost.fw_work = weft_i_whole_bytes(under->fw_work_bytes + core->work_fw_bytes + passing);

@@ -12,6 +12,7 @@ typedef struct walk {
     uint32_t set;
     uint32_t forced; /* regions that run again as a whole */
     bool wanted[WEFT_I_MAX_TENSORS];
+    bool offloaded[WEFT_I_MAX_TENSORS];  /* some backward that wants it is named so */
     uint32_t inside[WEFT_I_MAX_TENSORS]; /* names that all who want it have */
 } walk;
 
@@ -19,6 +20,7 @@ static void want(walk *w, int32_t tensor, uint32_t names)
 {
     w->wanted[tensor] = true;
     w->inside[tensor] &= names;
+    if (names & w->set >> WEFT_I_OFFLOAD_SHIFT) w->offloaded[tensor] = true;
 }
 
 /* The backward reads what a gathered tensor is gathered from. */
@@ -44,7 +46,7 @@ static bool is_made_again(const walk *w, int32_t t)
 {
     const weft_i_tensor *tensor = &w->graph->tensors[t];
     if (tensor->maker < 0) return false;
-    uint32_t named = w->graph->operators[tensor->maker].names & w->set;
+    uint32_t named = w->graph->operators[tensor->maker].names & w->set & WEFT_I_REDO_MASK;
     return tensor->source >= 0 || (named & ~(uint32_t)WEFT_I_REDO_REGIONS) ||
            (named & WEFT_I_REDO_REGIONS & w->inside[t]);
 }
@@ -76,10 +78,13 @@ void weft_i_lifetimes_find(const weft_i_operators *graph, unsigned needed, uint3
     do {
         w.forced = regions;
         memset(w.wanted, 0, sizeof w.wanted);
+        memset(w.offloaded, 0, sizeof w.offloaded);
         memset(w.inside, 0xFF, sizeof w.inside);
         want_for_backward(&w);
         regions |= walk_back(&w, out);
     } while (regions != w.forced);
-    for (int32_t t = 0; t < graph->n_tensors; t++)
+    for (int32_t t = 0; t < graph->n_tensors; t++) {
         out->kept[t] = w.wanted[t] && !is_made_again(&w, t);
+        out->sent[t] = out->kept[t] && w.offloaded[t];
+    }
 }

@@ -25,15 +25,12 @@ static void raise_to(int64_t *ns, int64_t least)
 
 void weft_i_offload_apply(const weft_i_emu *emu, weft_i_layer_price *price)
 {
-    int64_t bytes = price->saved_bytes;
-    int64_t copy_ns = weft_i_whole_ns((double)bytes / host_rate(emu));
+    int64_t bytes = price->host_bytes;
     if (bytes == 0) return;
+    int64_t copy_ns = weft_i_whole_ns((double)bytes / host_rate(emu));
     raise_to(&price->fw_ns, copy_ns);
     raise_to(&price->bw_ns, copy_ns);
     if (price->bwi_ns > 0) raise_to(&price->bwi_ns, copy_ns);
-    price->host_bytes = bytes;
-    price->saved_bytes = 0;
-    price->made_bytes = price->held_bytes;
     price->fw_work += 2 * bytes;
     price->bw_work += 2 * bytes;
 }

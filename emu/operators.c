@@ -234,7 +234,10 @@ static weft_i_strategy_sums add_lifetimes(const weft_i_operators *graph, const d
     for (int32_t i = 0; i < graph->n_tensors; i++) {
         const weft_i_tensor *tensor = &graph->tensors[i];
         if (tensor->gradient) continue;
-        if (lives->kept[i]) {
+        if (lives->sent[i]) {
+            sums.host_bytes += tensor->bytes;
+            sums.core_sent |= tensor->of_core;
+        } else if (lives->kept[i]) {
             sums.saved_bytes += tensor->bytes;
             if (tensor->need & needed & WEFT_I_NEED_WEIGHT) sums.held_saved += tensor->bytes;
             sums.core_saved |= tensor->of_core;

@@ -139,12 +139,13 @@ double weft_i_operator_flop(const weft_i_operator *op);
 /* What a memory strategy changes. */
 typedef struct weft_i_strategy_sums {
     double repeat_ns, repeat_kernels;
-    double repeat_flop; /* of one device */
-    double saved_bytes;
-    double held_saved; /* part of held_bytes that is saved as well */
+    double repeat_flop;             /* of one device */
+    double saved_bytes, host_bytes; /* on the device, on its host */
+    double held_saved;              /* part of held_bytes that is saved on the device as well */
     double fw_work_bytes, bw_work_bytes;
     bool core_again; /* the core of attention runs in the backward again */
     bool core_saved; /* what it keeps stays from forward to backward */
+    bool core_sent;  /* on the host */
 } weft_i_strategy_sums;
 
 /* A layer's operators and tensors added up, attention left out. */

@@ -189,13 +189,11 @@ static void price_layer(pricer *p, int32_t c, weft_i_strategy strategy)
             p->condition = fmax(p->condition, (double)p->core.load.context *
                                                   (double)class->shape.cross_hidden * 2);
     }
-    bool offload = strategy == WEFT_I_STRATEGY_OFFLOAD;
-    weft_i_strategy recompute = offload ? WEFT_I_STRATEGY_NONE : strategy;
-    p->price = weft_i_layer_price_of(&p->emu->machine, class, &p->sums, &p->core, recompute);
+    p->price = weft_i_layer_price_of(&p->emu->machine, class, &p->sums, &p->core, strategy);
     weft_i_timed_apply(class, p->work, &p->price);
     if (p->emu->recipe->zero >= 2) weft_i_shard_apply(p->emu, class, &p->price);
-    if (offload) weft_i_offload_apply(p->emu, &p->price);
-    p->again = weft_i_layer_recompute_flop(class, p->work, &p->sums, &p->core, recompute);
+    weft_i_offload_apply(p->emu, &p->price);
+    p->again = weft_i_layer_recompute_flop(class, p->work, &p->sums, &p->core, strategy);
     p->class = c;
     p->strategy = strategy;
 }

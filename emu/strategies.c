@@ -25,8 +25,9 @@ uint32_t weft_i_strategy_set(const weft_i_emu *emu, const weft_i_class *class,
     const uint32_t cheap = WEFT_I_REDO_LAYERNORM | WEFT_I_REDO_MLP_ACT | WEFT_I_REDO_MOE_ACT;
     switch (strategy) {
     case WEFT_I_STRATEGY_NONE:
-    case WEFT_I_STRATEGY_OFFLOAD:
         return 0;
+    case WEFT_I_STRATEGY_OFFLOAD:
+        return (uint32_t)WEFT_I_REDO_WHOLE << WEFT_I_OFFLOAD_SHIFT;
     case WEFT_I_STRATEGY_SELECTIVE:
         return class->shape.flash ? cheap : (uint32_t)WEFT_I_REDO_CORE_ATTN;
     case WEFT_I_STRATEGY_FULL:

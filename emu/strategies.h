@@ -8,8 +8,7 @@
 /* Take the recipe's sets. BAD_INPUT for a set of names that are not known. */
 weft_status weft_i_strategies_make(weft_i_emu *emu, weft_error *error);
 
-/* What a strategy recomputes of a layer of the class (profiles/recompute.h); nothing where it is
- * offloaded. */
+/* What a strategy recomputes and offloads of a layer of the class (profiles/recompute.h). */
 uint32_t weft_i_strategy_set(const weft_i_emu *emu, const weft_i_class *class,
                              weft_i_strategy strategy);
 

@@ -328,7 +328,8 @@ static void fill_memory(const asker *a, weft_uniform_rank *out_ranks, weft_unifo
  * with these bytes alone. */
 static weft_status check_host(asker *a, const weft_i_uniform_line *line)
 {
-    if (a->question->recompute != WEFT_RECOMPUTE_OFFLOAD) return WEFT_STATUS_OK;
+    if (a->embedding.host_bytes + a->layer.host_bytes + a->head.host_bytes == 0)
+        return WEFT_STATUS_OK;
     weft_i_unit *units = weft_i_new(&a->arena, weft_i_unit, a->n_chunks);
     weft_i_uniform_rank *ranks = weft_i_new(&a->arena, weft_i_uniform_rank, a->n_ranks);
     int64_t *bytes = weft_i_new(&a->arena, int64_t, a->n_ranks), pipeline_ns;

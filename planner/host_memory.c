@@ -24,7 +24,7 @@ static int64_t peak_of(const weft_i_attempt *a, int32_t r, int32_t rank)
 
 weft_status weft_i_host_memory_check(const weft_i_attempt *attempt, weft_error *error)
 {
-    if (!attempt->plan_case || !attempt->plan_case->recipe.allow_offload) return WEFT_STATUS_OK;
+    if (!attempt->plan_case) return WEFT_STATUS_OK;
     int32_t n_ranks = attempt->problems[0]->n_ranks;
     int64_t *bytes = weft_i_alloc((size_t)n_ranks, sizeof *bytes);
     if (!bytes) return weft_i_no_memory(error);

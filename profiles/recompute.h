@@ -1,5 +1,6 @@
 /* profiles/recompute.h - operators by the names under which training software offers to recompute
- * them, and sets of such names. Not: what a set keeps and makes again (emu/lifetimes.h). */
+ * or to offload them, and sets of such names. Not: what a set keeps and makes again
+ * (emu/lifetimes.h). */
 #ifndef WEFT_PROFILES_RECOMPUTE_H
 #define WEFT_PROFILES_RECOMPUTE_H
 
@@ -31,7 +32,8 @@ typedef enum weft_i_recompute_name {
         WEFT_I_N_RECOMPUTE_NAMES
 } weft_i_recompute_name;
 
-/* Sets of names, as bits; WHOLE is the layer as one region. */
+/* Sets of names, as bits; WHOLE is the layer as one region. The same bits WEFT_I_OFFLOAD_SHIFT
+ * higher name operators whose kept tensors lie on the host until their backward. */
 enum {
 #define WEFT_I_ENUM(name, text) WEFT_I_REDO_##name = 1 << WEFT_I_RECOMPUTE_NAME_##name,
     WEFT_I_RECOMPUTE_REGIONS(WEFT_I_ENUM) WEFT_I_RECOMPUTE_DISCARDS(WEFT_I_ENUM)
@@ -41,15 +43,17 @@ enum {
                           WEFT_I_REDO_SHARED_EXPERTS | WEFT_I_REDO_SSM | WEFT_I_REDO_WHOLE
 };
 
-enum { WEFT_I_RECOMPUTE_SIZE = 128 }; /* of a text with every name */
+enum { WEFT_I_OFFLOAD_SHIFT = 16, WEFT_I_REDO_MASK = (1 << WEFT_I_OFFLOAD_SHIFT) - 1 };
+
+enum { WEFT_I_RECOMPUTE_SIZE = 320 }; /* of a text with every name, offloaded, too */
 
 /* What is wrong with a text, in half a sentence. */
 typedef struct weft_i_recompute_fault {
     char text[256];
 } weft_i_recompute_fault;
 
-/* "core_attn,layernorm": names of a set, separated by ',' or '+'. False where one is unknown, empty
- * or there twice. */
+/* "layernorm,offload.mlp": names of a set, separated by ',' or '+'. False where one is unknown,
+ * empty or there twice. */
 bool weft_i_recompute_parse(const char *text, uint32_t *out_set, weft_i_recompute_fault *out_fault);
 
 /* The set as "core_attn+layernorm", names in the order of the lists: equal sets have one text. */

@@ -71,8 +71,8 @@ typedef struct weft_recipe {
     bool flash_attention;
     bool allow_none, allow_selective, allow_full; /* memory strategies */
     bool allow_offload;                           /* to the host; not by default */
-    /* memory strategies beside those, each a set of operators that the backward runs again:
-     * "core_attn+layernorm" (docs/formats.md has the names) */
+    /* memory strategies beside those, each a set of operators that the backward runs again or that
+     * keep what they need on the host: "core_attn+offload.mlp" (docs/formats.md has the names) */
     const char *recompute_sets[WEFT_MAX_RECOMPUTE_SETS];
     int32_t n_recompute_sets;
     bool overlap_dp, overlap_tp;

@@ -199,3 +199,36 @@ Test(emu_variants, offload_shares_the_host)
         cr_expect_float_eq((double)sent.fw_ns, bytes / rate, 1, "tp %d", tp);
     }
 }
+
+static void set_only(const char *operators)
+{
+    weft_error error = {0};
+    int32_t index;
+    c.recipe->n_recompute_sets = 0;
+    cr_assert_not(weft_recipe_add_recompute(c.recipe, operators, &error, &index), "%s", error.text);
+    emu_case_start(&c);
+}
+
+/* What the MLP keeps goes to the host, the rest stays, norms are made again; a pass takes at least
+ * as long as the copy of what goes. */
+Test(emu_variants, offload_of_operators)
+{
+    c.model->modules[0].layers[1].mlp = WEFT_MLP_GELU;
+    double ffn = (double)c.model->modules[0].layers[1].ffn, h = (double)H;
+    c.node_type.host_gbs = 0.01;
+    set_only("offload.mlp");
+    weft_cost all = stage().cost;
+    weft_i_stage_cost some = emu_case_stage(&c, 0, 1, 1, T, 1, WEFT_I_STRATEGY_SET);
+    double sent = 2 * T * (h + 2 * ffn);
+    cr_expect_float_eq((double)some.host_bytes, sent, 1);
+    cr_expect_eq(some.cost.saved_bytes, all.saved_bytes - some.host_bytes);
+    cr_expect_float_eq((double)some.cost.fw_ns, sent / 0.01, 1);
+    cr_expect_eq(some.cost.recompute_ns, 0);
+    /* The norm's output, which the MLP needs, is made again instead of sent. */
+    set_only("offload.mlp,layernorm");
+    some = emu_case_stage(&c, 0, 1, 1, T, 1, WEFT_I_STRATEGY_SET);
+    cr_expect_float_eq((double)some.host_bytes, 2 * T * 2 * ffn, 1);
+    cr_expect_float_eq((double)(all.saved_bytes - some.cost.saved_bytes), 2 * T * (2 * h + 2 * ffn),
+                       1);
+    cr_expect_gt(some.cost.recompute_ns, 0);
+}

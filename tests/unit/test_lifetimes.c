@@ -82,6 +82,23 @@ static bool is_kept_outside(const weft_i_operators *graph, unsigned needed, int3
     return false;
 }
 
+/* Whether an operator of those names needs a tensor in the backward, or to run again. */
+static bool is_needed_by(const weft_i_operators *graph, unsigned needed, int32_t tensor,
+                         const weft_i_lifetimes *lives, uint32_t names)
+{
+    const weft_i_tensor *made = &graph->tensors[tensor];
+    if (made->maker >= 0 && (made->own & needed) && (graph->operators[made->maker].names & names))
+        return true;
+    for (int32_t i = 0; i < graph->n_operators; i++)
+        for (int32_t r = 0; r < graph->operators[i].n_reads; r++) {
+            const weft_i_operator *op = &graph->operators[i];
+            int32_t read = op->reads[r].tensor, source = graph->tensors[read].source;
+            bool back = (op->reads[r].need & needed) && (source >= 0 ? source : read) == tensor;
+            if ((op->names & names) && (back || (lives->again[i] && read == tensor))) return true;
+        }
+    return false;
+}
+
 static void expect_right(const weft_i_operators *graph, unsigned needed, uint32_t set,
                          const char *what)
 {
@@ -101,6 +118,11 @@ static void expect_right(const weft_i_operators *graph, unsigned needed, uint32_
                       is_kept_outside(graph, needed, t, &lives, names & regions),
                   "%s, set %x keeps %d for nothing", what, set, t);
     }
+    for (int32_t t = 0; t < graph->n_tensors; t++)
+        cr_assert_eq(lives.sent[t],
+                     lives.kept[t] &&
+                         is_needed_by(graph, needed, t, &lives, set >> WEFT_I_OFFLOAD_SHIFT),
+                     "%s, set %x: %d is on the wrong side", what, set, t);
     for (int32_t i = 0; i < graph->n_operators; i++) {
         const weft_i_operator *op = &graph->operators[i];
         bool in_region = op->phase == WEFT_I_PHASE_FW && (op->names & regions);
@@ -155,6 +177,9 @@ Test(lifetimes, nothing_is_missing_and_nothing_too_much)
             for (int draw = 0; draw < 40; draw++) {
                 uint32_t set = (uint32_t)weft_i_rng_below(&rng, 2 * WEFT_I_REDO_WHOLE);
                 if (draw < 14) set = draw == 0 ? 0 : 1u << (draw - 1);
+                if (draw % 2 == 1)
+                    set |= (uint32_t)weft_i_rng_below(&rng, 2 * WEFT_I_REDO_WHOLE)
+                           << WEFT_I_OFFLOAD_SHIFT;
                 expect_right(&graph, BOTH, set, what);
                 expect_right(&graph, WEFT_I_NEED_INPUT, set, what);
             }
@@ -234,6 +259,11 @@ Test(lifetimes, names)
     } cases[] = {{"core_attn", "core_attn", NULL},
                  {"layernorm,core_attn", "core_attn+layernorm", NULL},
                  {"moe_act+mlp,mla_up_proj", "mlp+moe_act+mla_up_proj", NULL},
+                 {"offload.mlp,layernorm", "layernorm+offload.mlp", NULL},
+                 {"offload.layernorm+mlp,offload.core_attn",
+                  "mlp+offload.core_attn+offload.layernorm", NULL},
+                 {"offload.", NULL, "'offload.' is no operator"},
+                 {"offload.offload.mlp", NULL, "'offload.offload.mlp' is no operator"},
                  {"", NULL, "'' is no operator of core_attn, mlp,"},
                  {"mlp,", NULL, "'' is no operator of"},
                  {"mlp,selective", NULL, "'selective' is no operator of"},
