@@ -11,8 +11,8 @@ void weft_show_options_init(weft_show_options *options)
     *options = (weft_show_options){.struct_size = sizeof(*options), .replica = -1};
 }
 
-weft_status weft_i_show_options_read(const weft_show_options *options, weft_error *error,
-                                     weft_show_options *out)
+static weft_status read_options(const weft_show_options *options, weft_error *error,
+                                weft_show_options *out)
 {
     weft_show_options_init(out);
     if (!options) return WEFT_STATUS_OK;
@@ -234,4 +234,20 @@ const char *weft_i_pass_text(weft_pass pass)
 {
     static const char *const texts[] = {"forward", "backward", "input gradient", "weight gradient"};
     return texts[pass];
+}
+
+weft_status weft_i_show_open(const weft_plan *plan, const weft_show_options *options,
+                             const weft_i_widths *widths, weft_error *error,
+                             weft_show_options *out_options, weft_i_picture *out_picture)
+{
+    weft_show_options o;
+    weft_status status = read_options(options, error, &o);
+    if (status != WEFT_STATUS_OK) return status;
+    if (o.width == 0) o.width = widths->standard;
+    if (o.width < widths->least || o.width > widths->most)
+        return weft_i_fail(error, WEFT_STATUS_USAGE, "a width of %d %s, expected %d to %d", o.width,
+                           widths->unit, widths->least, widths->most);
+    status = weft_i_picture_open(plan, o.replica, o.measured, error, out_picture);
+    if (status == WEFT_STATUS_OK) *out_options = o;
+    return status;
 }

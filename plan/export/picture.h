@@ -42,9 +42,18 @@ weft_status weft_i_picture_open(const weft_plan *plan, int32_t replica,
                                 weft_i_picture *out);
 void weft_i_picture_close(weft_i_picture *picture);
 
-/* options, or the defaults; USAGE where they are of another size. */
-weft_status weft_i_show_options_read(const weft_show_options *options, weft_error *error,
-                                     weft_show_options *out);
+/* How wide a kind of picture may be, and is unless said otherwise. */
+typedef struct weft_i_widths {
+    int32_t standard, least, most;
+    const char *unit;
+} weft_i_widths;
+
+/* Read options (NULL = the defaults) and open their picture: USAGE where they are of another size
+ * or the width is out of range, else as weft_i_picture_open. *out_options has a width.
+ * *out_picture, zeroed before, is to be closed in any case. */
+weft_status weft_i_show_open(const weft_plan *plan, const weft_show_options *options,
+                             const weft_i_widths *widths, weft_error *error,
+                             weft_show_options *out_options, weft_i_picture *out_picture);
 
 static inline bool weft_i_action_is_pass(const weft_action *action)
 {

@@ -329,16 +329,11 @@ static weft_status write_file(const weft_i_picture *picture, int32_t width, cons
 weft_status weft_show_svg(const weft_plan *plan, const weft_show_options *options, const char *file,
                           weft_error *error)
 {
+    static const weft_i_widths widths = {WIDTH_DEFAULT, WIDTH_MIN, WIDTH_MAX, "pixels"};
     weft_show_options o;
     weft_i_picture picture = {0};
-    weft_status status = weft_i_show_options_read(options, error, &o);
-    if (status != WEFT_STATUS_OK) return status;
-    int32_t width = o.width == 0 ? WIDTH_DEFAULT : o.width;
-    if (width < WIDTH_MIN || width > WIDTH_MAX)
-        return weft_i_fail(error, WEFT_STATUS_USAGE, "a width of %d pixels, expected %d to %d",
-                           width, WIDTH_MIN, WIDTH_MAX);
-    status = weft_i_picture_open(plan, o.replica, o.measured, error, &picture);
-    if (status == WEFT_STATUS_OK) status = write_file(&picture, width, file, error);
+    weft_status status = weft_i_show_open(plan, options, &widths, error, &o, &picture);
+    if (status == WEFT_STATUS_OK) status = write_file(&picture, o.width, file, error);
     weft_i_picture_close(&picture);
     return status;
 }

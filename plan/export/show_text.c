@@ -379,18 +379,13 @@ static weft_status draw(canvas *c, int32_t width, weft_error *error)
 weft_status weft_show_text(const weft_plan *plan, const weft_show_options *options,
                            weft_error *error, FILE *stream)
 {
+    static const weft_i_widths widths = {WIDTH_DEFAULT, WIDTH_MIN, WIDTH_MAX, "columns"};
     weft_show_options o;
     weft_i_picture picture = {0};
-    weft_status status = weft_i_show_options_read(options, error, &o);
-    if (status != WEFT_STATUS_OK) return status;
-    int32_t width = o.width == 0 ? WIDTH_DEFAULT : o.width;
-    if (width < WIDTH_MIN || width > WIDTH_MAX)
-        return weft_i_fail(error, WEFT_STATUS_USAGE, "a width of %d columns, expected %d to %d",
-                           width, WIDTH_MIN, WIDTH_MAX);
-    status = weft_i_picture_open(plan, o.replica, o.measured, error, &picture);
+    weft_status status = weft_i_show_open(plan, options, &widths, error, &o, &picture);
     if (status == WEFT_STATUS_OK) {
         canvas c = {.picture = &picture, .stream = stream, .color = o.color};
-        status = draw(&c, width, error);
+        status = draw(&c, o.width, error);
         free(c.brushes);
         free(c.slices);
     }
