@@ -45,6 +45,7 @@ typedef struct searcher {
     int64_t list_ns;      /* the best of list scheduling */
     int32_t strategy;     /* that it did best with ... */
     bool splits;          /* ... and whether backwards were split */
+    bool uniform;         /* no microbatch is worth exchanging for another */
     int32_t *choices;     /* scratch, by stage */
     bool *split;          /* scratch, by stage */
     weft_i_arena arena;
@@ -59,6 +60,13 @@ static bool is_late(searcher *s)
     return b->stopped || (b->limit_ns > 0 && weft_i_now_ns() - b->begin_ns > LATE * b->limit_ns);
 }
 
+/* Put level k in force for every stage. */
+static void set_strategy(searcher *s, int32_t k)
+{
+    for (int32_t i = 0; i < s->problem->n_stages; i++)
+        s->choices[i] = weft_i_levels_candidate(&s->problem->stages[i], k, s->n_strategies);
+}
+
 /* Offer an order with the fastest strategies that fit; passed over where none does, or where none
  * could make it the best. */
 static weft_status offer_with_memory(searcher *s, const weft_order *order, const char *method,
@@ -71,9 +79,14 @@ static weft_status offer_with_memory(searcher *s, const weft_order *order, const
     if (s->best.objective != WEFT_OBJECTIVE_SPAN && floor_ns >= weft_i_incumbent_ns(&s->best))
         return WEFT_STATUS_OK;
     weft_error why = {0};
-    status = weft_i_memory_choose_until(&s->spare.graph, order, until_ns, &why, NULL, s->choices);
-    if (status == WEFT_STATUS_INFEASIBLE)
-        status = weft_i_memory_choose_until(&s->graph, order, until_ns, &why, NULL, s->choices);
+    if (s->n_strategies > 1) {
+        status =
+            weft_i_memory_choose_until(&s->spare.graph, order, until_ns, &why, NULL, s->choices);
+        if (status == WEFT_STATUS_INFEASIBLE)
+            status = weft_i_memory_choose_until(&s->graph, order, until_ns, &why, NULL, s->choices);
+    } else {
+        set_strategy(s, 0);
+    }
     if (status == WEFT_STATUS_INFEASIBLE) return WEFT_STATUS_OK;
     if (status != WEFT_STATUS_OK) return weft_i_fail(error, status, "%s", why.text);
     return weft_i_incumbent_offer(&s->best, order, s->choices, method, error, &offer);
@@ -153,13 +166,6 @@ static weft_status try_zb_v(searcher *s, weft_error *error)
         s->budget.iterations++;
     }
     return WEFT_STATUS_OK;
-}
-
-/* Put level k in force for every stage. */
-static void set_strategy(searcher *s, int32_t k)
-{
-    for (int32_t i = 0; i < s->problem->n_stages; i++)
-        s->choices[i] = weft_i_levels_candidate(&s->problem->stages[i], k, s->n_strategies);
 }
 
 /* Whether some stage gains by its backward not being split. */
@@ -308,11 +314,9 @@ static bool is_done(searcher *s)
  * microbatches and mixed strategies at once: there they never were the best. */
 static weft_status try_periods(searcher *s, weft_error *error)
 {
-    int32_t *first_of_chunk = weft_i_new(&s->arena, int32_t, s->problem->n_chunks);
-    if (!first_of_chunk) return weft_i_no_memory(error);
-    bool uniform = is_uniform(s->problem, first_of_chunk);
-    weft_status status = uniform ? WEFT_STATUS_OK : try_sequences(s, error);
-    if (status != WEFT_STATUS_OK || is_done(s) || (!uniform && s->n_strategies > 1)) return status;
+    weft_status status = s->uniform ? WEFT_STATUS_OK : try_sequences(s, error);
+    if (status != WEFT_STATUS_OK || is_done(s) || (!s->uniform && s->n_strategies > 1))
+        return status;
     return try_patterns(s, share_of_rest(s, PATTERNS_SHARE), error);
 }
 
@@ -351,7 +355,9 @@ static weft_status prepare(searcher *s, const weft_search_options *options, weft
     s->n_strategies = weft_i_levels_count(s->problem);
     s->choices = weft_i_new(&s->arena, int32_t, s->problem->n_stages);
     s->split = weft_i_new(&s->arena, bool, s->problem->n_stages);
-    if (!s->choices || !s->split) return weft_i_no_memory(error);
+    int32_t *first_of_chunk = weft_i_new(&s->arena, int32_t, s->problem->n_chunks);
+    if (!s->choices || !s->split || !first_of_chunk) return weft_i_no_memory(error);
+    s->uniform = is_uniform(s->problem, first_of_chunk);
     weft_i_rng_seed(&s->rng, options->seed != 0 ? options->seed : 1);
     status = weft_i_spare_init(&s->graph, &s->arena, error, &s->spare);
     if (status != WEFT_STATUS_OK) return status;
@@ -374,10 +380,13 @@ static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts
      * show which orders are not worth it. */
     bool lists_first = s->n_strategies > 1;
     if (status == WEFT_STATUS_OK && lists_first) status = try_strategies(s, LISTS_UNTIL, error);
+    /* A wave is made of equal microbatches; ZB-V looks at each. Of thousands only what comes first
+     * is tried in time. */
+    if (status == WEFT_STATUS_OK && !s->uniform) status = try_zb_v(s, error);
     if (status == WEFT_STATUS_OK) status = try_wave(s, error);
     if (status == WEFT_STATUS_OK) status = try_fixed(s, error);
-    if (status == WEFT_STATUS_OK) status = try_zb_v(s, error);
-    if (status == WEFT_STATUS_OK && !lists_first)
+    if (status == WEFT_STATUS_OK && s->uniform) status = try_zb_v(s, error);
+    if (status == WEFT_STATUS_OK && !lists_first && weft_i_budget_used(&s->budget) < 1)
         status = weft_i_incumbent_bound(&s->best, error, &s->budget.bound_ns);
     if (status == WEFT_STATUS_OK && !lists_first) status = try_strategies(s, LISTS_UNTIL, error);
     if (status == WEFT_STATUS_OK && !s->best.order) status = try_serial(s, error);
