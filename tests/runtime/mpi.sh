@@ -154,6 +154,13 @@ case_copies()
     expect_no_orphans
 }
 
+# What is kept of sends and what is waited for, by a program of its own.
+case_sends()
+{
+    run_program 1 "${follows%/*}/sends"
+    expect_status 0
+}
+
 case_too_large()
 {
     plan_of_replicas
