@@ -310,8 +310,7 @@ static weft_status run_blocks(wave *v, const weft_i_block_times *times, weft_i_b
 }
 
 /* Where no block fits since messages take time, those that would if they took none: their orders
- * keep the memory, although ranks wait in them. Few microbatches never come to a steady state, and
- * annealing gets further from patterns there. */
+ * keep the memory, although ranks wait in them. */
 static weft_status run_any_blocks(wave *v, weft_i_budget *budget, double until,
                                   weft_i_incumbent *incumbent, weft_error *error)
 {
@@ -320,8 +319,7 @@ static weft_status run_any_blocks(wave *v, weft_i_budget *budget, double until,
     if (v->course->slots.n != 2 || v->n_ranks < 2) return WEFT_STATUS_OK;
     weft_status status = run_blocks(v, &times, budget, until, incumbent, error, &any);
     bool hops = times.fw_hop_ns > times.fw_ns || times.bw_hop_ns > times.bw_ns;
-    if (status != WEFT_STATUS_OK || any || !hops || v->course->n_turns < 2 * v->n_ranks)
-        return status;
+    if (status != WEFT_STATUS_OK || any || !hops) return status;
     times.fw_hop_ns = times.fw_ns;
     times.bw_hop_ns = times.bw_ns;
     return run_blocks(v, &times, budget, until, incumbent, error, &any);
