@@ -11,6 +11,9 @@
  * many moves pass between two looks at the budget, how many moves make a traced path stale. */
 enum { MAX_JUMP = 24, RANDOM_PERCENT = 20, MOVES_PER_LOOK = 256, STALE_AFTER = 8 };
 
+/* Nodes that are looked at together, and how often each may move before others are. */
+enum { FOCUS = 512, MOVES_PER_NODE = 4 };
+
 /* The part of the annealing's time between two offers. */
 static const double OFFER_EVERY = 0.02;
 
@@ -21,8 +24,9 @@ typedef struct annealer {
     weft_i_net net;
     weft_i_timing timing;
     weft_i_rng *rng;
-    int32_t n_path; /* nodes in timing.path: those of a critical path that wait for their rank */
-    int32_t stale;  /* moves made since it was traced */
+    int32_t n_path;  /* nodes in timing.path: those of a critical path that wait for their rank */
+    int32_t stale;   /* moves made since it was traced */
+    int64_t n_moves; /* tried since the focus was moved */
     const int32_t *choices;     /* by stage: those in force */
     const int64_t *spare_bytes; /* by rank; NULL = none */
     int64_t current_ns, best_ns;
@@ -61,13 +65,13 @@ static int32_t late_input(const weft_i_timing *t, const weft_i_pass_node *node)
 static int32_t last_node(const annealer *a)
 {
     const weft_i_timing *t = &a->timing;
+    if (a->objective != WEFT_OBJECTIVE_SPAN) return t->focus.last;
     int32_t last = -1;
     int64_t most = -1;
     for (int32_t r = 0; r < t->n_ranks; r++) {
         if (t->n_order[r] == 0) continue;
         int32_t node = t->order[r][t->n_order[r] - 1];
-        int64_t ns = end_of(t, node);
-        if (a->objective == WEFT_OBJECTIVE_SPAN) ns -= t->nodes[t->order[r][0]].start_ns;
+        int64_t ns = end_of(t, node) - t->nodes[t->order[r][0]].start_ns;
         if (ns > most) {
             most = ns;
             last = node;
@@ -81,7 +85,7 @@ static void trace(annealer *a)
     const weft_i_timing *t = &a->timing;
     a->n_path = 0;
     a->stale = 0;
-    for (int32_t x = last_node(a); x >= 0;) {
+    for (int32_t x = last_node(a); x >= 0 && t->nodes[x].place >= t->focus.begin;) {
         const weft_i_pass_node *node = &t->nodes[x];
         int32_t before = node->position > 0 ? t->order[node->rank][node->position - 1] : -1;
         bool by_rank = before >= 0 && end_of(t, before) == node->start_ns;
@@ -108,11 +112,12 @@ static bool propose(annealer *a, int32_t *out_node, int32_t *out_position)
         int32_t x = a->timing.path[weft_i_rng_below(a->rng, (uint64_t)a->n_path)];
         int32_t at = t->nodes[x].position;
         bool later = weft_i_rng_below(a->rng, 2) == 0;
-        if (at == 0) return false;
+        if (at <= t->focus.first[t->nodes[x].rank]) return false;
         node = later ? t->order[t->nodes[x].rank][at - 1] : x;
         position = later ? at + jump(a) : at - 1 - jump(a);
     } else {
-        node = (int32_t)weft_i_rng_below(a->rng, (uint64_t)t->n_nodes);
+        int32_t n = t->focus.end - t->focus.begin;
+        node = t->topology[t->focus.begin + (int32_t)weft_i_rng_below(a->rng, (uint64_t)n)];
         int32_t by = 1 + jump(a);
         position = t->nodes[node].position + (weft_i_rng_below(a->rng, 2) == 0 ? by : -by);
     }
@@ -164,11 +169,30 @@ static weft_status find_room(annealer *a, weft_i_incumbent *incumbent, weft_erro
     return status;
 }
 
+/* Go on to the next stretch of the step; behind the last one, to the first, which is cut elsewhere
+ * each time. */
+static void move_focus(annealer *a)
+{
+    weft_i_timing *t = &a->timing;
+    int32_t begin = t->focus.end, end = begin + FOCUS;
+    if (a->objective == WEFT_OBJECTIVE_SPAN || t->n_nodes < 2 * FOCUS) return;
+    if (begin == t->n_nodes) {
+        weft_i_timing_refresh(t);
+        begin = 0;
+        end = FOCUS / 2 + (int32_t)weft_i_rng_below(a->rng, FOCUS);
+    }
+    if (end > t->n_nodes - FOCUS / 2) end = t->n_nodes;
+    weft_i_timing_focus(t, begin, end);
+    a->n_moves = 0;
+    trace(a);
+}
+
 static void begin(annealer *a)
 {
     weft_i_timing_set_room(&a->timing, a->room);
     a->current_ns = a->best_ns = objective_of(a);
     trace(a);
+    move_focus(a);
 }
 
 static weft_status open_annealer(annealer *a, weft_i_incumbent *incumbent, weft_error *error)
@@ -235,6 +259,9 @@ static weft_status run(annealer *a, const weft_i_anneal_options *options, weft_i
         double heat = pass * options->hot * pow(options->cold / options->hot, part);
         for (int i = 0; i < MOVES_PER_LOOK; i++)
             step(a, heat);
+        a->n_moves += MOVES_PER_LOOK;
+        if (a->n_moves >= MOVES_PER_NODE * (a->timing.focus.end - a->timing.focus.begin))
+            move_focus(a);
         budget->iterations += MOVES_PER_LOOK;
         if (a->best_ns < budget->best_ns) budget->best_ns = a->best_ns;
         part = (weft_i_budget_used(budget) - from) / (options->until - from);

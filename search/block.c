@@ -291,7 +291,7 @@ weft_status weft_i_block_create(const weft_i_block_times *times, int32_t n_ranks
     if (!b) return weft_i_no_memory(error);
     b->times = *times;
     b->n_ranks = n_ranks;
-    b->period_ns = weft_i_block_period(times);
+    b->period_ns = weft_i_max(weft_i_block_period(times), 1); /* where no pass takes any time */
     if (!allocate(b, arena)) return weft_i_no_memory(error);
     list_states(b, sequence, 1);
     for (int level = 0; level <= N_LEVELS; level++)

@@ -8,8 +8,8 @@
 #include "search/levels.h"
 #include "search/memory.h"
 
-/* Temperatures of the annealing, in mean passes: where a later round begins, and the end of all. */
-static const double WARM = 0.1, COLD = 0.003;
+/* Temperatures of the annealing, in mean passes. */
+static const double HOT = 0.1, COLD = 0.003;
 
 /* What mixing strategies takes for a stage, about, and the part of the time that it may take. */
 enum { MIX_NS = 20000, MIX_PARTS = 25 };
@@ -72,11 +72,11 @@ static weft_status is_full(const weft_i_improver *im, weft_error *error, bool *o
 }
 
 /* Anneal under strategies that leave some room, then let the new order use it. */
-static weft_status improve(const weft_i_improver *im, double hot, double until, weft_error *error)
+static weft_status improve(const weft_i_improver *im, double until, weft_error *error)
 {
     bool chooses = weft_i_levels_count(im->graph->problem) > 1, full = false, found = false;
     weft_status status = weft_i_incumbent_bound(im->incumbent, error, &im->budget->bound_ns);
-    weft_i_anneal_options options = {.hot = hot,
+    weft_i_anneal_options options = {.hot = HOT,
                                      .cold = COLD,
                                      .until = until,
                                      .bound_ns = im->budget->bound_ns,
@@ -100,7 +100,7 @@ static int count_rounds(const weft_i_improver *im)
     return left_ns / MIX_NS / MIX_PARTS < im->graph->problem->n_stages ? 1 : 2;
 }
 
-weft_status weft_i_improve(const weft_i_improver *improver, double hot, weft_error *error)
+weft_status weft_i_improve(const weft_i_improver *improver, weft_error *error)
 {
     weft_i_budget *budget = improver->budget;
     int n_rounds = count_rounds(improver);
@@ -109,7 +109,7 @@ weft_status weft_i_improve(const weft_i_improver *improver, double hot, weft_err
         double used = weft_i_budget_used(budget);
         if (used >= 1) break;
         double until = used + (1 - used) / (n_rounds - round);
-        status = improve(improver, round == 0 ? hot : WARM, until, error);
+        status = improve(improver, until, error);
     }
     return status;
 }

@@ -18,7 +18,7 @@ typedef struct weft_i_improver {
     int32_t *choices; /* scratch, by stage */
 } weft_i_improver;
 
-/* Improve the incumbent, from a temperature of `hot` mean passes on. NO_MEMORY or OK. */
-weft_status weft_i_improve(const weft_i_improver *improver, double hot, weft_error *error);
+/* Improve the incumbent. NO_MEMORY or OK. */
+weft_status weft_i_improve(const weft_i_improver *improver, weft_error *error);
 
 #endif

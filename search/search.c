@@ -18,9 +18,6 @@
 #include "search/wave.h"
 #include "search/zb_v.h"
 
-/* Temperatures at which annealing begins, in mean passes: after lists, after an earlier search. */
-static const double HOT = 0.05, WARM = 0.1;
-
 /* The part of the budget after which no more waves are tried. */
 static const double WAVES_UNTIL = 0.1;
 
@@ -67,10 +64,10 @@ static void set_strategy(searcher *s, int32_t k)
         s->choices[i] = weft_i_levels_candidate(&s->problem->stages[i], k, s->n_strategies);
 }
 
-/* Offer an order with the fastest strategies that fit; passed over where none does, or where none
- * could make it the best. */
-static weft_status offer_with_memory(searcher *s, const weft_order *order, const char *method,
-                                     weft_error *error)
+/* Offer an order with the fastest strategies that fit into a graph's limits; passed over where none
+ * does, or where none could make it the best. */
+static weft_status offer_with_memory(searcher *s, const weft_i_graph *graph,
+                                     const weft_order *order, const char *method, weft_error *error)
 {
     weft_i_offer offer;
     int64_t floor_ns = 0, until_ns = weft_i_budget_end_ns(&s->budget);
@@ -79,14 +76,10 @@ static weft_status offer_with_memory(searcher *s, const weft_order *order, const
     if (s->best.objective != WEFT_OBJECTIVE_SPAN && floor_ns >= weft_i_incumbent_ns(&s->best))
         return WEFT_STATUS_OK;
     weft_error why = {0};
-    if (s->n_strategies > 1) {
-        status =
-            weft_i_memory_choose_until(&s->spare.graph, order, until_ns, &why, NULL, s->choices);
-        if (status == WEFT_STATUS_INFEASIBLE)
-            status = weft_i_memory_choose_until(&s->graph, order, until_ns, &why, NULL, s->choices);
-    } else {
+    if (s->n_strategies > 1)
+        status = weft_i_memory_choose_until(graph, order, until_ns, &why, NULL, s->choices);
+    else
         set_strategy(s, 0);
-    }
     if (status == WEFT_STATUS_INFEASIBLE) return WEFT_STATUS_OK;
     if (status != WEFT_STATUS_OK) return weft_i_fail(error, status, "%s", why.text);
     return weft_i_incumbent_offer(&s->best, order, s->choices, method, error, &offer);
@@ -102,7 +95,7 @@ static weft_status try_starts(searcher *s, const weft_i_start *starts, int32_t n
             status = weft_i_incumbent_offer(&s->best, starts[i].order, starts[i].choices,
                                             starts[i].method, error, &offer);
         else
-            status = offer_with_memory(s, starts[i].order, starts[i].method, error);
+            status = offer_with_memory(s, &s->graph, starts[i].order, starts[i].method, error);
     }
     return status;
 }
@@ -144,7 +137,7 @@ static weft_status try_fixed(searcher *s, weft_error *error)
     weft_status status = list_fixed(s, error, list, &n);
     for (int i = 0; i < n; i++) {
         if (status == WEFT_STATUS_OK && !is_late(s))
-            status = offer_with_memory(s, list[i].order, list[i].method, error);
+            status = offer_with_memory(s, &s->graph, list[i].order, list[i].method, error);
         weft_order_free(list[i].order);
         s->budget.iterations++;
     }
@@ -160,7 +153,7 @@ static weft_status try_zb_v(searcher *s, weft_error *error)
         weft_status status = weft_i_order_zb_v(&s->graph, &options, NULL, &order);
         if (status == WEFT_STATUS_FAILED) return WEFT_STATUS_OK;
         if (status != WEFT_STATUS_OK) return weft_i_no_memory(error);
-        status = offer_with_memory(s, order, "zb-v", error);
+        status = offer_with_memory(s, &s->graph, order, "zb-v", error);
         weft_order_free(order);
         if (status != WEFT_STATUS_OK) return status;
         s->budget.iterations++;
@@ -193,7 +186,7 @@ static weft_status use_memory(searcher *s, weft_error *error)
     if (s->mixed_ns == weft_i_incumbent_ns(&s->best)) return WEFT_STATUS_OK;
     weft_order *order = weft_order_copy(s->best.order);
     if (!order) return weft_i_no_memory(error);
-    weft_status status = offer_with_memory(s, order, s->best.method, error);
+    weft_status status = offer_with_memory(s, &s->spare.graph, order, s->best.method, error);
     weft_order_free(order);
     s->mixed_ns = weft_i_incumbent_ns(&s->best);
     return status;
@@ -366,11 +359,11 @@ static weft_status prepare(searcher *s, const weft_search_options *options, weft
     return status;
 }
 
-static weft_status improve(searcher *s, double hot, weft_error *error)
+static weft_status improve(searcher *s, weft_error *error)
 {
     const weft_i_improver improver = {&s->graph, &s->spare, &s->budget,
                                       &s->rng,   &s->best,  s->choices};
-    return weft_i_improve(&improver, hot, error);
+    return weft_i_improve(&improver, error);
 }
 
 static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts, weft_error *error)
@@ -391,7 +384,7 @@ static weft_status run(searcher *s, const weft_i_start *starts, int32_t n_starts
     if (status == WEFT_STATUS_OK && !lists_first) status = try_strategies(s, LISTS_UNTIL, error);
     if (status == WEFT_STATUS_OK && !s->best.order) status = try_serial(s, error);
     if (status == WEFT_STATUS_OK && !is_done(s)) status = try_periods(s, error);
-    if (status == WEFT_STATUS_OK && !is_done(s)) status = improve(s, HOT, error);
+    if (status == WEFT_STATUS_OK && !is_done(s)) status = improve(s, error);
     return status;
 }
 
@@ -400,7 +393,7 @@ static weft_status run_on(searcher *s, const weft_i_start *start, weft_error *er
 {
     weft_status status = try_starts(s, start, 1, error);
     if (status != WEFT_STATUS_OK) return status;
-    return improve(s, WARM, error);
+    return improve(s, error);
 }
 
 weft_status weft_i_search_default(const weft_problem *problem, const weft_search_options *options,

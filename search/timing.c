@@ -35,7 +35,8 @@ void weft_i_timing_range(const weft_i_timing *timing, int32_t node, int32_t *out
                          int32_t *out_last)
 {
     const weft_i_neighbours *n = &timing->neighbours[node];
-    int32_t first = 0, last = timing->n_order[timing->nodes[node].rank] - 1;
+    int32_t rank = timing->nodes[node].rank;
+    int32_t first = timing->focus.first[rank], last = timing->focus.past[rank] - 1;
     for (int32_t i = n->before; i < n->end_before; i++) {
         int32_t position = timing->nodes[timing->mates[i]].position + 1;
         first = position > first ? position : first;
@@ -167,9 +168,14 @@ static bool reorder_earlier(weft_i_timing *t, int32_t node, int32_t first)
     return true;
 }
 
+static void mark_place(weft_i_timing *t, int32_t place)
+{
+    t->dirty[place / 64] |= UINT64_C(1) << (place % 64);
+}
+
 static void mark_dirty(weft_i_timing *t, int32_t rank, int32_t position, int32_t *first_word)
 {
-    if (position >= t->n_order[rank]) return;
+    if (position >= t->focus.past[rank]) return;
     int32_t place = t->nodes[t->order[rank][position]].place;
     t->dirty[place / 64] |= UINT64_C(1) << (place % 64);
     *first_word = place / 64 < *first_word ? place / 64 : *first_word;
@@ -190,13 +196,13 @@ static bool mark_followers(weft_i_timing *t, const weft_i_pass_node *node, int64
     if (next < t->n_order[node->rank]) {
         const weft_i_pass_node *to = &t->nodes[t->order[node->rank][next]];
         if (check && to->place > after && end + to->ns + to->tail_ns > most_ns) return false;
-        t->dirty[to->place / 64] |= UINT64_C(1) << (to->place % 64);
+        if (to->place < t->focus.end) mark_place(t, to->place);
     }
     for (int32_t i = node->output; i < node->end_output; i++) {
         const weft_i_pass_node *to = &t->nodes[t->outputs[i].node];
         int64_t start = end + t->outputs[i].latency_ns;
         if (check && to->place > after && start + to->ns + to->tail_ns > most_ns) return false;
-        t->dirty[to->place / 64] |= UINT64_C(1) << (to->place % 64);
+        if (to->place < t->focus.end) mark_place(t, to->place);
     }
     return true;
 }
@@ -212,7 +218,7 @@ static bool is_late(const weft_i_timing *t, const weft_i_pass_node *node, int64_
  * pass makes most_ns impossible. */
 static bool retime(weft_i_timing *t, int32_t first_word, int64_t most_ns)
 {
-    int32_t n_words = (t->n_nodes + 63) / 64;
+    int32_t n_words = (t->focus.end + 63) / 64;
     for (int32_t w = first_word; w < n_words; w++)
         while (t->dirty[w] != 0) {
             int32_t place = w * 64 + __builtin_ctzll(t->dirty[w]);
@@ -247,23 +253,24 @@ int64_t weft_i_timing_tail(const weft_i_timing *timing, const weft_i_pass_node *
     return tail;
 }
 
-static void mark_place(weft_i_timing *t, int32_t place)
+/* What is before the focus keeps its tail, which nobody asks for. */
+static void mark_leader(weft_i_timing *t, int32_t node)
 {
-    t->dirty[place / 64] |= UINT64_C(1) << (place % 64);
+    if (t->nodes[node].place >= t->focus.begin) mark_place(t, t->nodes[node].place);
 }
 
 static void mark_leaders(weft_i_timing *t, const weft_i_pass_node *node)
 {
-    if (node->position > 0) mark_place(t, t->nodes[t->order[node->rank][node->position - 1]].place);
-    if (node->input >= 0) mark_place(t, t->nodes[node->input].place);
+    if (node->position > 0) mark_leader(t, t->order[node->rank][node->position - 1]);
+    if (node->input >= 0) mark_leader(t, node->input);
     for (int32_t i = node->more; i < node->end_more; i++)
-        if (t->more_inputs[i].node >= 0) mark_place(t, t->nodes[t->more_inputs[i].node].place);
+        if (t->more_inputs[i].node >= 0) mark_leader(t, t->more_inputs[i].node);
 }
 
 /* Tails of everything that is marked, against the topological order. */
 static void retail(weft_i_timing *t, int32_t last_word)
 {
-    for (int32_t w = last_word; w >= 0; w--)
+    for (int32_t w = last_word; w >= t->focus.begin / 64; w--)
         while (t->dirty[w] != 0) {
             int32_t bit = 63 - __builtin_clzll(t->dirty[w]);
             weft_i_pass_node *node = &t->nodes[t->topology[w * 64 + bit]];
@@ -315,23 +322,12 @@ void weft_i_timing_keep(weft_i_timing *timing)
     }
     const int32_t changed[4] = {low - 1, low, high - 1, high}; /* what follows them there is new */
     for (int i = 0; i < 4; i++) {
-        if (changed[i] < 0) continue;
+        if (changed[i] < t->focus.first[node->rank]) continue;
         int32_t place = t->nodes[t->order[node->rank][changed[i]]].place;
         mark_place(t, place);
         last_word = place / 64 > last_word ? place / 64 : last_word;
     }
     retail(t, last_word);
-}
-
-static int64_t find_finish(const weft_i_timing *t)
-{
-    int64_t finish = 0;
-    for (int32_t r = 0; r < t->n_ranks; r++)
-        if (t->n_order[r] > 0) {
-            int64_t end = end_of(&t->nodes[t->order[r][t->n_order[r] - 1]]);
-            finish = end > finish ? end : finish;
-        }
-    return finish;
 }
 
 int64_t weft_i_timing_span(const weft_i_timing *timing)
@@ -373,6 +369,7 @@ void weft_i_timing_undo(weft_i_timing *timing)
         t->nodes[t->changed[i]].start_ns = t->old_start_ns[i];
     shift_back(t);
     t->finish_ns = t->last.finish_ns;
+    t->focus.last = t->last.leaves;
 }
 
 /* Rewrite the topology for the last move; false when it makes a circle. */
@@ -393,6 +390,7 @@ bool weft_i_timing_move(weft_i_timing *timing, int32_t node, int32_t position, i
     t->last.position = from;
     t->last.n_window = t->last.n_changed = 0;
     t->last.finish_ns = t->finish_ns;
+    t->last.leaves = t->focus.last;
     shift(t, node, position);
     sum_left(t, rank, low, high);
     if (!sum_held(t, rank, low, high) || !reorder(t, from, position)) {
@@ -408,7 +406,11 @@ bool weft_i_timing_move(weft_i_timing *timing, int32_t node, int32_t position, i
         weft_i_timing_undo(t);
         return false;
     }
-    t->finish_ns = find_finish(t);
+    t->finish_ns = weft_i_timing_finish(t);
+    if (!t->by_span && t->finish_ns > most_ns) {
+        weft_i_timing_undo(t);
+        return false;
+    }
     return true;
 }
 
@@ -421,7 +423,7 @@ void weft_i_timing_sum(weft_i_timing *timing)
             sum_held(timing, r, 0, timing->n_order[r] - 1);
             sum_left(timing, r, 0, timing->n_order[r] - 1);
         }
-    timing->finish_ns = find_finish(timing);
+    timing->finish_ns = weft_i_timing_finish(timing);
 }
 
 void weft_i_timing_set_room(weft_i_timing *timing, const int64_t *room)

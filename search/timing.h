@@ -24,6 +24,12 @@ typedef struct weft_i_link {
     int64_t latency_ns;
 } weft_i_link;
 
+/* What goes from a place before the end of the focus to one behind it. */
+typedef struct weft_i_crossing {
+    int32_t node;   /* that it leaves */
+    int64_t way_ns; /* from that node's end to the end of the step */
+} weft_i_crossing;
+
 /* Bounds of a node's position by what it shares its rank with. */
 typedef struct weft_i_neighbours {
     int32_t before, end_before; /* in mates: nodes that it must follow */
@@ -48,12 +54,21 @@ typedef struct weft_i_timing {
     int64_t *room;     /* by rank: bytes that passes may hold */
     int32_t *topology; /* nodes by place */
     int64_t finish_ns; /* makespan of the order as it is */
-    bool by_span;      /* most_ns of a move is for the span */
-    int64_t *sink_ns;  /* by rank: tail of its last node; for the span less its first start */
-    struct {           /* the last move, for undo */
+    struct {           /* places that moves are confined to; see weft_i_timing_focus */
+        int32_t begin, end;
+        int32_t *first, *past; /* by rank: first position inside, first behind */
+        weft_i_crossing *crossings;
+        int32_t n_crossings;
+        int64_t least_ns; /* longest way that begins behind */
+        int32_t last;     /* node at whose end the longest way leaves; -1 = it begins behind */
+    } focus;
+    bool by_span;     /* most_ns of a move is for the span */
+    int64_t *sink_ns; /* by rank: tail of its last node; for the span less its first start */
+    struct {          /* the last move, for undo */
         int32_t node, position;  /* where it came from */
         int32_t begin, n_window; /* places rewritten */
         int32_t n_changed;
+        int32_t leaves; /* focus.last */
         int64_t finish_ns;
     } last;
     int32_t *window;                  /* nodes of the rewritten places, as they were */
@@ -81,17 +96,28 @@ void weft_i_timing_set_room(weft_i_timing *timing, const int64_t *room);
 /* Most bytes that the passes of a rank hold. */
 int64_t weft_i_timing_peak(const weft_i_timing *timing, int32_t rank);
 
+/* Confine moves to nodes at the places from `begin` to before `end`. A move then costs what the
+ * focus is long: what is behind keeps its order, so the longest ways from there to the end hold,
+ * and the longest way over all that crosses the end of the focus is the makespan, exactly. Behind
+ * the focus starts are those of another order until the focus gets there, before it tails are. Only
+ * forward: `begin` is not before the last one. Not for the span. O(passes). */
+void weft_i_timing_focus(weft_i_timing *timing, int32_t begin, int32_t end);
+
+/* Time everything anew, with places by time; moves may go everywhere again. */
+void weft_i_timing_refresh(weft_i_timing *timing);
+
 /* Take another order of the same passes, which must not deadlock. */
 void weft_i_timing_read(weft_i_timing *timing, const weft_order *order);
 
 /* For loading: when a node can start by the order and the inputs; the longest way from its end; all
- * sums by position. */
+ * sums by position; the makespan by what crosses the end of the focus. */
 int64_t weft_i_timing_start(const weft_i_timing *timing, const weft_i_pass_node *node);
 int64_t weft_i_timing_tail(const weft_i_timing *timing, const weft_i_pass_node *node);
 void weft_i_timing_sum(weft_i_timing *timing);
+int64_t weft_i_timing_finish(weft_i_timing *timing);
 
-/* Positions that a node may be moved to without passing a node of its rank that it feeds or that
- * feeds it. */
+/* Positions in the focus that a node may be moved to without passing a node of its rank that it
+ * feeds or that feeds it. */
 void weft_i_timing_range(const weft_i_timing *timing, int32_t node, int32_t *out_first,
                          int32_t *out_last);
 

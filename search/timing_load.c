@@ -42,10 +42,14 @@ static bool allocate(const weft_i_net *net, const weft_order *order, weft_i_aren
     t->moved = weft_i_new(arena, int32_t, n);
     t->path = weft_i_new(arena, int32_t, n);
     t->sorted = weft_i_new(arena, struct weft_i_timed_node, n);
+    t->focus.first = weft_i_new(arena, int32_t, n_ranks);
+    t->focus.past = weft_i_new(arena, int32_t, n_ranks);
+    t->focus.crossings = weft_i_new(arena, weft_i_crossing, n_arcs);
     if (!t->task || !t->node || !t->nodes || !t->more_inputs || !t->outputs || !t->neighbours ||
         !t->mates || !t->bytes || !t->order || !t->n_order || !t->held || !t->left || !t->room ||
         !t->sink_ns || !t->topology || !t->window || !t->changed || !t->old_start_ns || !t->dirty ||
-        !t->stamp || !t->moved || !t->path || !t->sorted)
+        !t->stamp || !t->moved || !t->path || !t->sorted || !t->focus.first || !t->focus.past ||
+        !t->focus.crossings)
         return false;
     for (size_t r = 0; r < n_ranks; r++) {
         t->n_order[r] = order->n_tasks[r];
@@ -205,11 +209,25 @@ static void sort_topology(weft_i_timing *t)
     }
 }
 
+/* Moves may go everywhere; nothing is behind the focus. */
+static void look_everywhere(weft_i_timing *t)
+{
+    t->focus.begin = 0;
+    t->focus.end = t->n_nodes;
+    t->focus.n_crossings = 0;
+    t->focus.least_ns = 0;
+    for (int32_t r = 0; r < t->n_ranks; r++) {
+        t->focus.first[r] = 0;
+        t->focus.past[r] = t->n_order[r];
+    }
+}
+
 /* Times, topology and sums of the order that is there; false when it deadlocks. */
 static bool start_over(weft_i_timing *t)
 {
     if (!time_all(t)) return false;
     sort_topology(t);
+    look_everywhere(t);
     memset(t->stamp, 0, (size_t)t->n_nodes * sizeof *t->stamp);
     t->now = 0;
     weft_i_timing_set_objective(t, t->by_span);
@@ -237,6 +255,13 @@ weft_status weft_i_timing_load(const weft_i_net *net, const weft_order *order, w
     return WEFT_STATUS_OK;
 }
 
+void weft_i_timing_refresh(weft_i_timing *timing)
+{
+    bool timed = start_over(timing);
+    assert(timed);
+    (void)timed;
+}
+
 void weft_i_timing_read(weft_i_timing *timing, const weft_order *order)
 {
     for (int32_t r = 0; r < timing->n_ranks; r++)
@@ -245,9 +270,7 @@ void weft_i_timing_read(weft_i_timing *timing, const weft_order *order)
             timing->order[r][i] = node;
             timing->nodes[node].position = i;
         }
-    bool timed = start_over(timing);
-    assert(timed);
-    (void)timed;
+    weft_i_timing_refresh(timing);
 }
 
 void weft_i_timing_store(const weft_i_timing *timing, weft_order *order)
