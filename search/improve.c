@@ -33,9 +33,14 @@ static weft_status use_memory(const weft_i_improver *im, weft_error *error)
     weft_i_incumbent *best = im->incumbent;
     weft_order *order = weft_order_copy(best->order);
     if (!order) return weft_i_no_memory(error);
+    weft_error why = {0};
     weft_status status = weft_i_memory_choose_until(
-        im->graph, order, weft_i_budget_end_ns(im->budget), error, NULL, im->choices);
-    if (status == WEFT_STATUS_OK)
+        im->graph, order, weft_i_budget_end_ns(im->budget), &why, NULL, im->choices);
+    if (status == WEFT_STATUS_INFEASIBLE)
+        status = WEFT_STATUS_OK; /* squeezed: it fits with its own alone */
+    else if (status != WEFT_STATUS_OK)
+        weft_i_fail(error, status, "%s", why.text);
+    else
         status = weft_i_incumbent_offer(best, order, im->choices, best->method, error, &offer);
     weft_order_free(order);
     return status;
