@@ -9,17 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <weft/weft.h>
 
-static const struct row {
-    const char *model, *cluster, *batch;
-    int gpus;
-} rows[] = {
-    {"vlm-s", "h800", "vlm-mixed", 16},  {"vlm-s", "h800", "vlm-interleaved", 16},
-    {"vlm-m", "h800", "vlm-mixed", 32},  {"vlm-m", "h800", "vlm-interleaved", 32},
-    {"vlm-l", "h800", "vlm-mixed", 64},  {"vlm-l", "h800", "vlm-interleaved", 64},
-    {"t2v-s", "h800", "t2v-nextqa", 16}, {"t2v-l", "h800", "t2v-nextqa", 64},
-};
+#include "bench/paper_rows.h"
 
 static double now_s(void)
 {
@@ -50,7 +41,7 @@ static double gain(const weft_plan *over, const weft_plan *plan)
     return over ? 100 * ((double)over->predicted.step_ns / (double)plan->predicted.step_ns - 1) : 0;
 }
 
-static void print_row(const struct row *row, const weft_comparison *c, double seconds)
+static void print_row(const setup_row *row, const weft_comparison *c, double seconds)
 {
     const weft_plan *plan = c->rows[0].plan;
     const weft_plan *vpp = find(c, "vpp");
@@ -72,32 +63,17 @@ static void print_row(const struct row *row, const weft_comparison *c, double se
         seconds);
 }
 
-static weft_status run(const struct row *row, const char *folder, double limit_s, weft_error *error)
+static weft_status run(const setup_row *row, const char *folder, double limit_s, weft_error *error)
 {
-    char file[4096];
-    snprintf(file, sizeof file, "%s/%s.jsonl", folder, row->batch);
-    weft_model *model = NULL;
-    weft_cluster *cluster = NULL;
-    weft_batch *batch = NULL;
+    setup s;
     weft_comparison *comparison = NULL;
-    weft_planner_options options;
-    weft_planner_options_init(&options);
-    options.gpus = row->gpus;
-    options.microbatches = 64;
-    options.time_limit_s = limit_s;
     double began = now_s();
-    weft_status status = weft_model_load(row->model, error, &model);
-    if (!status) status = weft_cluster_load(row->cluster, error, &cluster);
-    if (!status) status = weft_batch_read(file, error, &batch);
-    if (!status) {
-        weft_planner_input input = {.model = model, .cluster = cluster, .batch = batch};
-        status = weft_planner_compare(&input, &options, error, &comparison);
-    }
+    weft_status status = setup_open(row, folder, error, &s);
+    s.options.time_limit_s = limit_s;
+    if (!status) status = weft_planner_compare(&s.input, &s.options, error, &comparison);
     if (!status) print_row(row, comparison, now_s() - began);
     weft_comparison_free(comparison);
-    weft_batch_free(batch);
-    weft_cluster_free(cluster);
-    weft_model_free(model);
+    setup_close(&s);
     return status;
 }
 
@@ -112,11 +88,11 @@ int main(int argc, char **argv)
     puts("| model | batch | GPUs | step s | bubble % | MFU % | peak GiB | over vpp % | over best "
          "static % | above bound % | above pure work % | seconds |\n"
          "|---|---|---|---|---|---|---|---|---|---|---|---|");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < n_setup_rows; i++) {
         weft_error error = {0};
-        weft_status status = run(&rows[i], argv[1], limit_s, &error);
+        weft_status status = run(&setup_rows[i], argv[1], limit_s, &error);
         if (status) {
-            printf("| %s | %s | %s |\n", rows[i].model, rows[i].batch, error.text);
+            printf("| %s | %s | %s |\n", setup_rows[i].model, setup_rows[i].batch, error.text);
             code = weft_status_exit_code(status);
         }
         fflush(stdout);

@@ -92,7 +92,8 @@ static weft_status deal_out(deal *d, weft_i_arena *arena, weft_error *error)
         }
     weft_status status = weft_i_bins_spread(work, n_open, d->dp, quota, error, load, answer);
     swapper s = {work, n_open, d->dp, answer, load, 0};
-    while (status == WEFT_STATUS_OK && s.n_pairs < MOST_PAIRS && swap_busiest(&s)) {
+    int64_t n_next = (int64_t)n_open * (n_open / d->dp + 1); /* pairs of one exchange */
+    while (status == WEFT_STATUS_OK && s.n_pairs + n_next <= MOST_PAIRS && swap_busiest(&s)) {
     }
     for (int32_t i = 0; status == WEFT_STATUS_OK && i < n_open; i++)
         d->replica[open[i]] = answer[i];
